@@ -1,0 +1,242 @@
+"""The pieces of a streamed reply, and their fold into a whole one.
+
+Knows: what a stream can say, in which order parts grow. Does not know: bytes, frames, wires.
+
+Order rules: consecutive text (or reasoning) deltas grow one part until another kind, `PartEnded` or
+`ReasoningSealed` comes; tool calls are kept apart by `slot`, and may interleave.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from hostler.core.messages import Origin, Part, Reasoning, Refusal, Text, ToolCall
+from hostler.core.requests import FinishReason, Reply
+from hostler.core.usage import Usage
+from hostler.errors import HostlerError
+
+
+@dataclass(slots=True, frozen=True)
+class Started:
+    """The reply began; `id` and `model` as the upstream names them (may be empty)."""
+
+    id: str
+    model: str
+
+
+@dataclass(slots=True, frozen=True)
+class TextDelta:
+    """More visible text."""
+
+    text: str
+
+
+@dataclass(slots=True, frozen=True)
+class RefusalDelta:
+    """More of a refusal."""
+
+    text: str
+
+
+@dataclass(slots=True, frozen=True)
+class ReasoningDelta:
+    """More hidden thinking."""
+
+    text: str
+
+
+@dataclass(slots=True, frozen=True)
+class ReasoningSealed:
+    """The current reasoning part is whole; `opaque` is its raw block. Without text before it, it is a part of its own."""
+
+    opaque: bytes
+    redacted: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class PartEnded:
+    """The current text or reasoning part is whole; more of the same kind begins a new one."""
+
+
+@dataclass(slots=True, frozen=True)
+class ToolCallStarted:
+    """A tool call began. `slot` numbers the reply's calls from 0 in order of appearance."""
+
+    slot: int
+    id: str
+    name: str
+    custom: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class ToolCallDelta:
+    """More of a call's arguments, as JSON text (plain text for a custom tool)."""
+
+    slot: int
+    text: str
+
+
+@dataclass(slots=True, frozen=True)
+class ToolCallEnded:
+    """A call's arguments are whole."""
+
+    slot: int
+
+
+@dataclass(slots=True, frozen=True)
+class UsageDelta:
+    """Usage so far; merged by replacement."""
+
+    usage: Usage
+
+
+@dataclass(slots=True, frozen=True)
+class Finished:
+    """The model stopped, and why; `raw` is the upstream's own word. Usage may still follow."""
+
+    reason: FinishReason
+    raw: str = ""
+    stop_sequence: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Failed:
+    """The stream broke or carried an error; nothing follows."""
+
+    error: HostlerError
+
+
+Delta = (
+    Started
+    | TextDelta
+    | RefusalDelta
+    | ReasoningDelta
+    | ReasoningSealed
+    | PartEnded
+    | ToolCallStarted
+    | ToolCallDelta
+    | ToolCallEnded
+    | UsageDelta
+    | Finished
+    | Failed
+)
+
+
+@dataclass(slots=True)
+class _OpenCall:
+    position: int
+    call: ToolCall
+    fragments: list[str]
+
+
+class ReplyBuilder:
+    """Folds deltas into a `Reply`. `error` holds what a `Failed` delta carried."""
+
+    def __init__(self, origin: Origin | None = None) -> None:
+        self._origin = origin
+        self._parts: list[Part | None] = []
+        self._calls: dict[int, _OpenCall] = {}
+        self._kind: type[Text] | type[Refusal] | type[Reasoning] | None = None
+        self._fragments: list[str] = []
+        self._reply = Reply()
+        self.error: HostlerError | None = None
+
+    def add(self, delta: Delta) -> None:
+        """Take one delta."""
+        match delta:
+            case TextDelta(text):
+                self._grow(Text, text)
+            case ReasoningDelta(text):
+                self._grow(Reasoning, text)
+            case RefusalDelta(text):
+                self._grow(Refusal, text)
+            case ToolCallDelta(slot, text):
+                self._calls[slot].fragments.append(text)
+            case ToolCallStarted():
+                self._open_call(delta)
+            case ToolCallEnded():
+                pass
+            case PartEnded():
+                self._close()
+            case ReasoningSealed(opaque, redacted):
+                self._seal(opaque, redacted)
+            case _:
+                self._note(delta)
+
+    def _note(self, delta: Started | UsageDelta | Finished | Failed) -> None:
+        match delta:
+            case Started(id_, model):
+                self._reply = replace(self._reply, id=id_, model=model)
+            case UsageDelta(usage):
+                self._reply = replace(self._reply, usage=self._reply.usage.replaced_by(usage))
+            case Finished(reason, raw, stop_sequence):
+                self._reply = replace(self._reply, finish=reason, raw_finish=raw, stop_sequence=stop_sequence)
+            case Failed(error):
+                self.error = error
+
+    def reply(self) -> Reply:
+        """The reply as far as it came."""
+        self._close()
+        parts = list(self._parts)
+        for open_call in self._calls.values():
+            parts[open_call.position] = replace(open_call.call, arguments="".join(open_call.fragments))
+        return replace(self._reply, parts=tuple(p for p in parts if p is not None))
+
+    def _grow(self, kind: type[Text] | type[Refusal] | type[Reasoning], text: str) -> None:
+        if kind is not self._kind:
+            self._close()
+            self._kind = kind
+        self._fragments.append(text)
+
+    def _close(self) -> None:
+        if self._kind is not None:
+            self._parts.append(self._kind(text="".join(self._fragments), origin=self._origin))
+            self._kind = None
+            self._fragments = []
+
+    def _seal(self, opaque: bytes, redacted: bool) -> None:
+        text = "".join(self._fragments) if self._kind is Reasoning else ""
+        if self._kind is Reasoning:
+            self._kind, self._fragments = None, []
+        else:
+            self._close()
+        self._parts.append(Reasoning(text=text, redacted=redacted, origin=self._origin, opaque=opaque))
+
+    def _open_call(self, started: ToolCallStarted) -> None:
+        self._close()
+        call = ToolCall(id=started.id, name=started.name, custom=started.custom, origin=self._origin)
+        self._calls[started.slot] = _OpenCall(len(self._parts), call, [])
+        self._parts.append(None)
+
+
+def fold(deltas: Iterable[Delta], origin: Origin | None = None) -> Reply:
+    """The whole reply that a stream amounts to; raises the error that it carried."""
+    builder = ReplyBuilder(origin)
+    for delta in deltas:
+        builder.add(delta)
+    if builder.error is not None:
+        raise builder.error
+    return builder.reply()
+
+
+def unfold(reply: Reply) -> list[Delta]:
+    """The shortest stream that folds into `reply`: what a translated non-stream reply becomes for a stream client."""
+    deltas: list[Delta] = [Started(reply.id, reply.model)]
+    slot = 0
+    for part in reply.parts:
+        match part:
+            case Text(text=text):
+                deltas += [TextDelta(text), PartEnded()]
+            case Refusal(text=text):
+                deltas += [RefusalDelta(text), PartEnded()]
+            case Reasoning(text=text, opaque=opaque, redacted=redacted):
+                if text:
+                    deltas.append(ReasoningDelta(text))
+                deltas.append(PartEnded() if opaque is None else ReasoningSealed(opaque, redacted))
+            case ToolCall():
+                deltas += [ToolCallStarted(slot, part.id, part.name, part.custom), ToolCallDelta(slot, part.arguments)]
+                deltas.append(ToolCallEnded(slot))
+                slot += 1
+            case _:
+                pass  # results and media do not occur in a reply of these wires
+    deltas += [Finished(reply.finish, reply.raw_finish, reply.stop_sequence), UsageDelta(reply.usage)]
+    return deltas

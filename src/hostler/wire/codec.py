@@ -1,0 +1,74 @@
+"""The names that every wire exports, as a protocol, and the records they share.
+
+Knows: the shape of a codec. Does not know: any wire.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from hostler.core.deltas import Delta
+from hostler.core.requests import Asked, ChatRequest, Reply
+from hostler.core.wires import Wire
+from hostler.errors import HostlerError, UpstreamRefused
+from hostler.wire.dialects import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Bytes to send, and the names of what the wire could not express (`x-hostler-dropped`), sorted and unique.
+
+    A name is a path in the client's words: `top_k`, `tools[].strict`, `messages[].reasoning`.
+    """
+
+    body: bytes
+    dropped: tuple[str, ...] = ()
+
+
+class StreamDecoder(Protocol):
+    """Bytes in, deltas out. `feed` takes any cut of the bytes; `flush` is called once when the body ended.
+
+    A stream that ended without its wire's end marker yields `Failed(UpstreamBroken)` from `flush`, unless the
+    finish reason had been given. In-band errors yield `Failed(UpstreamRefused)`.
+    """
+
+    def feed(self, data: bytes) -> list[Delta]: ...
+    def flush(self) -> list[Delta]: ...
+
+
+class StreamEncoder(Protocol):
+    """Deltas in, bytes out. `finish` writes what ends a good stream; `fail` an error in the wire's own form.
+
+    After `fail` the caller ends the body. Deltas of kind `Failed` are never passed to `encode`.
+    """
+
+    dropped: set[str]
+
+    def encode(self, deltas: Iterable[Delta]) -> bytes: ...
+    def finish(self) -> bytes: ...
+    def fail(self, error: HostlerError) -> bytes: ...
+
+
+class Codec(Protocol):
+    """What a wire's package exports at its top level."""
+
+    NAME: ClassVar[Wire]
+    KEEPALIVE: ClassVar[bytes]
+    STREAM_TYPE: ClassVar[bytes]
+
+    @staticmethod
+    def decode_request(body: bytes) -> ChatRequest: ...
+    @staticmethod
+    def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded: ...
+    @staticmethod
+    def decode_response(body: bytes) -> Reply: ...
+    @staticmethod
+    def encode_response(reply: Reply, asked: Asked) -> Encoded: ...
+    @staticmethod
+    def stream_decoder() -> StreamDecoder: ...
+    @staticmethod
+    def stream_encoder(asked: Asked) -> StreamEncoder: ...
+    @staticmethod
+    def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused: ...
+    @staticmethod
+    def encode_error(error: HostlerError, request_id: str) -> bytes: ...
