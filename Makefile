@@ -1,0 +1,71 @@
+# Everything a person types. Needs make and Python 3.11 or later; each target first builds what it needs.
+
+PYTHON  := .venv/bin/python
+READY   := .venv/.ready
+WORKERS ?= 2
+ARGS    ?=
+
+.PHONY: help up test check bench web clean
+.PHONY: check-lock check-format check-lint check-types check-floors check-house check-docs
+
+help:
+	@echo "make up      start hostler and print how to reach it (ARGS=\"--port 9000\" passes flags on)"
+	@echo "make test    all tests, and the quick ones under the newest Python as well"
+	@echo "make check   format, lint, types, floors, house rules, docs, lock file"
+	@echo "make bench   run the benchmarks and keep their results"
+	@echo "make web     build the workbench's front end"
+	@echo "make clean   remove everything that was built, .venv included"
+
+$(READY): pyproject.toml uv.lock tools/bootstrap.py tools/bootstrap.sh
+	@sh tools/bootstrap.sh
+	@touch $@
+
+up: $(READY)
+	@.venv/bin/hostler up $(ARGS)
+
+test: $(READY)
+	@newest=$$($(PYTHON) tools/bootstrap.py newest) || exit 1; \
+	if [ -n "$$newest" ]; then \
+		echo "== quick tests under $$($$newest --version)"; \
+		"$$newest" -m pytest -q -m "not slow" -n $(WORKERS) --dist loadfile || exit 1; \
+	else \
+		echo "== no Python newer than $$($(PYTHON) --version | cut -d' ' -f2) is installed: the tests run under this one only"; \
+	fi
+	@echo "== all tests under $$($(PYTHON) --version)"
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+check: check-lock check-format check-lint check-types check-floors check-house check-docs
+	@echo "check: all good"
+
+# The index is named here, because a machine's own mirror would make the lock look stale.
+check-lock: $(READY)
+	@.venv/bin/uv lock --check --quiet --no-config --default-index https://pypi.org/simple || \
+		{ echo "uv.lock does not follow pyproject.toml: run .venv/bin/uv lock"; exit 1; }
+
+check-format: $(READY)
+	@.venv/bin/ruff format --check --quiet . || { .venv/bin/ruff format --check .; exit 1; }
+
+check-lint: $(READY)
+	@.venv/bin/ruff check --quiet .
+
+check-types: $(READY)
+	@.venv/bin/basedpyright
+
+check-floors: $(READY)
+	@.venv/bin/lint-imports --no-logo
+
+check-house: $(READY)
+	@$(PYTHON) -m pytest -q tests/test_house_rules.py
+
+check-docs: $(READY)
+	@$(PYTHON) tools/docs.py --check
+
+bench: $(READY)
+	@$(PYTHON) bench/all.py $(ARGS)
+
+web:
+	@echo "There is nothing to build yet: the workbench and its front end arrive with a later version."
+
+clean:
+	rm -rf .venv .venv-newest build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
