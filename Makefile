@@ -1,6 +1,8 @@
 # Everything a person types. Needs make and Python 3.11 or later; each target first builds what it needs.
 
 PYTHON  := .venv/bin/python
+INPUTS  := pyproject.toml uv.lock tools/bootstrap.py tools/bootstrap.sh
+RUNS    := .venv/.runs
 READY   := .venv/.ready
 WORKERS ?= 2
 ARGS    ?=
@@ -16,11 +18,15 @@ help:
 	@echo "make web     build the workbench's front end"
 	@echo "make clean   remove everything that was built, .venv included"
 
-$(READY): pyproject.toml uv.lock tools/bootstrap.py tools/bootstrap.sh
-	@sh tools/bootstrap.sh
+$(RUNS): $(INPUTS)
+	@sh tools/bootstrap.sh run
 	@touch $@
 
-up: $(READY)
+$(READY): $(INPUTS)
+	@sh tools/bootstrap.sh
+	@touch $(RUNS) $@
+
+up: $(RUNS)
 	@.venv/bin/hostler up $(ARGS)
 
 test: $(READY)

@@ -5,7 +5,8 @@ when the machine reaches its packages through a mirror or a private certificate.
 Does not know: any mirror, index or certificate itself; those come from the machine's own pip and uv configuration.
 
     bootstrap.py            make .venv hold exactly what uv.lock says
-    bootstrap.py newest     the same in .venv-newest, under the newest Python above that of .venv; prints its path if any
+    bootstrap.py run        make .venv hold what running hostler takes (less to fetch before the first `make up`)
+    bootstrap.py newest     the same in .venv-newest, under the newest Python above .venv's; prints its path, if any
 """
 
 import contextlib
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> int:
     """Do what the module's docstring says; 0 when it was done."""
     if arguments == ["newest"]:
         return newest()
-    sync(HOME_VENV, sys.executable)
+    sync(HOME_VENV, sys.executable, only_run=arguments == ["run"])
     return 0
 
 
@@ -37,14 +38,15 @@ def newest() -> int:
     """Fill .venv-newest from the newest Python that can take the packages; 1 when some are newer but none can."""
     found = newer_pythons()
     for version, executable in found:
-        mark = f"{'.'.join(map(str, version))} {executable} {digest()}"
+        name = ".".join(map(str, version))
+        mark = f"{name} {executable} {digest()}"
         stamp = NEWEST_VENV / ".synced"
         if not (stamp.is_file() and stamp.read_text("utf-8") == mark):
             shutil.rmtree(NEWEST_VENV, ignore_errors=True)
             try:
                 sync(NEWEST_VENV, executable)
             except SystemExit:
-                say(f"The packages could not be installed under Python {mark.split(maxsplit=1)[0]}; trying the next one.")
+                say(f"The packages could not be installed under Python {name}; trying the next one.")
                 continue
             stamp.write_text(mark, "utf-8")
         print(NEWEST_VENV / "bin" / "python")
@@ -52,34 +54,37 @@ def newest() -> int:
     return 1 if found else 0
 
 
-def sync(venv: Path, python: str) -> None:
+def sync(venv: Path, python: str, *, only_run: bool = False) -> None:
     """Make `venv` (created from `python` if it does not run) hold what uv.lock says; ends the program if it cannot."""
+    scope = ["--all-extras", *(["--no-dev"] if only_run else [])]
     uv = create(venv, python)
     environment = {k: v for k, v in os.environ.items() if k not in {"VIRTUAL_ENV", "UV_PYTHON", "PYTHONHOME"}}
     environment["UV_PROJECT_ENVIRONMENT"] = str(venv)
     environment["UV_PYTHON_DOWNLOADS"] = "never"
     if "PIP_CERT" in environment:  # uv does not read pip's configuration, but wants the same certificates
         environment.setdefault("SSL_CERT_FILE", environment["PIP_CERT"])
-    command = [uv, "sync", "--locked", "--all-extras", "--quiet"]
+    command = [uv, "sync", "--locked", *scope, *(["--inexact"] if only_run else [])]
+    if not sys.stderr.isatty():
+        command.append("--quiet")
     if run(command, environment):
         return
+    say("Trying again with the certificates of the system ...")
     if run(command, environment | {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"}):
         return
-    say("uv could not fetch the packages; trying with pip and its configuration.")
-    if not install_with_pip(venv, uv, environment):
+    say("Trying again with pip and its configuration ...")
+    if not install_with_pip(venv, [uv, "export", "--frozen", *scope], environment):
         sys.exit("The packages could not be installed; the lines above say why.")
 
 
-def install_with_pip(venv: Path, uv: str, environment: dict[str, str]) -> bool:
+def install_with_pip(venv: Path, export: list[str], environment: dict[str, str]) -> bool:
     """Install the lock's versions from whatever index pip is configured for, held to the lock's hashes."""
     listing = ROOT / "build" / "requirements.txt"
     listing.parent.mkdir(exist_ok=True)
     python = str(venv / "bin" / "python")
-    export = [uv, "export", "--frozen", "--all-extras", "--no-emit-project", "--quiet", "--output-file", str(listing)]
     pip = [python, "-m", "pip", "install", "--quiet"]
     return (
-        run(export, environment)
-        and (run([*pip, "--version"], environment) or run([python, "-m", "ensurepip"], environment))
+        run([*export, "--no-emit-project", "--quiet", "--output-file", str(listing)], environment)
+        and (run([python, "-m", "pip", "--version"], environment) or run([python, "-m", "ensurepip"], environment))
         and run([*pip, "--require-hashes", "--requirement", str(listing)], environment)
         and run([*pip, "--no-deps", "--editable", str(ROOT)], environment)
     )
