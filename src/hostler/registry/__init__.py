@@ -1,0 +1,1 @@
+"""Floor 4: which machines and models exist, and where a model id leads."""
