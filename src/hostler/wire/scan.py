@@ -1,0 +1,127 @@
+"""Looks at a JSON body that passes through: the model, whether it streams, and where to write another name.
+
+Knows: the top-level fields `model` and `stream`. Does not know: anything else in a body, or any one wire.
+
+The scan decides who is allowed what, and the upstream reads the body again by its own rules; so both must see the
+same model. A duplicate key, however it is escaped, is refused, and a spliced body is looked at again.
+"""
+
+import re
+from dataclasses import dataclass
+
+import msgspec
+
+from hostler.errors import WireError
+
+_MODEL_KEY = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*')
+_HEAD = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"model"[ \t\r\n]*:[ \t\r\n]*')
+_TAIL_BYTES = 2048
+_BACKSLASH = 0x5C
+
+
+class _Once:
+    """A field's value; a type of ours, so that msgspec calls `_note` each time it meets the key, also a second time."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+class _Body(msgspec.Struct):
+    model: _Once | msgspec.UnsetType = msgspec.UNSET
+    stream: _Once | msgspec.UnsetType = msgspec.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a request body asks for."""
+
+    model: str | None
+    stream: bool
+
+
+class BodyScanner:
+    """Reads `model` and `stream` off a body in one pass of the JSON parser, without building the rest.
+
+    One scanner per event loop: it keeps count of the keys that it met in the body at hand.
+    """
+
+    def __init__(self) -> None:
+        self._met = 0
+        self._decoder = msgspec.json.Decoder(_Body, dec_hook=self._note)
+
+    def scan(self, body: bytes) -> Scan:
+        """The model asked for and whether a stream is wanted; raises WireError (400) for what is no such body."""
+        self._met = 0
+        try:
+            decoded = self._decoder.decode(body)
+        except msgspec.ValidationError as error:
+            raise WireError(f"The body is not what was expected: {error}.") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise WireError(f"The body is no valid JSON: {error}.") from None
+        model, stream = decoded.model, decoded.stream
+        given = (model is not msgspec.UNSET) + (stream is not msgspec.UNSET)
+        if self._met != given:
+            raise WireError("The body has the top-level field 'model' or 'stream' twice.")
+        name = model.value if isinstance(model, _Once) else None
+        flag = stream.value if isinstance(stream, _Once) else None
+        if name is not None and not isinstance(name, str):
+            raise WireError("model: must be a string.")
+        if flag is not None and not isinstance(flag, bool):
+            raise WireError("stream: must be true or false.")
+        return Scan(name, bool(flag))
+
+    def splice_model(self, body: bytes, asked: str, name: str) -> bytes:
+        """The same body with `name` as its model, all other bytes as they were.
+
+        `asked` is what `scan` found. The result is scanned again, unless the first key made the place certain.
+        """
+        written = msgspec.json.encode(name)
+        start = _find_value(body)
+        if start is not None:
+            end = _string_end(body, start)
+            spliced = body[:start] + written + body[end:]
+            if _HEAD.match(body) is not None and msgspec.json.decode(body[start:end]) == asked:
+                return spliced
+            if self._says(spliced, name):
+                return spliced
+        return _rewrite(body, written)
+
+    def _says(self, body: bytes, name: str) -> bool:
+        try:
+            return self.scan(body).model == name
+        except WireError:
+            return False
+
+    def _note(self, _type: type, value: object) -> object:
+        self._met += 1
+        return _Once(value)
+
+
+def _find_value(body: bytes) -> int | None:
+    """Where the value of the likeliest `model` key begins: SDKs write it first or near the end."""
+    found = _HEAD.match(body) or _MODEL_KEY.search(body, max(0, len(body) - _TAIL_BYTES)) or _MODEL_KEY.search(body)
+    if found is None or body[found.end() : found.end() + 1] != b'"':
+        return None
+    return found.end()
+
+
+def _string_end(body: bytes, start: int) -> int:
+    """One past the closing quote of the string that opens at `start`."""
+    at = start + 1
+    while True:
+        quote = body.index(b'"', at)
+        backslashes = 0
+        while body[quote - 1 - backslashes] == _BACKSLASH:
+            backslashes += 1
+        if backslashes % 2 == 0:
+            return quote + 1
+        at = quote + 1
+
+
+def _rewrite(body: bytes, written: bytes) -> bytes:
+    """The careful way: the top level is written anew, each value's bytes are kept."""
+    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    fields["model"] = msgspec.Raw(written)
+    return msgspec.json.encode(fields)
