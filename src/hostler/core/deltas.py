@@ -54,7 +54,12 @@ class ReasoningSealed:
 
 @dataclass(slots=True, frozen=True)
 class PartEnded:
-    """The current text or reasoning part is whole; more of the same kind begins a new one."""
+    """The current text or reasoning part is whole; more of the same kind begins a new one.
+
+    `opaque` is the raw block of a text part, or, without text before it, of a block that only its wire understands.
+    """
+
+    opaque: bytes | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -155,8 +160,10 @@ class ReplyBuilder:
                 self._open_call(delta)
             case ToolCallEnded():
                 pass
-            case PartEnded():
+            case PartEnded(None):
                 self._close()
+            case PartEnded(opaque):
+                self._keep(opaque)
             case ReasoningSealed(opaque, redacted):
                 self._seal(opaque, redacted)
             case _:
@@ -201,6 +208,15 @@ class ReplyBuilder:
             self._close()
         self._parts.append(Reasoning(text=text, redacted=redacted, origin=self._origin, opaque=opaque))
 
+    def _keep(self, opaque: bytes | None) -> None:
+        text = ""
+        if self._kind is Text:
+            text = "".join(self._fragments)
+            self._kind, self._fragments = None, []
+        else:
+            self._close()
+        self._parts.append(Text(text=text, origin=self._origin, opaque=opaque))
+
     def _open_call(self, started: ToolCallStarted) -> None:
         self._close()
         call = ToolCall(id=started.id, name=started.name, custom=started.custom, origin=self._origin)
@@ -224,8 +240,10 @@ def unfold(reply: Reply) -> list[Delta]:
     slot = 0
     for part in reply.parts:
         match part:
-            case Text(text=text):
-                deltas += [TextDelta(text), PartEnded()]
+            case Text(text=text, opaque=opaque):
+                if text or opaque is None:
+                    deltas.append(TextDelta(text))
+                deltas.append(PartEnded(opaque))
             case Refusal(text=text):
                 deltas += [RefusalDelta(text), PartEnded()]
             case Reasoning(text=text, opaque=opaque, redacted=redacted):
