@@ -46,7 +46,7 @@ class ReasoningDelta:
 
 @dataclass(slots=True, frozen=True)
 class ReasoningSealed:
-    """The current reasoning part is whole; `opaque` is its raw block. Without text before it, it is a part of its own."""
+    """The current reasoning part is whole; `opaque` is its raw block. Without text before, it is a part of its own."""
 
     opaque: bytes
     redacted: bool = False
