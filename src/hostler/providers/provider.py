@@ -1,0 +1,211 @@
+"""A provider: one endpoint that models are reached through, with everything that a request to it needs prebuilt.
+
+Knows: paths and auth headers of the wires, what a vendor's row or a kind's row turns into. Does not know: the
+providers file, model lists, sockets.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from hostler.core.wires import ANTHROPIC, Wire
+from hostler.errors import ProviderNotReady
+from hostler.providers.vendors import ENGINE, KINDS, PLAIN, VENDOR_KINDS, VERSION, AuthStyle, Kind, Vendor
+from hostler.system.address import Address, parse_base_url
+from hostler.wire.dialects import Dialect
+
+Operation = Literal["chat", "completions", "embeddings", "rerank", "models", "count_tokens"]
+Header = tuple[bytes, bytes]
+
+WIRE_VERSION: Final = b"2023-06-01"
+"""Version header of the `anthropic` wire where neither client nor dialect names one: the newest that still takes
+sampling parameters from every client."""
+
+_CHAT_PATHS: Final[Mapping[str, str]] = {
+    "chat": "/chat/completions",
+    "completions": "/completions",
+    "embeddings": "/embeddings",
+    "rerank": "/rerank",
+    "models": "/models",
+}
+_MESSAGES_PATHS: Final[Mapping[str, str]] = {
+    "chat": "/messages",
+    "models": "/models",
+    "count_tokens": "/messages/count_tokens",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: to connect, of silence before a reply's first byte, of silence within it. 0: no limit."""
+
+    connect_s: float = 10.0
+    first_byte_s: float = 0.0
+    idle_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One endpoint. For kind `engine` the address has port 0: the supervisor knows where the engine listens.
+
+    `auth` is the header that carries the key, None where there is none; `headers` are sent with every request,
+    `defaults` where the client sent none of that name; all names are lower case. `missing_key` names the variable
+    that would hold the key, None when nothing is missing. `unready` is why it cannot be used at all ("" when it can).
+    Prebuilt: `host` is the `Host` header's value, `sent` the headers that every request carries (the key's first).
+    """
+
+    id: str
+    label: str
+    kind: str
+    wire: Wire
+    address: Address
+    prefix: str = ""
+    version: str = VERSION
+    auth: Header | None = field(default=None, repr=False)
+    headers: tuple[Header, ...] = field(default=(), repr=False)
+    defaults: tuple[Header, ...] = ()
+    dialect: Dialect = PLAIN
+    timeouts: Timeouts = Timeouts()
+    local: bool = False
+    tags: tuple[str, ...] = ()
+    enabled: bool = True
+    missing_key: str | None = None
+    unready: str = ""
+    sidecar: str = ""
+    paths: Mapping[str, str] = field(init=False, repr=False, compare=False)
+    host: bytes = field(init=False, repr=False, compare=False)
+    sent: tuple[Header, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # frozen: the three prebuilt fields can be set in no other way
+        object.__setattr__(self, "paths", _paths(self))
+        object.__setattr__(self, "host", self.address.authority.encode("ascii"))
+        object.__setattr__(self, "sent", (self.auth, *self.headers) if self.auth else self.headers)
+
+    def path(self, operation: Operation) -> str | None:
+        """The request path of an operation; None where this provider has none.
+
+        `count_tokens` is always in the `anthropic` wire's shape, also at providers that speak another wire.
+        """
+        return self.paths.get(operation)
+
+    def other_path(self, tail: str) -> str:
+        """The request path of anything else on the wire: `/audio/speech` becomes `<prefix>/v1/audio/speech`."""
+        return f"{self.prefix}{self.version}{tail}"
+
+    @property
+    def ours(self) -> bool:
+        """Whether we start its servers ourselves, so that they know their models exactly."""
+        return self.kind == ENGINE
+
+    def refusal(self) -> ProviderNotReady | None:
+        """Why no request may be sent to it now: switched off, no key, not served yet; None when it is ready."""
+        if not self.enabled:
+            return ProviderNotReady(
+                f"Provider '{self.id}' is switched off.", hint='Its entry in the providers file says "enabled": false.'
+            )
+        if self.unready:
+            return ProviderNotReady(self.unready)
+        if self.missing_key is not None:
+            return ProviderNotReady(
+                f"Provider '{self.id}' has no API key: the variable {self.missing_key} is not set.",
+                hint=f"Set {self.missing_key}, or {self.id} under [vendor_keys] in settings.toml.",
+            )
+        return None
+
+
+def _paths(provider: Provider) -> Mapping[str, str]:
+    tails = _MESSAGES_PATHS if provider.wire == ANTHROPIC else _CHAT_PATHS
+    paths = {operation: provider.other_path(tail) for operation, tail in tails.items()}
+    if KINDS[provider.kind].counts_tokens:
+        paths["count_tokens"] = provider.other_path(_MESSAGES_PATHS["count_tokens"])
+    return paths
+
+
+def auth_header(style: AuthStyle, key: str) -> Header:
+    """The header that carries a key. The key must be plain printable ASCII: callers check."""
+    if style == "bearer":
+        return b"authorization", b"Bearer " + key.encode("ascii")
+    return b"x-api-key", key.encode("ascii")
+
+
+def is_key(key: str) -> bool:
+    """Whether a key can stand in a header at all: a line break in it would forge headers."""
+    return bool(key) and key.isascii() and key.isprintable() and " " not in key
+
+
+def wire_defaults(wire: Wire, dialect: Dialect) -> tuple[Header, ...]:
+    """Headers that a wire demands and a client may set itself."""
+    if wire != ANTHROPIC:
+        return ()
+    return ((b"anthropic-version", dialect.api_version.encode("ascii") or WIRE_VERSION),)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Where keys come from: the environment as read at start-up, and provider id -> key from settings."""
+
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    def find(self, provider_id: str, variables: tuple[str, ...]) -> str | None:
+        """The key of a provider: the first variable that is set, else the one in settings, else None.
+
+        Spaces and line ends around it are not part of it. Raises ProviderNotReady when it cannot stand in a header.
+        """
+        found = [(name, self.environment.get(name, "")) for name in variables]
+        found.append((f"{provider_id} under [vendor_keys]", self.keys.get(provider_id, "")))
+        for where, value in found:
+            key = value.strip()
+            if not key:
+                continue
+            if not is_key(key):
+                raise ProviderNotReady(
+                    f"The API key of provider '{provider_id}' ({where}) holds characters that no key may hold."
+                )
+            return key
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a provider needs beside its row: keys and the limits that settings give."""
+
+    credentials: Credentials = Credentials()
+    timeouts: Timeouts = Timeouts()
+
+    def key(self, provider_id: str, variables: tuple[str, ...], style: AuthStyle) -> tuple[Header | None, str]:
+        """The key's header, or why there is none that works ("" when none was found)."""
+        try:
+            key = self.credentials.find(provider_id, variables)
+        except ProviderNotReady as error:
+            return None, error.message
+        return (auth_header(style, key) if key else None), ""
+
+
+def from_vendor(vendor: Vendor, access: Access) -> Provider:
+    """The provider that a vendor's row is, with or without a key."""
+    address, prefix = parse_base_url(vendor.base_url, vendor.wire)
+    auth, unready = access.key(vendor.id, vendor.env, vendor.auth)
+    return Provider(
+        id=vendor.id,
+        label=vendor.label,
+        kind=VENDOR_KINDS[vendor.wire],
+        wire=vendor.wire,
+        address=address,
+        prefix=prefix,
+        version=vendor.version,
+        auth=auth,
+        defaults=wire_defaults(vendor.wire, vendor.dialect),
+        dialect=vendor.dialect,
+        timeouts=access.timeouts,
+        missing_key=vendor.env[0] if auth is None and not unready else None,
+        unready=unready,
+    )
+
+
+def not_served(kind: Kind, provider_id: str) -> str:
+    """Why a kind whose wire does not exist yet cannot be used; "" for every other."""
+    if kind.served:
+        return ""
+    return f"Provider '{provider_id}' is of kind '{kind.id}', which this version of hostler does not serve yet."
