@@ -1,0 +1,246 @@
+"""Knows one HTTP exchange: the request as read, and every way to answer it. Knows how replies are written.
+
+Does not know: parsing, timeouts, how connections are kept. It asks its `Link` for that.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Final, Protocol
+
+from hostler.system.http_framing import HEAD_END, RequestHead
+
+Headers = Sequence[tuple[bytes, bytes]]
+_STATUS_LINES: Final = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode("ascii")) for s in HTTPStatus}
+_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection"))
+_BODILESS: Final = frozenset((204, 304))
+# Above this a chunk is not copied to be framed; below it, one piece is cheaper than three.
+_COPY_LIMIT: Final = 16384
+
+_NEW: Final = 0
+_CHUNKED: Final = 1
+_RAW: Final = 2
+_SILENT: Final = 3
+_ENDED: Final = 4
+_GONE: Final = 5
+
+
+class Link(Protocol):
+    """What an exchange needs of the connection that carries it."""
+
+    transport: asyncio.Transport
+    write_paused: bool
+
+    def reply_ended(self, keep_alive: bool) -> None:
+        """The reply is written whole; the next request may be read, or the connection closed."""
+        ...
+
+    def reset(self) -> None:
+        """Drop the connection at once, with a TCP reset."""
+        ...
+
+
+class Exchange(RequestHead):
+    """One request and the means to answer it: `respond`, or `respond_raw`, or `start`, `write`..., `end`; once.
+
+    After the client is gone (`disconnected`) or after `abort`, answering does nothing. Answering twice is a
+    RuntimeError. `on_disconnect` is called once if the client goes before the answer ended (a client that
+    half-closes its side counts as gone); `on_writable` with False when the write buffer is above the high-water
+    mark and with True when it has drained. Set `keep_alive` to False to close the connection after the answer.
+    """
+
+    __slots__ = ("_link", "_phase", "_waiters", "body", "client", "disconnected", "on_disconnect", "on_writable")
+
+    def __init__(self, link: Link, client: str) -> None:
+        self._link: Link | None = link
+        self._phase = _NEW
+        self._waiters: list[asyncio.Future[None]] | None = None
+        self.body = b""
+        self.client = client
+        self.disconnected = False
+        self.on_disconnect: Callable[[], None] | None = None
+        self.on_writable: Callable[[bool], None] | None = None
+
+    @property
+    def answering(self) -> bool:
+        """Whether an answer has begun (or has become impossible)."""
+        return self._phase != _NEW
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answer whole, in one write. `headers` without framing (content-length, transfer-encoding, connection).
+
+        HEAD and the statuses 204 and 304 send no body. Raises ValueError for a header that would break the head.
+        """
+        link = self._take_link(_NEW)
+        if link is None:
+            return
+        link.transport.write(whole_reply(status, headers, body, self))
+        self._end(link, self.keep_alive)
+
+    def respond_raw(self, head_and_body: bytes) -> None:
+        """Answer with a serialised HTTP/1.1 response whose framing the caller vouches for, in one write.
+
+        The body is cut off for HEAD; for HTTP/1.0 and without `keep_alive` the connection closes after it.
+        """
+        link = self._link
+        if link is None or self._phase != _NEW:
+            self._refuse_use()
+            return
+        if self.method == "HEAD":
+            head_and_body = head_and_body[: head_and_body.find(HEAD_END) + 4]
+        link.transport.write(head_and_body)
+        self._end(link, self.keep_alive and not self.http_10)
+
+    def start(self, status: int, headers: Headers) -> None:
+        """Begin an answer of unknown length: chunked, or for HTTP/1.0 ended by the close of the connection."""
+        link = self._take_link(_NEW)
+        if link is None:
+            return
+        if status in _BODILESS:
+            phase, framing = _SILENT, b""
+        elif self.http_10:
+            phase, framing = _RAW, b""
+            self.keep_alive = False
+        else:
+            phase, framing = _CHUNKED, b"transfer-encoding: chunked\r\n"
+        if self.method == "HEAD":
+            phase = _SILENT
+        head = reply_head(status, headers, framing + self._connection_header())
+        self._phase = phase
+        link.transport.write(head)
+
+    def write(self, data: bytes) -> None:
+        """One piece of a started answer. Empty pieces are left out: in the chunked coding they would end it."""
+        link = self._link
+        if link is None or not self._phase or self._phase >= _ENDED:
+            self._refuse_use()
+        elif not data:
+            return
+        elif self._phase == _CHUNKED:
+            if len(data) <= _COPY_LIMIT:
+                link.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            else:
+                link.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+        elif self._phase == _RAW:
+            link.transport.write(data)
+
+    def end(self, last: bytes = b"") -> None:
+        """End a started answer, with a last piece if there is one, in one write."""
+        link = self._link
+        if link is None or not self._phase or self._phase >= _ENDED:
+            self._refuse_use()
+            return
+        if self._phase == _CHUNKED:
+            link.transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if last else b"0\r\n\r\n")
+        elif self._phase == _RAW and last:
+            link.transport.write(last)
+        self._end(link, self.keep_alive)
+
+    def abort(self) -> None:
+        """Reset the connection: the client sees a broken reply, never a normal end. `on_disconnect` is not called."""
+        link = self._link
+        if link is not None:
+            self._finish(_GONE)
+            link.reset()
+
+    async def wait_writable(self) -> None:
+        """Wait until the write buffer is below its high-water mark. Raises ConnectionError when the client is gone."""
+        link = self._link
+        if link is None:
+            raise ConnectionError("the client is gone")
+        if link.write_paused:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            if self._waiters is None:
+                self._waiters = []
+            self._waiters.append(waiter)
+            await waiter
+
+    def writable(self, yes: bool) -> None:
+        """For the connection: the write buffer rose above its mark (False) or drained (True)."""
+        if yes and self._waiters is not None:
+            self._wake(None)
+        if self.on_writable is not None:
+            self.on_writable(yes)
+
+    def lose(self) -> None:
+        """For the connection: the client is gone before the answer ended."""
+        callback = self.on_disconnect
+        self.disconnected = True
+        self._finish(_GONE)
+        if callback is not None:
+            callback()
+
+    def close(self) -> None:
+        """For the connection: it answers this request itself."""
+        self._finish(_ENDED)
+
+    def _end(self, link: Link, keep_alive: bool) -> None:
+        self._phase = _ENDED
+        self._link = self.on_disconnect = self.on_writable = None
+        if self._waiters is not None:
+            self._wake(None)
+        link.reply_ended(keep_alive)
+
+    def _finish(self, phase: int) -> None:
+        self._phase = phase
+        # Callbacks are let go: they usually hold the exchange, and a circle would wait for the garbage collector.
+        self._link = self.on_disconnect = self.on_writable = None
+        if self._waiters is not None:
+            self._wake(ConnectionError("the client is gone"))
+
+    def _wake(self, error: ConnectionError | None) -> None:
+        waiters, self._waiters = self._waiters, None
+        for waiter in waiters or ():
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+
+    def _take_link(self, phase: int) -> Link | None:
+        if self._phase != phase:
+            self._refuse_use()
+            return None
+        return self._link
+
+    def _refuse_use(self) -> None:
+        if self._phase != _GONE:
+            raise RuntimeError("the exchange was answered before" if self._phase else "the answer was not started")
+
+    def _connection_header(self) -> bytes:
+        return connection_header(keep_alive=self.keep_alive, http_10=self.http_10)
+
+
+def connection_header(*, keep_alive: bool, http_10: bool) -> bytes:
+    """The Connection header line that a reply needs, if any."""
+    if not keep_alive:
+        return b"connection: close\r\n"
+    return b"connection: keep-alive\r\n" if http_10 else b""
+
+
+def whole_reply(status: int, headers: Headers, body: bytes, request: RequestHead | None) -> bytes:
+    """A reply with its length. Without a request (it could not be read) the connection is announced as closing."""
+    if request is None:
+        connection = b"connection: close\r\n"
+        silent = False
+    else:
+        connection = connection_header(keep_alive=request.keep_alive, http_10=request.http_10)
+        silent = request.method == "HEAD"
+    if status in _BODILESS:
+        return reply_head(status, headers, connection)
+    head = reply_head(status, headers, b"content-length: %d\r\n%b" % (len(body), connection))
+    return head if silent else head + body
+
+
+def reply_head(status: int, headers: Headers, framing: bytes) -> bytes:
+    """Status line and headers, with the framing lines last. Raises ValueError for what would break the head."""
+    parts = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d Unnamed\r\n" % status]
+    for name, value in headers:
+        if name.lower() in _FRAMING:
+            raise ValueError(f"{name!r} is set by the server itself")
+        parts.append(b"%b: %b\r\n" % (name, value))
+    fields = b"".join(parts)
+    if not fields.count(b"\n") == fields.count(b"\r") == len(parts):
+        raise ValueError("a header holds a line break")
+    return b"%b%b\r\n" % (fields, framing)
