@@ -99,6 +99,20 @@ class BodyScanner:
         return _Once(value)
 
 
+def echo_model(body: bytes, found: str, asked: str) -> bytes:
+    """A reply's body with the model name that the client asked for, instead of the upstream's own (`found`).
+
+    Nobody is authorised by a reply, so the likeliest place is believed if it holds `found`.
+    """
+    written = msgspec.json.encode(asked)
+    start = _find_value(body)
+    if start is not None:
+        end = _string_end(body, start)
+        if msgspec.json.decode(body[start:end]) == found:
+            return body[:start] + written + body[end:]
+    return _rewrite(body, written)
+
+
 def _find_value(body: bytes) -> int | None:
     """Where the value of the likeliest `model` key begins: SDKs write it first or near the end."""
     found = _HEAD.match(body) or _MODEL_KEY.search(body, max(0, len(body) - _TAIL_BYTES)) or _MODEL_KEY.search(body)

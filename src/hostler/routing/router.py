@@ -1,0 +1,55 @@
+"""The pure choice: in which order candidates are tried, and whether another may follow a failure.
+
+Knows: candidates, health, error classes. Does not know: sockets, time, queues.
+"""
+
+from collections.abc import Callable
+
+from hostler.errors import (
+    EngineError,
+    HostlerError,
+    ProviderNotReady,
+    QueueFull,
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamRefused,
+)
+from hostler.registry.resolver import Candidate, Route
+
+_PASSING = frozenset({408, 409, 425, 429})
+"""Statuses below 500 that another upstream may not share."""
+
+
+def order(route: Route, is_ill: Callable[[str], bool]) -> tuple[Candidate, ...]:
+    """Candidates in the order to try them: the healthy first, each group as the route gives it."""
+    candidates = route.candidates
+    if len(candidates) == 1:
+        return candidates
+    well = [c for c in candidates if not is_ill(c.provider.id)]
+    return (*well, *(c for c in candidates if is_ill(c.provider.id)))
+
+
+def may_go_elsewhere(error: HostlerError) -> bool:
+    """Whether another candidate might do better; a request that is wrong is wrong everywhere."""
+    match error:
+        case UpstreamRefused():
+            return error.status in _PASSING or error.status >= 500  # noqa: PLR2004
+        case UpstreamError() | EngineError() | QueueFull() | ProviderNotReady():
+            return True
+        case _:
+            return False
+
+
+def is_providers_fault(error: HostlerError) -> bool:
+    """Whether the failure counts against the provider's health; a full queue or a wrong request does not."""
+    if isinstance(error, UpstreamRefused):
+        return error.status >= 500  # noqa: PLR2004
+    return isinstance(error, UpstreamError | EngineError)
+
+
+def may_try_again(error: HostlerError, *, reused: bool, started: bool) -> bool:
+    """Whether the same upstream gets the request once more on a fresh connection.
+
+    A kept connection may have been closed by the upstream just as we wrote to it; nothing was answered then.
+    """
+    return reused and not started and isinstance(error, UpstreamBroken)
