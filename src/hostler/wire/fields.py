@@ -1,0 +1,101 @@
+"""Narrowing of parsed JSON, field by field, with the place in every complaint. Knows JSON types; knows no wire."""
+
+from collections.abc import Mapping
+from typing import cast
+
+import msgspec
+
+from hostler.errors import WireError
+
+Members = Mapping[str, object]
+"""A JSON object."""
+
+_decode = msgspec.json.Decoder().decode
+
+
+def parse_object(body: bytes) -> dict[str, object]:
+    """The JSON object that `body` is; raises WireError for anything else."""
+    try:
+        value: object = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"The body is not valid JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise WireError("The body must be a JSON object.")
+    return cast("dict[str, object]", value)
+
+
+def as_members(value: object) -> Members:
+    """`value` if it is a JSON object, else an empty one: for replies, which are read with tolerance."""
+    return cast("Members", value) if isinstance(value, dict) else {}
+
+
+def as_items(value: object) -> list[object]:
+    """`value` if it is a JSON array, else an empty one."""
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def as_text(value: object) -> str:
+    """`value` if it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def as_count(value: object) -> int | None:
+    """`value` if it is a whole number from 0 up (some servers write 12.0), else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if value >= 0 and value == int(value) else None
+
+
+def need_members(value: object, path: str) -> Members:
+    """`value` as a JSON object, or WireError naming `path`."""
+    if not isinstance(value, dict):
+        raise WireError(f"{path} must be an object.")
+    return cast("Members", value)
+
+
+def need_items(value: object, path: str) -> list[object]:
+    """`value` as a JSON array, or WireError naming `path`."""
+    if not isinstance(value, list):
+        raise WireError(f"{path} must be an array.")
+    return cast("list[object]", value)
+
+
+def need_text(value: object, path: str) -> str:
+    """`value` as a string, or WireError naming `path`."""
+    if not isinstance(value, str):
+        raise WireError(f"{path} must be a string.")
+    return value
+
+
+def text_or_none(members: Members, key: str, path: str = "") -> str | None:
+    """A string that may be absent or null."""
+    value = members.get(key)
+    return None if value is None else need_text(value, f"{path}{key}")
+
+
+def flag_or_none(members: Members, key: str, path: str = "") -> bool | None:
+    """A boolean that may be absent or null."""
+    value = members.get(key)
+    if value is None or isinstance(value, bool):
+        return value
+    raise WireError(f"{path}{key} must be true or false.")
+
+
+def number_or_none(members: Members, key: str, path: str = "") -> float | None:
+    """A number that may be absent or null."""
+    value = members.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WireError(f"{path}{key} must be a number.")
+    return value
+
+
+def whole_or_none(members: Members, key: str, path: str = "") -> int | None:
+    """A whole number that may be absent or null; 12.0 is taken for 12."""
+    value = number_or_none(members, key, path)
+    if value is None or isinstance(value, int):
+        return value
+    if not value.is_integer():
+        raise WireError(f"{path}{key} must be a whole number.")
+    return int(value)
