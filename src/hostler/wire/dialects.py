@@ -39,5 +39,9 @@ class Dialect:
     """Structured output by schema."""
     stream_usage: bool = True
     """`stream_options.include_usage` is understood."""
+    efforts: tuple[str, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+    """Efforts that are understood; another one is sent as the nearest below it (else above it) and named."""
+    text_parts: bool = True
+    """Several texts in one message as an array of parts; without it they are joined by an empty line."""
     api_version: str = ""
     """Value of the wire's version header; empty: the wire's own default."""
