@@ -1,0 +1,1 @@
+"""Local inference servers that hostler starts, watches and stops; see engine.py for what one is."""
