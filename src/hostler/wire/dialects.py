@@ -37,6 +37,8 @@ class Dialect:
     """`system` messages behind the first turn; without it they become wrapped user text."""
     json_schema: bool = True
     """Structured output by schema."""
+    adaptive_thinking: bool = True
+    """The model measures its own thinking, by effort; without it an effort is sent as a budget in tokens."""
     stream_usage: bool = True
     """`stream_options.include_usage` is understood."""
     efforts: tuple[str, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
