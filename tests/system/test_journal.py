@@ -1,3 +1,5 @@
+"""The journal against real files: any line sizes, several writers, kill -9, a full disk."""
+
 import errno
 import os
 import signal
@@ -142,7 +144,7 @@ def test_a_full_disk_refuses_new_lines_and_leaves_room_for_last_ones(tmp_path: P
         while begun < 1000:
             journal.append(b"%099d\n" % begun)
             begun += 1
-    assert "Free some space" in caught.value.text
+    assert "free some space" in caught.value.text
     for number in range(80):
         journal.append_reserved(b"%099d\n" % (begun + number))
     full = False

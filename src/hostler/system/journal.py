@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from hostler.errors import StorageError
+from hostler.system.files import storage_errors
 
 SEGMENT_SIZE: Final = 4 << 20
 RESERVE: Final = 64 << 10
@@ -94,11 +95,9 @@ class Journal:
         self._number = 0
         self._spare: _Segment | None = None
         self._segment: _Segment | None = None
-        try:
+        with storage_errors(folder, "written"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.name, self._lock = _claim(folder, writer)
-        except OSError as error:
-            raise _storage_error(folder, error) from error
         try:
             self._use(self._create(0))
         except StorageError:
@@ -186,17 +185,16 @@ class Journal:
     def _create(self, need: int) -> _Segment:
         size = max(self._segment_size, _whole_pages(need + self._reserve + _SEAL))
         path = self._folder / f"{self.name}.{self._number + 1:06d}.log"
-        try:
+        with storage_errors(path, "written"):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 self._allocate(descriptor, size)
                 mapping = mmap.mmap(descriptor, size, mmap.MAP_SHARED)
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
             finally:
                 os.close(descriptor)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-            raise _storage_error(path, error) from error
         self._number += 1
         return _Segment(path, mapping, size - _SEAL)
 
@@ -225,14 +223,12 @@ class SegmentReader:
     def __init__(self, path: Path, position: int = 0) -> None:
         self.path = path
         self.position = position
-        try:
+        with storage_errors(path, "read"):
             self._descriptor = os.open(path, os.O_RDONLY)
-        except OSError as error:
-            raise _storage_error(path, error) from error
 
     def read(self, limit: int = 32 << 10) -> bytes:
         """Whole new lines, about `limit` bytes of them (one longer line comes alone); b"" when there is none now."""
-        try:
+        with storage_errors(self.path, "read"):
             room = os.fstat(self._descriptor).st_size - _SEAL - self.position
             while True:
                 wanted = max(min(limit, room), 0)
@@ -243,16 +239,12 @@ class SegmentReader:
                     self.position += len(lines)
                     return lines
                 limit *= 4
-        except OSError as error:
-            raise _storage_error(self.path, error) from error
 
     def is_finished(self) -> bool:
         """Whether the segment is sealed and all its lines were read."""
-        try:
+        with storage_errors(self.path, "read"):
             size = os.fstat(self._descriptor).st_size
             seal = os.pread(self._descriptor, _SEAL, max(size - _SEAL, 0))
-        except OSError as error:
-            raise _storage_error(self.path, error) from error
         return seal[-1:] == b"\n" and seal[:-1].isdigit() and self.position >= int(seal)
 
     def close(self) -> None:
@@ -270,12 +262,8 @@ def journal_names(folder: Path) -> list[str]:
 def journal_files(folder: Path) -> dict[str, list[Path]]:
     """Journal name to its segments, in the order in which they were written."""
     found: dict[str, list[Path]] = {}
-    try:
-        entries = sorted(path.name for path in folder.iterdir())
-    except FileNotFoundError:
-        return found
-    except OSError as error:
-        raise _storage_error(folder, error) from error
+    with storage_errors(folder, "read"):
+        entries = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     for entry in entries:
         if match := _SEGMENT.fullmatch(entry):
             found.setdefault(match[1], []).append(folder / entry)
@@ -289,31 +277,26 @@ def is_written(folder: Path, name: str) -> bool:
 
     Ask before reading: what a dead writer's segments hold then is all there will ever be.
     """
-    try:
-        descriptor = os.open(_lock_path(folder, name), os.O_RDWR)
-    except FileNotFoundError:
-        return False  # the lock file comes before the first segment and goes after the last
-    except OSError as error:
-        raise _storage_error(folder, error) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError as error:
-        raise _storage_error(folder, error) from error
-    finally:
-        os.close(descriptor)
+    with storage_errors(folder, "read"):
+        try:
+            descriptor = os.open(_lock_path(folder, name), os.O_RDWR)
+        except FileNotFoundError:
+            return False  # the lock file comes before the first segment and goes after the last
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
     return False
 
 
 def remove_journal(folder: Path, name: str) -> None:
     """Remove what is left of a dead writer's journal, its lock file last. Raises StorageError."""
-    try:
+    with storage_errors(folder, "removed"):
         for path in journal_files(folder).get(name, []):
             path.unlink(missing_ok=True)
         _lock_path(folder, name).unlink(missing_ok=True)
-    except OSError as error:
-        raise _storage_error(folder, error) from error
 
 
 def _claim(folder: Path, writer: str) -> tuple[str, int]:
@@ -351,11 +334,3 @@ def _seal(segment: _Segment, end: int) -> None:
 
 def _whole_pages(size: int) -> int:
     return max(-(-size // _PAGE), 1) * _PAGE
-
-
-def _storage_error(path: Path, error: OSError) -> StorageError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return StorageError(
-        f"{path}: {error.strerror or error}",
-        hint="Free some space on the disk that holds the data folder." if full else None,
-    )
