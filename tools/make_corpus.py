@@ -119,9 +119,7 @@ def read_stdlib(stdlib: Path) -> tuple[list[str], list[Described]]:
     return plain, described
 
 
-def read_definitions(
-    module: str, tree: ast.Module, lines: list[str], found: tuple[list[str], list[Described]]
-) -> None:
+def read_definitions(module: str, tree: ast.Module, lines: list[str], found: tuple[list[str], list[Described]]) -> None:
     """Add a module's functions and classes to the pieces and descriptions found so far."""
     plain, described = found
     for node in ast.walk(tree):

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from make_gguf import SPECIALS
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
+from torch.nn import functional
 
 ADAM_LR, MUON_LR = 4e-3, 0.02
 
@@ -89,7 +89,7 @@ class Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.rms_norm(x, (x.shape[-1],), self.weight, 1e-5)
+        return functional.rms_norm(x, (x.shape[-1],), self.weight, 1e-5)
 
 
 class Rope:
@@ -130,10 +130,10 @@ class Block(nn.Module):
         v = self.attn_v(h).view(b, n, self.kv_heads, self.head).transpose(1, 2)
         repeat = self.heads // self.kv_heads
         k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.attn_output(y.transpose(1, 2).reshape(b, n, -1))
         h = self.ffn_norm(x)
-        return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
+        return x + self.ffn_down(functional.silu(self.ffn_gate(h)) * self.ffn_up(h))
 
 
 class Model(nn.Module):
@@ -157,8 +157,8 @@ class Model(nn.Module):
         h = self.token_embd(batch[:, :-1])
         for b in self.blk:
             h = b(h)
-        logits = F.linear(self.output_norm(h), self.token_embd.weight)
-        return F.cross_entropy(logits.float().flatten(0, 1), batch[:, 1:].flatten())
+        logits = functional.linear(self.output_norm(h), self.token_embd.weight)
+        return functional.cross_entropy(logits.float().flatten(0, 1), batch[:, 1:].flatten())
 
 
 class Muon(torch.optim.Optimizer):

@@ -7,6 +7,7 @@ The file is untrusted: every count and length is checked against the bytes that 
 a bound are measured but not kept, and an error names the byte where reading stopped.
 """
 
+import itertools
 import os
 import re
 import struct
@@ -410,8 +411,8 @@ def _read_row(reader: _Reader, alignment: int) -> _Row:
 
 
 def _with_sizes(reader: _Reader, rows: list[_Row], data_start: int) -> Iterator[Tensor]:
-    offsets = sorted({row[3] for row in rows})
-    following = dict(zip(offsets, [*offsets[1:], max(reader.size - data_start, 0)], strict=True))
+    offsets = [*sorted({row[3] for row in rows}), max(reader.size - data_start, 0)]
+    following = dict(itertools.pairwise(offsets))
     for name, shape, number, offset, at in rows:
         block = BLOCKS.get(number)
         if block is None:

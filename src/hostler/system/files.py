@@ -35,17 +35,18 @@ def write_atomic(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
     target = Path(os.path.realpath(path))
     with storage_errors(path, "written"):
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+        temporary = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 _take_over(file.fileno(), target, mode)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, target)
+            temporary.replace(target)
         except BaseException:
             # also on Ctrl-C nothing may be left lying in the user's folder
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
+                temporary.unlink()
             raise
         sync_folder(target.parent)
 

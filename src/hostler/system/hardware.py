@@ -148,9 +148,9 @@ def _memory_of(folder: Path) -> tuple[int, int] | None:
 
 def _quota_of(folder: Path) -> float | None:
     """Processors' worth of time of one group; None without a limit."""
-    new = _text(folder / "cpu.max").split()
-    if len(new) == 2 and new[0].isdigit() and new[1].isdigit():  # noqa: PLR2004  # "quota period"
-        return int(new[0]) / max(int(new[1]), 1)
+    allowed, _, every = _text(folder / "cpu.max").strip().partition(" ")
+    if allowed.isdigit() and every.isdigit():
+        return int(allowed) / max(int(every), 1)
     quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
     return quota / period if quota and period else None
 
