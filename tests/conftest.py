@@ -17,6 +17,7 @@ hypothesis.settings.register_profile("hostler", deadline=None, derandomize=True,
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000)
 hypothesis.settings.load_profile("hostler")
 
+SLOW_S = 0.25
 LOOPBACK = ("127.", "::1", "::ffff:127.", "localhost", "0.0.0.0")
 CONNECTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 RESOLVES = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
@@ -83,3 +84,15 @@ def own_folders(
 ) -> Path:
     """A home, config and data folder that no other test has seen."""
     return separate(monkeypatch, tmp_path_factory.mktemp("home"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that should be marked slow; a note and no failure, for a busy machine makes every test slow."""
+    late = [
+        f"{report.duration:.2f} s  {report.nodeid}"
+        for report in terminalreporter.getreports("passed")
+        if report.when == "call" and report.duration > SLOW_S and "slow" not in report.keywords
+    ]
+    if late:
+        terminalreporter.section(f"above {SLOW_S} s and not marked slow", sep="-")
+        terminalreporter.write_line("\n".join(sorted(late, reverse=True)[:20]))

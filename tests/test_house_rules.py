@@ -106,6 +106,12 @@ CASES = (
 RULES = tuple(dict.fromkeys(case.rule for case in CASES))
 
 
+@pytest.fixture(scope="session")
+def files() -> tuple[Source, ...]:
+    """The whole project, read once."""
+    return project()
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.rule.__name__)
 def test_the_rule_can_fail(case: Case) -> None:
     good = case.path.replace("path_utils", "paths")
@@ -114,8 +120,8 @@ def test_the_rule_can_fail(case: Case) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_the_project_keeps_it(rule: Rule) -> None:
-    broken = [f"{file.path}:{found.line}: {found.what}" for file in project() for found in rule(file)]
+def test_the_project_keeps_it(rule: Rule, files: tuple[Source, ...]) -> None:
+    broken = [f"{file.path}:{found.line}: {found.what}" for file in files for found in rule(file)]
     assert not broken, f"{rule.__doc__}\n" + "\n".join(broken)
 
 

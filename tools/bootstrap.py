@@ -72,11 +72,11 @@ def sync(venv: Path, python: str, *, only_run: bool = False) -> None:
     if run(command, environment | {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"}):
         return
     say("Trying again with pip and its configuration ...")
-    if not install_with_pip(venv, [uv, "export", "--frozen", *scope], environment):
+    if not install_with_pip(venv, [uv, "export", "--frozen", *scope], environment=environment):
         sys.exit("The packages could not be installed; the lines above say why.")
 
 
-def install_with_pip(venv: Path, export: list[str], environment: dict[str, str]) -> bool:
+def install_with_pip(venv: Path, export: list[str], *, environment: dict[str, str]) -> bool:
     """Install the lock's versions from whatever index pip is configured for, held to the lock's hashes."""
     listing = ROOT / "build" / "requirements.txt"
     listing.parent.mkdir(exist_ok=True)

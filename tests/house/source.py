@@ -10,7 +10,6 @@ import subprocess
 import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +67,6 @@ def source(path: str, text: str) -> Source:
     return Source(path, text, ast.parse(text, path), comments)
 
 
-@cache
 def project() -> tuple[Source, ...]:
     """Every text file that is, or is about to be, part of the project."""
     found: list[Source] = []
