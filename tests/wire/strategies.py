@@ -4,6 +4,7 @@ Everything is in canonical form: no empty texts, no two results in one tool mess
 allow. So a wire that keeps what it is given gives back exactly what went in.
 """
 
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -89,7 +90,7 @@ def turns(draw: st.DrawFn, wire: Wire | None, *, results_in: ResultsIn = "tool",
 def conversations(
     draw: st.DrawFn, wire: Wire | None, *, results_in: ResultsIn = "tool", media: bool = True
 ) -> tuple[Message, ...]:
-    """Perhaps a system message, some turns, and a last question. `wire`: origin of the reasoning; None: no reasoning."""
+    """Perhaps a system message, some turns, and a last question. `wire`: the reasoning's origin; None: no reasoning."""
     messages: list[Message] = []
     if draw(st.booleans()):
         messages.append(Message("system", (Text(text=draw(texts)),)))
@@ -156,4 +157,4 @@ def cuts(draw: st.DrawFn, data: bytes) -> list[bytes]:
     """`data` in pieces: the ways in which a network may cut it."""
     places = sorted(draw(st.lists(st.integers(0, len(data)), max_size=12)))
     edges = [0, *places, len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]

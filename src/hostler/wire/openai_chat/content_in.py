@@ -1,0 +1,105 @@
+"""Content parts of the chat wire, read into the core's parts. Knows text, images, sound, files; knows no messages."""
+
+from typing import Final
+
+from hostler.core.messages import CacheMark, Media, MediaKind, Refusal, Text
+from hostler.errors import WireError
+from hostler.wire.fields import Members, as_members, as_text, need_items, need_members, need_text, text_or_none
+
+AUDIO_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
+"""The sound formats that the wire publishes, by its own names."""
+
+_URL_KINDS: Final[dict[str, MediaKind]] = {"image_url": "image", "video_url": "video", "audio_url": "audio"}
+
+
+def read_content(value: object, path: str) -> tuple[Text | Refusal | Media, ...]:
+    """A message's `content`: a string, an array of parts, or null. Empty text is no part."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (Text(text=value),) if value else ()
+    parts = (read_part(part, f"{path}[{index}]") for index, part in enumerate(need_items(value, path)))
+    return tuple(part for part in parts if not isinstance(part, Text) or part.text)
+
+
+def read_part(value: object, path: str) -> Text | Refusal | Media:
+    """One content part; raises WireError for a kind that nobody could pass on."""
+    if isinstance(value, str):  # several local servers take bare strings
+        return Text(text=value)
+    part = need_members(value, path)
+    kind = as_text(part.get("type"))
+    cache = _cache_mark(part)
+    match kind:
+        case "text" | "input_text" | "output_text":
+            return Text(text=need_text(part.get("text"), f"{path}.text"), cache=cache)
+        case "refusal":
+            return Refusal(text=need_text(part.get("refusal"), f"{path}.refusal"))
+        case "image_url" | "video_url" | "audio_url":
+            return _by_url(part.get(kind), f"{path}.{kind}", _URL_KINDS[kind], cache)
+        case "input_audio" | "input_video":
+            return _by_data(need_members(part.get(kind), f"{path}.{kind}"), f"{path}.{kind}", kind, cache)
+        case "file":
+            return _file(need_members(part.get("file"), f"{path}.file"), f"{path}.file", cache)
+        case _:
+            raise WireError(f"{path}.type: {kind!r} is not a content part that can be passed on.")
+
+
+def split_data_url(url: str) -> tuple[str, str] | None:
+    """Media type and base64 data of a `data:` URL; None for every other URL (also for one without base64)."""
+    if not url.startswith("data:"):
+        return None
+    head, comma, data = url[5:].partition(",")
+    if not comma or not head.endswith(";base64"):
+        return None
+    return head.removesuffix(";base64").split(";")[0], data
+
+
+def _by_url(value: object, path: str, kind: MediaKind, cache: CacheMark | None) -> Media:
+    members: Members = {"url": value} if isinstance(value, str) else need_members(value, path)
+    url = need_text(members.get("url"), f"{path}.url")
+    detail = text_or_none(members, "detail", f"{path}.") or ""
+    inline = split_data_url(url)
+    if inline is None:
+        return Media(kind=kind, url=url, detail=detail, cache=cache)
+    return Media(kind=kind, media_type=inline[0], data=inline[1], detail=detail, cache=cache)
+
+
+def _by_data(members: Members, path: str, kind: str, cache: CacheMark | None) -> Media:
+    data = need_text(members.get("data"), f"{path}.data")
+    inline = split_data_url(data)
+    if kind == "input_video":
+        media_type = inline[0] if inline else f"video/{text_or_none(members, 'format', f'{path}.') or 'mp4'}"
+        return Media(kind="video", media_type=media_type, data=inline[1] if inline else data, cache=cache)
+    name = text_or_none(members, "format", f"{path}.") or "wav"
+    media_type = inline[0] if inline else AUDIO_TYPES.get(name, f"audio/{name}")
+    return Media(kind="audio", media_type=media_type, data=inline[1] if inline else data, cache=cache)
+
+
+def _file(members: Members, path: str, cache: CacheMark | None) -> Media:
+    name = text_or_none(members, "filename", f"{path}.") or ""
+    file_id = text_or_none(members, "file_id", f"{path}.")
+    if file_id:
+        return Media(kind="document", file_id=file_id, name=name, cache=cache)
+    data = need_text(members.get("file_data"), f"{path}.file_data")
+    if data.startswith(("https://", "http://")):  # OpenRouter takes addresses here
+        return Media(kind="document", url=data, name=name, cache=cache)
+    inline = split_data_url(data)
+    media_type = inline[0] if inline else "application/pdf"
+    return Media(
+        kind=_kind_of(media_type), media_type=media_type, data=inline[1] if inline else data, name=name, cache=cache
+    )
+
+
+def _kind_of(media_type: str) -> MediaKind:
+    return "image" if media_type.startswith("image/") else "document"
+
+
+def _cache_mark(part: Members) -> CacheMark | None:
+    """A breakpoint in the published form, or in the form that several vendors took over from another wire."""
+    published = as_members(part.get("prompt_cache_breakpoint"))
+    if published:
+        return "1h" if published.get("ttl") else "5m"
+    borrowed = as_members(part.get("cache_control"))
+    if borrowed:
+        return "1h" if borrowed.get("ttl") == "1h" else "5m"
+    return None

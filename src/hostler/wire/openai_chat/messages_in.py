@@ -1,0 +1,150 @@
+"""Messages of a chat request, read into the core's messages. Knows roles and pairing; knows no top-level field.
+
+Legacy forms are accepted: `function_call` with `function` messages, calls and results without ids.
+"""
+
+import msgspec
+from msgspec import Struct
+
+from hostler.core.messages import Media, Message, Origin, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
+from hostler.core.wires import OPENAI_CHAT
+from hostler.errors import WireError
+from hostler.wire.fields import (
+    Members,
+    as_items,
+    as_members,
+    as_text,
+    need_items,
+    need_members,
+    need_text,
+    text_or_none,
+)
+from hostler.wire.openai_chat.content_in import read_content
+
+CLIENT_ORIGIN = Origin("", OPENAI_CHAT, "")
+"""Origin of reasoning in a client's history, which names no provider and no model."""
+
+
+class _RawDetails(Struct):
+    reasoning_details: msgspec.Raw | None = None
+
+
+class _RawMessages(Struct):
+    messages: list[_RawDetails]
+
+
+_decode_details = msgspec.json.Decoder(_RawMessages).decode
+
+
+def read_messages(value: object, body: bytes) -> tuple[Message, ...]:
+    """All messages. `body` is the request's own bytes, from which opaque blocks are cut byte for byte."""
+    items = need_items(value, "messages")
+    reader = _Reader(_opaque_details(body) if b'"reasoning_details"' in body else {})
+    return tuple(reader.read(index, need_members(item, f"messages[{index}]")) for index, item in enumerate(items))
+
+
+def details_text(details: object) -> str:
+    """The readable part of `reasoning_details`."""
+    members = (as_members(item) for item in as_items(details))
+    return "".join(as_text(item.get("text")) or as_text(item.get("summary")) for item in members)
+
+
+def arguments_text(value: object) -> str:
+    """A call's arguments as JSON text; some servers write the object itself instead of its text."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _opaque_details(body: bytes) -> dict[int, bytes]:
+    try:
+        raw = [message.reasoning_details for message in _decode_details(body).messages]
+    except msgspec.ValidationError:  # a message is no object: the reader says which
+        return {}
+    return {index: bytes(each) for index, each in enumerate(raw) if each is not None}
+
+
+class _Reader:
+    """Reads messages in order, and pairs results that carry no id with the oldest call that waits for one."""
+
+    def __init__(self, details: dict[int, bytes]) -> None:
+        self._details = details
+        self._waiting: list[ToolCall] = []
+
+    def read(self, index: int, members: Members) -> Message:
+        path = f"messages[{index}]"
+        parts: tuple[Part, ...]
+        role: Role
+        match as_text(members.get("role")):
+            case "system" | "developer" | "user" as role:
+                parts = read_content(members.get("content"), f"{path}.content")
+            case "assistant" as role:
+                parts = self._assistant(index, members, path)
+            case "tool" | "function" as kind:
+                return Message("tool", (self._result(members, path, legacy=kind == "function"),))
+            case other:
+                raise WireError(f"{path}.role: {other!r} is not a role of this wire.")
+        return Message(role, parts, text_or_none(members, "name", f"{path}.") or "")
+
+    def _assistant(self, index: int, members: Members, path: str) -> tuple[Part, ...]:
+        parts: list[Part] = []
+        reasoning = self._reasoning(index, members)
+        if reasoning is not None:
+            parts.append(reasoning)
+        parts += read_content(members.get("content"), f"{path}.content")
+        refusal = text_or_none(members, "refusal", f"{path}.")
+        if refusal:
+            parts.append(Refusal(text=refusal))
+        audio = as_members(members.get("audio"))
+        if audio:
+            parts.append(Media(kind="audio", file_id=need_text(audio.get("id"), f"{path}.audio.id")))
+        calls = _calls(index, members, path)
+        self._waiting = list(calls)
+        return (*parts, *calls)
+
+    def _reasoning(self, index: int, members: Members) -> Reasoning | None:
+        details = members.get("reasoning_details")
+        text = as_text(members.get("reasoning_content")) or as_text(members.get("reasoning")) or details_text(details)
+        opaque = self._details.get(index) if details else None
+        if not text and opaque is None:
+            return None
+        return Reasoning(text=text, origin=CLIENT_ORIGIN, opaque=opaque)
+
+    def _result(self, members: Members, path: str, *, legacy: bool) -> ToolResult:
+        name = text_or_none(members, "name", f"{path}.") or ""
+        call_id = text_or_none(members, "tool_call_id", f"{path}.") or self._oldest_waiting(name if legacy else "")
+        if call_id is None:
+            raise WireError(f"{path}.tool_call_id is missing, and no call waits for a result.")
+        self._waiting = [call for call in self._waiting if call.id != call_id]
+        content = read_content(members.get("content"), f"{path}.content")
+        texts = tuple(Text(text=part.text) if isinstance(part, Refusal) else part for part in content)
+        return ToolResult(call_id=call_id, content=texts, name=name)
+
+    def _oldest_waiting(self, name: str) -> str | None:
+        return next((call.id for call in self._waiting if not name or call.name == name), None)
+
+
+def _calls(index: int, members: Members, path: str) -> list[ToolCall]:
+    value = members.get("tool_calls")
+    items = [] if value is None else need_items(value, f"{path}.tool_calls")
+    calls: list[ToolCall] = []
+    for position, item in enumerate(items):
+        place = f"{path}.tool_calls[{position}]"
+        calls.append(_call(need_members(item, place), place, f"call_{index}_{position}"))
+    legacy = members.get("function_call")
+    if legacy is not None:
+        function = need_members(legacy, f"{path}.function_call")
+        name = need_text(function.get("name"), f"{path}.function_call.name")
+        calls.append(ToolCall(id=f"call_{index}_f", name=name, arguments=arguments_text(function.get("arguments"))))
+    return calls
+
+
+def _call(call: Members, path: str, default_id: str) -> ToolCall:
+    id_ = text_or_none(call, "id", f"{path}.") or default_id
+    if call.get("type") == "custom" or ("custom" in call and "function" not in call):
+        custom = need_members(call.get("custom"), f"{path}.custom")
+        name = need_text(custom.get("name"), f"{path}.custom.name")
+        return ToolCall(id=id_, name=name, arguments=as_text(custom.get("input")), custom=True)
+    function = need_members(call.get("function"), f"{path}.function")
+    name = need_text(function.get("name"), f"{path}.function.name")
+    return ToolCall(id=id_, name=name, arguments=arguments_text(function.get("arguments")))
