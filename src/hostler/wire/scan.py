@@ -113,6 +113,32 @@ def echo_model(body: bytes, found: str, asked: str) -> bytes:
     return _rewrite(body, written)
 
 
+class StreamEcho:
+    """The asked model id in the stream of an engine of ours, which names itself by its own id in every frame.
+
+    Works on whole lines: what follows the last line end waits for its rest.
+    """
+
+    __slots__ = ("_asked", "_own", "_rest")
+
+    def __init__(self, own: str, asked: str) -> None:
+        self._own = b'"model":' + msgspec.json.encode(own)
+        self._asked = b'"model":' + msgspec.json.encode(asked)
+        self._rest = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Whole lines, with the name replaced; may be empty."""
+        data = self._rest + data
+        end = data.rfind(b"\n") + 1
+        self._rest = data[end:]
+        return data[:end].replace(self._own, self._asked)
+
+    def flush(self) -> bytes:
+        """What was left without a line end."""
+        rest, self._rest = self._rest, b""
+        return rest
+
+
 def _find_value(body: bytes) -> int | None:
     """Where the value of the likeliest `model` key begins: SDKs write it first or near the end."""
     found = _HEAD.match(body) or _MODEL_KEY.search(body, max(0, len(body) - _TAIL_BYTES)) or _MODEL_KEY.search(body)

@@ -1,0 +1,249 @@
+"""The gateway: an HTTP exchange in, a call out to dispatch, its answer back in the face's shape.
+
+Knows: the order of checks, which paths call models, keep-alives, draining. Does not know: how a call is performed.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from hostler.accounts.ledger import Ledger, Refused
+from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, Wire
+from hostler.errors import Draining, HostlerError, MethodNotAllowed, NotFound, WireError
+from hostler.gateway import routes
+from hostler.gateway.access import Access, Caller
+from hostler.gateway.listing import list_models, show_model
+from hostler.gateway.routes import Face, Plain
+from hostler.registry.resolver import Resolver
+from hostler.routing.answer import JSON_TYPE, Answer, retry_headers
+from hostler.routing.call import Call
+from hostler.routing.dispatch import Dispatch
+from hostler.routing.opaque import OpaqueStore
+from hostler.routing.outlets import HttpOutlet, Relaying, Translating
+from hostler.settings import GatewaySettings
+from hostler.system.http_server import Exchange, Headers
+from hostler.wire.codecs import codec_of
+from hostler.wire.scan import BodyScanner
+
+_log = logging.getLogger(__name__)
+_HTML = (b"content-type", b"text/html; charset=utf-8")
+_PLAIN_SAFETY = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+KEEPALIVE_SWEEP = 0.5
+"""Seconds between two looks at streams that wait for their first byte."""
+
+Control = Callable[[Exchange, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayParts:
+    """What the gateway works with. `control` answers the control API, `front_page` gives the page at `/`."""
+
+    settings: GatewaySettings
+    access: Access
+    resolver: Resolver
+    dispatch: Dispatch
+    ledger: Ledger
+    keeper: OpaqueStore
+    control: Control
+    front_page: Callable[[], str]
+    health: Callable[[], Mapping[str, object]]
+
+
+class Gateway:
+    """Give `check_head`, `handle` and `refuse` to an HttpServer."""
+
+    def __init__(self, parts: GatewayParts) -> None:
+        self._parts = parts
+        self._access = parts.access
+        self._scanner = BodyScanner()
+        self._relaying = Relaying(self._scanner)
+        self._translating = Translating(parts.keeper)
+        self._loop = asyncio.get_running_loop()
+        self._calls: dict[asyncio.Task[None], Answer] = {}
+        self._waiting: set[Answer] = set()
+        self._draining = False
+        self._request_prefix = f"req-{os.urandom(5).hex()}-"
+        self._requests = 0
+        self._sweep = self._loop.call_later(KEEPALIVE_SWEEP, self._keep_streams_alive)
+
+    # what the server calls
+
+    def check_head(self, exchange: Exchange) -> None:
+        """Refuse on the head alone: a foreign Host or Origin, an unknown path, no key. The body is not read then."""
+        try:
+            self._access.check_host(exchange)
+            cors = self._access.check_origin(exchange)
+            if exchange.method == "OPTIONS":
+                exchange.respond(204, [*cors, *self._access.preflight(exchange)], b"")
+                return
+            place = routes.find(exchange.path)
+            self._check_place(exchange, place)
+            caller = self._check_caller(exchange, place)
+        except HostlerError as error:
+            self._refuse(exchange, error)
+            return
+        exchange.context = (place, caller, cors)
+
+    def handle(self, exchange: Exchange) -> None:
+        """Answer a complete request whose head was found good."""
+        place, caller, cors = exchange.context
+        if isinstance(place, Face):
+            self._call(exchange, place, caller, cors)
+            return
+        try:
+            self._answer_plain(exchange, place, cors)
+        except HostlerError as error:
+            self._refuse(exchange, error)
+
+    def refuse(self, status: int, reason: str, exchange: Exchange | None) -> tuple[Headers, bytes]:
+        """Shape a refusal of the HTTP server itself (413, 431, 400 ...) for the face that was called."""
+        error = HostlerError(reason)
+        error.status = status
+        error.code = "bad_request" if status < 500 else "internal_error"  # noqa: PLR2004
+        path = getattr(exchange, "path", "")
+        place = routes.find(path) if path else None
+        wire = place.wire if isinstance(place, Face) else OPENAI_CHAT
+        return [JSON_TYPE], codec_of(wire).encode_error(error, self._next_id())
+
+    # draining
+
+    def drain(self) -> None:
+        """Refuse new calls from now on; running ones go on."""
+        self._draining = True
+
+    async def close(self) -> None:
+        """Cancel what still runs."""
+        self._sweep.cancel()
+        tasks = list(self._calls)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def running(self) -> int:
+        """Calls that run now."""
+        return len(self._calls)
+
+    # inner workings
+
+    def _check_place(self, exchange: Exchange, place: Face | Plain | None) -> None:
+        if place is None:
+            raise NotFound(f"There is nothing at {exchange.path}.", hint="See docs/gateway.md for the paths served.")
+        allowed = ("POST",) if isinstance(place, Face) else place.methods
+        if exchange.method not in allowed:
+            raise MethodNotAllowed(f"{exchange.path} takes {' or '.join(allowed)}, not {exchange.method}.")
+
+    def _check_caller(self, exchange: Exchange, place: Face | Plain | None) -> Caller:
+        if isinstance(place, Plain) and place.page in ("front", "health"):
+            return Caller("")
+        if isinstance(place, Plain) and place.page == "control":
+            self._access.check_token(exchange)
+            return Caller("")
+        return self._access.check_key(exchange)
+
+    def _call(self, exchange: Exchange, face: Face, caller: Caller, cors: Headers) -> None:
+        """Read what the body asks for, and start the call."""
+        answer = Answer(exchange, face.wire, self._next_id())
+        answer.extra = list(cors)
+        try:
+            call = self._read(exchange, face, caller, answer.request_id)
+        except HostlerError as error:
+            self._parts.ledger.refuse(Refused(answer.request_id, caller.key_id, face.wire, face.operation, error.code))
+            answer.fail(error)
+            return
+        task = self._loop.create_task(self._serve(call, answer))
+        self._calls[task] = answer
+        task.add_done_callback(self._forget)
+        exchange.on_disconnect = task.cancel
+        if call.stream:
+            answer.since = self._loop.time()
+            self._waiting.add(answer)
+
+    def _read(self, exchange: Exchange, face: Face, caller: Caller, request_id: str) -> Call:
+        if self._draining:
+            raise Draining("hostler is shutting down.", retry_after=5)
+        scan = self._scanner.scan(exchange.body)
+        if not scan.model:
+            raise WireError("model: is missing.", hint="GET /v1/models lists what there is.")
+        return Call(
+            id=request_id,
+            key_id=caller.key_id,
+            face=face.wire,
+            operation=face.operation,
+            asked=scan.model,
+            route=self._parts.resolver.resolve(scan.model),
+            stream=scan.stream and face.operation in ("chat", "completions"),
+            body=exchange.body,
+            headers=exchange.headers,
+        )
+
+    async def _serve(self, call: Call, answer: Answer) -> None:
+        outlet = HttpOutlet(answer, call, self._relaying, self._translating)
+        try:
+            await self._parts.dispatch.run(call, outlet)
+        except Exception:  # the named edge of a call: a bug of ours must not leave a client waiting
+            _log.exception("call %s failed unexpectedly", call.id)
+            answer.fail(HostlerError("hostler failed at this call; its log says why.", hint=f"Request id: {call.id}."))
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._waiting.discard(self._calls.pop(task))
+
+    def _keep_streams_alive(self) -> None:
+        """Give every stream that has waited long enough for its first byte a sign of life."""
+        now = self._loop.time()
+        for answer in list(self._waiting):
+            if answer.forwarded or answer.exchange.disconnected:
+                self._waiting.discard(answer)
+            elif now - answer.since >= self._parts.settings.keepalive_s:
+                answer.since = now
+                answer.keep_alive()
+        self._sweep = self._loop.call_later(KEEPALIVE_SWEEP, self._keep_streams_alive)
+
+    def _answer_plain(self, exchange: Exchange, place: Plain, cors: Headers) -> None:
+        parts = self._parts
+        match place.page:
+            case "control":
+                parts.control(exchange, place.rest)
+            case "front":
+                csp = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+                exchange.respond(200, [_HTML, csp, *_PLAIN_SAFETY, *cors], parts.front_page().encode())
+            case "health":
+                body = {"status": "draining" if self._draining else "ok", **parts.health()}
+                exchange.respond(503 if self._draining else 200, [JSON_TYPE, *cors], msgspec.json.encode(body))
+            case "models":
+                body = list_models(parts.resolver, _listing_wire(exchange), exchange.query)
+                exchange.respond(200, [JSON_TYPE, *cors], body)
+            case "model":
+                body = show_model(parts.resolver, _listing_wire(exchange), place.rest)
+                exchange.respond(200, [JSON_TYPE, *cors], body)
+
+    def _refuse(self, exchange: Exchange, error: HostlerError) -> None:
+        place = routes.find(exchange.path)
+        wire = place.wire if isinstance(place, Face) else _listing_wire(exchange)
+        request_id = self._next_id()
+        headers = [JSON_TYPE, (b"x-request-id", request_id.encode()), *retry_headers(error)]
+        if isinstance(error, MethodNotAllowed):
+            allowed = ("POST",) if isinstance(place, Face) else place.methods if place else ()
+            headers.append((b"allow", ", ".join(allowed).encode()))
+        if isinstance(place, Face):
+            self._parts.ledger.refuse(Refused(request_id, "", place.wire, place.operation, error.code))
+        exchange.respond(error.status, headers, codec_of(wire).encode_error(error, request_id))
+
+    def _next_id(self) -> str:
+        self._requests += 1
+        return f"{self._request_prefix}{self._requests:x}"
+
+
+def _listing_wire(exchange: Exchange) -> Wire:
+    """`/v1/models` is one path for several wires; the version header tells."""
+    return ANTHROPIC if exchange.header(b"anthropic-version") is not None else OPENAI_CHAT
+
+
+def now_unix() -> int:
+    """Unix seconds."""
+    return int(time.time())

@@ -1,0 +1,116 @@
+"""The answer to one HTTP call, in the shape of the face that was called.
+
+Knows: our response headers, how a face spells errors and keep-alives, whether anything was sent yet.
+Does not know: upstreams, candidates' connections.
+"""
+
+import time
+
+from hostler.core.requests import Asked
+from hostler.core.wires import Wire
+from hostler.errors import HostlerError, UpstreamRefused
+from hostler.routing.call import Attempt, Headers
+from hostler.system.http_server import Exchange
+from hostler.wire.codec import Codec
+from hostler.wire.codecs import codec_of
+
+JSON_TYPE = (b"content-type", b"application/json")
+_PASSED_ON = ("retry-after", "retry-after-ms", "x-should-retry")
+
+
+class Answer:
+    """Writes to the client. `started`: the head is out; `forwarded`: bytes of an upstream's reply are out.
+
+    `extra`: headers that the gateway adds to every answer of this exchange (CORS); `since`: when it was last heard of.
+    """
+
+    __slots__ = ("_codec", "attempt", "dropped", "exchange", "extra", "face", "forwarded", "request_id", "since", "started")
+
+    def __init__(self, exchange: Exchange, face: Wire, request_id: str) -> None:
+        self.exchange = exchange
+        self.face = face
+        self.request_id = request_id
+        self.attempt: Attempt | None = None
+        self.dropped: tuple[str, ...] = ()
+        self.started = False
+        self.forwarded = False
+        self.extra: Headers = []
+        self.since = 0.0
+        self._codec: Codec | None = None
+
+    @property
+    def codec(self) -> Codec:
+        """The face's codec."""
+        if self._codec is None:
+            self._codec = codec_of(self.face)
+        return self._codec
+
+    def own_headers(self) -> Headers:
+        """The headers that are ours: request id, and once an upstream was tried, which and at which attempt."""
+        headers: Headers = [(b"x-request-id", self.request_id.encode()), *self.extra]
+        attempt = self.attempt
+        if attempt is not None:
+            headers.append((b"x-hostler-model", header_text(attempt.candidate.model_id)))
+            headers.append((b"x-hostler-attempts", b"%d" % attempt.number))
+        if self.dropped:
+            headers.append((b"x-hostler-dropped", header_text(",".join(self.dropped))))
+        return headers
+
+    def start(self, status: int, headers: Headers) -> None:
+        """Send the head of a streamed answer, unless a keep-alive did so before."""
+        if not self.started:
+            self.started = True
+            self.exchange.start(status, headers + self.own_headers())
+
+    def start_stream(self) -> None:
+        """Send the head of an event stream of the face."""
+        if not self.started:
+            kind = (b"content-type", self.codec.STREAM_TYPE)
+            self.start(200, [kind, (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")])
+
+    def keep_alive(self) -> None:
+        """Tell a waiting stream client that its call lives; begins the answer if need be."""
+        if not self.exchange.disconnected:
+            self.start_stream()
+            self.exchange.write(self.codec.KEEPALIVE)
+
+    def fail(self, error: HostlerError) -> None:
+        """End with an error: as a reply if nothing was sent yet, else in-band and then close."""
+        exchange = self.exchange
+        if exchange.disconnected:
+            return
+        if not self.started:
+            self.started = True
+            headers = [JSON_TYPE, *retry_headers(error), *self.own_headers()]
+            body = self._upstreams_body(error) or self.codec.encode_error(error, self.request_id)
+            exchange.respond(error.status, headers, body)
+            return
+        asked = Asked(model="", id=self.request_id, created=int(time.time()))
+        # what was forwarded may have been cut within a frame: an empty line ends that frame first
+        exchange.keep_alive = False
+        exchange.end((b"\n\n" if self.forwarded else b"") + self.codec.stream_encoder(asked).fail(error))
+
+    def _upstreams_body(self, error: HostlerError) -> bytes:
+        """The upstream's own error body, if it is one of the face's wire: nobody tells it better."""
+        if not isinstance(error, UpstreamRefused) or self.attempt is None:
+            return b""
+        same = self.attempt.candidate.provider.wire == self.face
+        return error.body if same and error.body[:1] == b"{" and b'"error"' in error.body else b""
+
+
+def retry_headers(error: HostlerError) -> Headers:
+    """Retry hints: the upstream's own where it gave some, else ours in whole seconds."""
+    if isinstance(error, UpstreamRefused):
+        passed = [(k.encode(), header_text(v)) for k, v in error.headers.items() if k in _PASSED_ON or "ratelimit" in k]
+        if passed:
+            return passed
+    if error.retry_after is None:
+        return []
+    return [(b"retry-after", b"%d" % max(1, round(error.retry_after)))]
+
+
+def header_text(text: str) -> bytes:
+    """Text as a header value: printable ASCII, everything else percent-encoded."""
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    return b"".join(bytes([b]) if 0x20 <= b < 0x7F else b"%%%02X" % b for b in text.encode())  # noqa: PLR2004
