@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
@@ -91,7 +92,7 @@ class Gateway:
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a complete request whose head was found good."""
-        place, caller, cors = exchange.context
+        place, caller, cors = cast("tuple[Face | Plain, Caller, Headers]", exchange.context)
         if isinstance(place, Face):
             self._call(exchange, place, caller, cors)
             return

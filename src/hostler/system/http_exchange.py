@@ -6,7 +6,7 @@ Does not know: parsing, timeouts, how connections are kept. It asks its `Link` f
 import asyncio
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from hostler.system.http_framing import HEAD_END, RequestHead
 
@@ -45,8 +45,9 @@ class Exchange(RequestHead):
 
     After the client is gone (`disconnected`) or after `abort`, answering does nothing. Answering twice is a
     RuntimeError. `on_disconnect` is called once if the client goes before the answer ended (a client that
-    half-closes its side counts as gone); `context` carries what the head check found to the handler; `on_writable` with False when the write buffer is above the high-water
+    half-closes its side counts as gone); `on_writable` with False when the write buffer is above the high-water
     mark and with True when it has drained. Set `keep_alive` to False to close the connection after the answer.
+    `context` carries what the head check found to the handler.
     """
 
     __slots__ = ("_link", "_phase", "_waiters", "body", "client", "context", "disconnected", "on_disconnect", "on_writable")
@@ -57,7 +58,7 @@ class Exchange(RequestHead):
         self._waiters: list[asyncio.Future[None]] | None = None
         self.body = b""
         self.client = client
-        self.context: Any = None
+        self.context: object = None
         self.disconnected = False
         self.on_disconnect: Callable[[], None] | None = None
         self.on_writable: Callable[[bool], None] | None = None
