@@ -1,0 +1,174 @@
+"""The providers file on disk: read at start, watched for changes, with the last good state kept.
+
+Knows: when to read, what to do about a bad edit, whom to tell. Does not know: the file's records (file_format) or what
+they turn into (directory).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from hostler.errors import ConfigError, HostlerError
+from hostler.registry.directory import Directory, built_in, from_document
+from hostler.registry.file_format import MAX_BYTES, Problem, check, refusal
+from hostler.settings import Settings
+
+POLL_S: Final = 1.0
+
+_log: Final = logging.getLogger(__name__)
+
+Signature = tuple[int, int, int, int]
+"""Modification time in ns, size, inode and device: an edit in place, a rename over it and a new mount all show."""
+Publish = Callable[[str, dict[str, object]], object]
+
+
+@dataclass(frozen=True, slots=True)
+class FileStatus:
+    """What became of the file. `error` says why the newest text is not used; the last good one then still holds."""
+
+    path: Path
+    exists: bool
+    directory: Directory
+    error: str = ""
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    signature: Signature | None
+    data: bytes | None
+    problem: str = ""
+
+
+class ProvidersFile:
+    """The file's newest good state. `directory` is a new object after each change, so `is` tells whether to look again.
+
+    Nothing here raises because of the file's contents: hostler must start, and go on, whatever it holds. Every change
+    is told to `publish(kind, data)`: `providers.loaded` or `providers.refused`.
+    """
+
+    def __init__(self, settings: Settings, publish: Publish | None = None) -> None:
+        self.path: Final = settings.providers_file
+        self._settings: Final = settings
+        self._publish: Final[Publish] = publish or (lambda kind, data: None)
+        self._signature: Signature | None = None
+        self._retry = False
+        self._changed = asyncio.Event()
+        self.status = self._begin()
+        self.load()
+
+    @property
+    def directory(self) -> Directory:
+        """The providers as of the last good text."""
+        return self.status.directory
+
+    def load(self) -> FileStatus:
+        """Read the file now, on this thread, whatever its time stamps say."""
+        self._take(self._read(None, always=True), settled=True)
+        return self.status
+
+    async def watch(self, interval: float = POLL_S) -> None:
+        """Look every `interval` seconds whether the file changed; ends when it is cancelled.
+
+        The disk is asked on a thread: a home folder on a network may hang, and the loop must not.
+        """
+        while True:
+            await asyncio.sleep(interval)
+            reading = await asyncio.to_thread(self._read, self._signature, always=self._retry)
+            self._take(reading, settled=self._retry)
+
+    async def wait_changed(self) -> FileStatus:
+        """The status after the next text that was taken or refused."""
+        await self._changed.wait()
+        return self.status
+
+    def _begin(self) -> FileStatus:
+        try:
+            return FileStatus(self.path, False, built_in(self._settings))
+        except ConfigError as error:
+            plain = _without_legacy_url(self._settings)
+            return FileStatus(self.path, False, plain, error.text)
+
+    def _read(self, known: Signature | None, *, always: bool) -> _Reading | None:
+        """The file's bytes if it is another one than `known`; None when it is not. Runs on any thread."""
+        try:
+            signature = _signature(self.path)
+            if signature == known and not always:
+                return None
+            if signature is None:
+                return _Reading(None, None)
+            with self.path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+            # it may have been replaced while it was read: then the next look finds a new signature
+            return _Reading(signature, data)
+        except OSError as error:
+            return _Reading(known, None, f"{self.path} cannot be read: {error.strerror or type(error).__name__}")
+
+    def _take(self, reading: _Reading | None, *, settled: bool) -> None:
+        """Make a reading the state. What cannot be parsed right after a change is read once more before anybody is
+        told: an editor may be in the middle of writing."""
+        if reading is None:
+            return
+        self._signature = reading.signature
+        if reading.problem:
+            self._refuse(reading.problem, (), exists=True)
+        elif reading.data is None:
+            self._retry = False
+            if self.status.exists or self.status.error:
+                self._tell(self._begin())
+        else:
+            self._take_text(reading.data, settled=settled)
+
+    def _take_text(self, data: bytes, *, settled: bool) -> None:
+        checked = check(data)
+        if checked.document is None:
+            self._retry = not settled
+            if settled:
+                self._refuse(refusal(checked, str(self.path)).text, checked.warnings, exists=True)
+            return
+        self._retry = False
+        try:
+            directory = from_document(checked.document, self._settings)
+        except HostlerError as error:
+            self._refuse(f"{self.path}: {error.text}", checked.warnings, exists=True)
+            return
+        self._tell(FileStatus(self.path, True, directory, "", checked.warnings))
+
+    def _refuse(self, message: str, warnings: tuple[Problem, ...], *, exists: bool) -> None:
+        if message == self.status.error:
+            return
+        self._tell(FileStatus(self.path, exists, self.status.directory, message, warnings))
+
+    def _tell(self, status: FileStatus) -> None:
+        self.status = status
+        for warning in status.warnings:
+            _log.warning("%s: %s", self.path, warning)
+        if status.error:
+            _log.error("%s The last good state stays in force.", status.error)
+            self._publish("providers.refused", {"path": str(self.path), "error": status.error})
+        else:
+            data: dict[str, object] = {
+                "path": str(self.path),
+                "providers": list(status.directory.providers),
+                "default": status.directory.default,
+                "warnings": [str(warning) for warning in status.warnings],
+            }
+            self._publish("providers.loaded", data)
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+def _without_legacy_url(settings: Settings) -> Directory:
+    """The built-in providers when LLAMA_BASE_URL cannot be used either: start-up never fails for this."""
+    return built_in(replace(settings, legacy_base_url=""))
+
+
+def _signature(path: Path) -> Signature | None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
