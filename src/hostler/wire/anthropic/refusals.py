@@ -1,0 +1,42 @@
+"""Error replies of this wire, both ways. Knows their shape and headers; does not know when to try again."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from hostler.errors import HostlerError, UpstreamRefused
+from hostler.wire.anthropic.vocabulary import STATUS_BY_ERROR, ErrorBody, error_object
+from hostler.wire.retry import retry_after, retry_headers
+
+
+class _Refusal(msgspec.Struct):
+    error: ErrorBody = msgspec.field(default_factory=ErrorBody)
+    request_id: str | None = None
+
+
+def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
+    """What an upstream's error reply says; a body of another form becomes the message as far as it is text."""
+    try:
+        error = msgspec.json.decode(body, type=_Refusal).error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        error = ErrorBody(message=body[:500].decode("utf-8", "replace").strip())
+    return UpstreamRefused(
+        error.message or f"The upstream answered with status {status}.",
+        status=status,
+        kind=error.type,
+        body=body,
+        headers=retry_headers(headers),
+        retry_after=retry_after(headers),
+    )
+
+
+def refused_in_band(error: ErrorBody, body: bytes) -> UpstreamRefused:
+    """An error event inside a stream that began with status 200: its type says which status was meant."""
+    status = STATUS_BY_ERROR.get(error.type, 500)
+    message = error.message or "The upstream reported an error in its stream."
+    return UpstreamRefused(message, status=status, kind=error.type, body=body)
+
+
+def encode_error(error: HostlerError, request_id: str) -> bytes:
+    """The JSON body of an error reply; its HTTP status is `error.status`."""
+    return msgspec.json.encode({"type": "error", "error": error_object(error), "request_id": request_id})

@@ -1,0 +1,245 @@
+"""`ChatRequest` into the wire's request bodies. Knows every parameter and its equal; does not know message order."""
+
+from typing import Final
+
+import msgspec
+
+from hostler.core.requests import ChatRequest, Effort, ToolChoice
+from hostler.core.tools import Tool
+from hostler.core.wires import ANTHROPIC
+from hostler.wire.anthropic.content_encode import CUSTOM_INPUT, BlockEncoder
+from hostler.wire.anthropic.conversation import Conversation
+from hostler.wire.anthropic.vocabulary import cache_to_wire
+from hostler.wire.codec import Encoded
+from hostler.wire.dialects import Dialect
+from hostler.wire.fields import as_members
+from hostler.wire.ids import ToolIds
+
+FALLBACK_MAX_TOKENS: Final = 32_000
+"""Sent where neither client nor dialect gives a limit; the wire demands one, and current models allow this much."""
+
+_MIN_BUDGET: Final = 1024
+_BUDGETS: Final[dict[Effort, int]] = {
+    "minimal": 1024,
+    "low": 2048,
+    "medium": 8192,
+    "high": 16_384,
+    "xhigh": 32_768,
+    "max": 65_536,
+}
+_COUNTED: Final = frozenset(
+    ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control", "speed")
+)
+
+
+def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
+    """The body for `/v1/messages`; raises Unsupported for history that this wire cannot carry."""
+    body, dropped = _build(request, dialect)
+    return Encoded(msgspec.json.encode(body), dropped)
+
+
+def encode_count_tokens(request: ChatRequest, dialect: Dialect) -> Encoded:
+    """The body for `/v1/messages/count_tokens`: the same, without what does not count."""
+    body, dropped = _build(request, dialect)
+    return Encoded(msgspec.json.encode({key: value for key, value in body.items() if key in _COUNTED}), dropped)
+
+
+def _build(request: ChatRequest, dialect: Dialect) -> tuple[dict[str, object], tuple[str, ...]]:
+    writer = _Writer(request, dialect)
+    writer.write_messages()
+    writer.write_sampling()
+    writer.write_tools()
+    writer.write_reasoning()
+    writer.write_output_format()
+    writer.write_rest()
+    return writer.body, tuple(sorted(writer.dropped))
+
+
+class _Writer:
+    def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
+        self._request = request
+        self._dialect = dialect
+        self._same_wire = request.wire == ANTHROPIC
+        max_tokens = request.max_tokens
+        if max_tokens is None:
+            max_tokens = dialect.max_tokens_default or FALLBACK_MAX_TOKENS
+        self._max_tokens = max_tokens
+        self.body: dict[str, object] = {"model": request.model, "max_tokens": max_tokens}
+        self.dropped: set[str] = set()
+        self._tools: list[dict[str, object]] = []
+        self._sections: dict[str, dict[str, object]] = {}
+
+    def write_messages(self) -> None:
+        encoder = BlockEncoder(ToolIds(self._dialect.tool_id_pattern), wire=self._request.wire)
+        system, messages = Conversation(encoder, mid_system=self._dialect.mid_system).fold(self._request)
+        if system is not None:
+            self.body["system"] = system
+        self.body["messages"] = messages
+        self.dropped |= encoder.dropped
+
+    def write_sampling(self) -> None:
+        sampling = self._request.sampling
+        if sampling.temperature is not None:
+            self.body["temperature"] = min(sampling.temperature, 1.0)
+            if sampling.temperature > 1.0:  # the wire's scale ends at 1, the chat wire's at 2
+                self.dropped.add("temperature")
+        for name, value in (("top_p", sampling.top_p), ("top_k", sampling.top_k)):
+            if value is not None:
+                self.body[name] = value
+        for name in ("min_p", "presence_penalty", "frequency_penalty"):
+            if getattr(sampling, name):
+                self.dropped.add(name)
+        if sampling.seed is not None:
+            self.dropped.add("seed")
+        stop = [text for text in sampling.stop if text.strip()]
+        if len(stop) < len(sampling.stop):  # "each stop sequence must contain non-whitespace"
+            self.dropped.add("stop")
+        if stop:
+            self.body["stop_sequences"] = stop
+
+    def write_tools(self) -> None:
+        choice = self._request.tool_choice or ToolChoice()
+        tools = self._request.tools
+        if choice.allowed:
+            tools = tuple(tool for tool in tools if tool.name in choice.allowed)
+        if choice.mode == "named" and not self._dialect.named_tool_choice:
+            tools = tuple(tool for tool in tools if tool.name == choice.name)
+            choice = ToolChoice("required")
+        encoded = [block for tool in tools if (block := self._tool(tool)) is not None]
+        if encoded:
+            self.body["tools"] = encoded
+        self._write_choice(choice, has_tools=bool(encoded))
+
+    def _write_choice(self, choice: ToolChoice, *, has_tools: bool) -> None:
+        parallel = self._request.parallel_tool_calls
+        if parallel is False and not self._dialect.parallel_tool_calls:
+            self.dropped.add("parallel_tool_calls")
+            parallel = None
+        if self._request.tool_choice is None and parallel is not False:
+            return
+        if not has_tools or not self._dialect.tool_choice:
+            if choice.mode in ("required", "named") or (has_tools and choice.mode == "none"):
+                self.dropped.add("tool_choice")
+            return
+        body: dict[str, object] = {"type": {"required": "any", "named": "tool"}.get(choice.mode, choice.mode)}
+        if choice.mode == "named":
+            body["name"] = choice.name
+        if parallel is not None and choice.mode != "none":
+            body["disable_parallel_tool_use"] = not parallel
+        self.body["tool_choice"] = body
+
+    def _tool(self, tool: Tool) -> dict[str, object] | msgspec.Raw | None:
+        if tool.server is not None:
+            if self._same_wire:
+                return msgspec.Raw(tool.server)
+            self.dropped.add(f"tools[].{tool.name}")
+            return None
+        body: dict[str, object] = {"name": tool.name}
+        if tool.description:
+            body["description"] = tool.description
+        if tool.custom:  # the wire has no free-form tools: one string stands for the text
+            self.dropped.add("tools[].custom")
+            field = {"type": "string", "description": "The tool's input, as plain text."}
+            body["input_schema"] = {"type": "object", "properties": {CUSTOM_INPUT: field}, "required": [CUSTOM_INPUT]}
+        else:
+            body["input_schema"] = {"type": "object", **tool.parameters} if tool.parameters else {"type": "object"}
+        if tool.strict is not None:
+            body["strict"] = tool.strict
+        if tool.cache is not None:
+            body["cache_control"] = cache_to_wire(tool.cache)
+        self._tools.append(body)
+        return body
+
+    def write_reasoning(self) -> None:
+        options = self._request.reasoning
+        if options is None:
+            return
+        thinking = self._thinking()
+        effort = options.effort
+        if effort == "minimal" and (self._dialect.adaptive_thinking or self._same_wire):
+            self.dropped.add("reasoning_effort")
+            effort = "low"
+        if effort not in (None, "none") and (self._dialect.adaptive_thinking or self._same_wire):
+            self._section("output_config")["effort"] = effort
+        if thinking is None:
+            return
+        is_forced = as_members(self.body.get("tool_choice")).get("type") in ("any", "tool")
+        if thinking["type"] == "enabled" and is_forced and not self._same_wire:
+            # "Thinking may not be enabled when tool_choice forces tool use": the call matters more.
+            self.dropped.add("reasoning")
+            return
+        if options.hidden and thinking["type"] != "disabled":
+            thinking["display"] = "omitted"
+        self._section("thinking").update(thinking)
+
+    def _thinking(self) -> dict[str, object] | None:
+        options = self._request.reasoning
+        if options is None:
+            return None
+        if options.mode == "off" or (options.mode is None and options.effort == "none"):
+            return {"type": "disabled"}
+        if options.mode is None and self._same_wire:
+            return None
+        if options.mode == "adaptive" and self._same_wire:
+            return {"type": "adaptive"}
+        budget = options.budget
+        if budget is None and not self._dialect.adaptive_thinking:
+            budget = _BUDGETS[options.effort or "medium"] if options.effort != "none" else None
+        if budget is None:
+            return {"type": "adaptive"}
+        if not self._same_wire:  # the vendor demands room for an answer behind the thinking
+            budget = min(max(budget, _MIN_BUDGET), self._max_tokens - 1)
+            if budget < _MIN_BUDGET:
+                self.dropped.add("reasoning")
+                return None
+        return {"type": "enabled", "budget_tokens": budget}
+
+    def write_output_format(self) -> None:
+        wanted = self._request.output_format
+        if wanted is None:
+            return
+        if wanted.kind == "json_object" or wanted.schema is None or not self._dialect.json_schema:
+            self.dropped.add("response_format")
+            return
+        if wanted.description:
+            self.dropped.add("response_format.json_schema.description")
+        form = {"type": "json_schema", "schema": wanted.schema}
+        self._section("output_config")["format"] = form
+
+    def write_rest(self) -> None:
+        if self._request.user:
+            self._section("metadata")["user_id"] = self._request.user
+        if self._request.stream:
+            self.body["stream"] = True
+        for key, value in self._request.extra.items():
+            if self._same_wire:
+                self._write_extra(key, value)
+            elif value is not None and value is not False:
+                self.dropped.add(key)
+        for name in self._dialect.forbidden:
+            if self.body.pop(name, None) is not None:
+                self.dropped.add(name)
+
+    def _write_extra(self, key: str, value: object) -> None:
+        section, found, name = key.partition(".")
+        if not found:
+            self.body.setdefault(key, value)
+        elif section == "tools[]":
+            self._write_per_tool(name, value)
+        elif "[" in section:
+            self.dropped.add(key)
+        else:
+            self._section(section)[name] = value
+
+    def _write_per_tool(self, field: str, values: object) -> None:
+        per_tool = as_members(values)
+        for tool in self._tools:
+            name = str(tool.get("name"))
+            if name in per_tool:
+                tool[field] = per_tool[name]
+
+    def _section(self, name: str) -> dict[str, object]:
+        """The object under the top-level field `name`, made when it is first needed."""
+        if name not in self._sections:
+            self.body[name] = self._sections[name] = {}
+        return self._sections[name]
