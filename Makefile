@@ -30,16 +30,18 @@ $(READY): $(INPUTS)
 up: $(RUNS)
 	@.venv/bin/hostler up $(ARGS)
 
+# Both parts run, whatever the first one finds; the last line is the summary of the full one.
 test: $(READY)
-	@newest=$$($(PYTHON) tools/bootstrap.py newest) || exit 1; \
+	@newest=$$($(PYTHON) tools/bootstrap.py newest) || exit 1; failed=0; \
 	if [ -n "$$newest" ]; then \
 		echo "== quick tests under $$($$newest --version)"; \
-		"$$newest" -m pytest -q -m "not slow" -n $(WORKERS) --dist loadfile || exit 1; \
+		"$$newest" -m pytest -q -m "not slow" -n $(WORKERS) --dist loadfile || failed=1; \
 	else \
 		echo "== no Python newer than $$($(PYTHON) --version | cut -d' ' -f2) is installed: the tests run under this one only"; \
-	fi
-	@echo "== all tests under $$($(PYTHON) --version)"
-	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	fi; \
+	echo "== all tests under $$($(PYTHON) --version)"; \
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(ARGS) || failed=1; \
+	exit $$failed
 
 # All of them run, so that one run shows everything there is to mend.
 check: $(READY)
