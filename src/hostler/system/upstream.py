@@ -20,6 +20,8 @@ from hostler.system.proxy import Proxies, Proxy, open_tunnel
 Headers = list[tuple[bytes, bytes]]
 MAX_HEAD = 256 * 1024
 """Bytes of one response head; vendors send some 4 KB."""
+FINAL = 200
+"""Statuses below are interim answers."""
 SWEEP = 1.0
 """Seconds between two looks at silent and unused connections."""
 
@@ -63,7 +65,7 @@ class UpstreamConnection(asyncio.Protocol):
     """One connection; carries one request at a time."""
 
     __slots__ = (
-        "_chunks", "_complete", "_head_bytes", "_headers", "_loop", "_parser", "_pool", "_receiver", "_request_prefix",
+        "_chunks", "_complete", "_head_bytes", "_headers", "_keep", "_loop", "_parser", "_pool", "_receiver", "_request_prefix",
         "_sized", "_status", "_transport", "address", "deadline", "idle_limit", "reused", "since", "started",
     )  # fmt: skip
 
@@ -85,6 +87,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._status = 0
         self._sized = False
         self._complete = False
+        self._keep = False
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
 
     # what the dispatcher calls
@@ -182,7 +185,7 @@ class UpstreamConnection(asyncio.Protocol):
         status = self._parser.get_status_code()
         headers, self._headers = self._headers, []
         self._status = status
-        if status < 200:
+        if status < FINAL:
             return
         self.started = True
         self._sized = any(n in _SIZED for n, _ in headers) or status in (204, 304)
@@ -193,17 +196,18 @@ class UpstreamConnection(asyncio.Protocol):
         self._chunks.append(body)
 
     def on_message_complete(self) -> None:
-        if self._status >= 200:  # noqa: PLR2004  (an interim 1xx answer ends too, and is none)
+        if self._status >= FINAL:  # an interim 1xx answer ends too, and is none
             self._complete = True
+            # llhttp knows this only now: afterwards it has moved on to the next message
+            self._keep = self._sized and self._parser.should_keep_alive()
 
     # inner workings
 
     def _finish(self) -> None:
         receiver, self._receiver = self._receiver, None
         self._head_bytes = 0
-        keep = self._parser.should_keep_alive() and self._sized
         self._pool.busy.discard(self)
-        if keep and not self._transport.is_closing():
+        if self._keep and not self._transport.is_closing():
             self._pool.keep(self)
         else:
             self._transport.close()
