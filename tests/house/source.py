@@ -73,8 +73,8 @@ def project() -> tuple[Source, ...]:
     for path in sorted(paths()):
         try:
             found.append(source(path, (ROOT / path).read_text("utf-8")))
-        except (UnicodeDecodeError, FileNotFoundError):
-            continue  # a model file or another binary; or one that was removed and not yet committed
+        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
+            continue  # a binary; one that was removed and not yet committed; a link to a folder
     return tuple(found)
 
 
