@@ -116,7 +116,9 @@ def split_content(content: object) -> tuple[str, str]:
         chunk = as_members(item)
         if chunk.get("type") == "thinking":
             inner = chunk.get("thinking")
-            thinking += [inner] if isinstance(inner, str) else [split_content(inner)[1]]
+            thinking += (
+                [inner] if isinstance(inner, str) else [as_text(as_members(x).get("text")) for x in as_items(inner)]
+            )
         else:
             text.append(as_text(chunk.get("text")))
     return "".join(thinking), "".join(text)

@@ -1,0 +1,264 @@
+"""A streamed chat completion, read into deltas. Knows chunks and their many forms; does not know who sends them.
+
+The common chunk is read by a typed decoder; fields that servers fill in odd ways are typed `object` and narrowed.
+"""
+
+import json
+from typing import Final, cast
+
+import msgspec
+from msgspec import Struct
+
+from hostler.core.deltas import (
+    Delta,
+    Failed,
+    Finished,
+    ReasoningDelta,
+    ReasoningSealed,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    UsageDelta,
+)
+from hostler.core.usage import Usage
+from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
+from hostler.wire.fields import Members, as_items, as_members, as_text
+from hostler.wire.openai_chat.calls_in import Calls
+from hostler.wire.openai_chat.counts import read_finish, read_timings, read_usage
+from hostler.wire.openai_chat.errors import body_of, error_of
+from hostler.wire.openai_chat.messages_in import details_text
+from hostler.wire.openai_chat.response import split_content
+from hostler.wire.sse import SseDecoder, SseEvent
+
+DONE: Final = b"[DONE]"
+
+
+class _Delta(Struct, gc=False):
+    content: object = None
+    reasoning_content: object = None
+    reasoning: object = None
+    reasoning_details: object = None
+    refusal: object = None
+    tool_calls: object = None
+    function_call: object = None
+
+
+class _Choice(Struct, gc=False):
+    index: object = 0
+    delta: _Delta | None = None
+    message: _Delta | None = None
+    finish_reason: object = None
+    usage: object = None
+    error: object = None
+
+
+class _Chunk(Struct, gc=False):
+    id: object = None
+    model: object = None
+    shape: object = msgspec.field(default=None, name="object")
+    choices: list[_Choice] | None = None
+    usage: object = None
+    timings: object = None
+    error: object = None
+
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+
+
+class StreamDecoder:
+    """Bytes in, deltas out; only the first choice counts. After a failure or the end mark it stays silent."""
+
+    def __init__(self) -> None:
+        self._sse = SseDecoder()
+        self._calls = Calls()
+        self._details: list[dict[str, object]] = []
+        self._timings: Members = {}
+        self._usage = Usage()
+        self._started = False
+        self._refused = False
+        self._finished = False
+        self._over = False
+
+    def feed(self, data: bytes) -> list[Delta]:
+        """The deltas that `data` completes."""
+        if self._over:
+            return []
+        out: list[Delta] = []
+        try:
+            self._take_all(self._sse.feed(data), out)
+        except HostlerError as error:
+            self._fail(error, out)
+        return out
+
+    def flush(self) -> list[Delta]:
+        """What is left at the end of the body; a stream that ended before its end fails here."""
+        if self._over:
+            return []
+        out: list[Delta] = []
+        try:
+            self._take_all(self._sse.flush(), out)
+        except UpstreamGarbled:
+            pass  # a cut frame: the stream broke, it is not garbled
+        except HostlerError as error:
+            self._fail(error, out)
+        if not self._over:
+            if self._finished:
+                self._end(out)
+            else:
+                self._fail(UpstreamBroken("The upstream's reply ended before its end."), out)
+        return out
+
+    def _take_all(self, events: list[SseEvent], out: list[Delta]) -> None:
+        for event in events:
+            try:
+                chunk = _decode(event.data)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                word = event.data.strip()
+                if word == DONE:
+                    self._end(out)
+                    return
+                if not word:
+                    continue
+                chunk = _mended(event)
+            if chunk.error or chunk.shape == "error" or event.event == "error":
+                raise _in_band(event.data)
+            self._take_chunk(chunk, out)
+
+    def _take_chunk(self, chunk: _Chunk, out: list[Delta]) -> None:
+        if not self._started:
+            self._start(chunk, out)
+        if chunk.choices:
+            for choice in chunk.choices:
+                if not choice.index:  # 0, or null
+                    self._take_choice(choice, out)
+        if chunk.usage:
+            self._take_usage(chunk.usage, out)
+        if chunk.timings:
+            self._timings = as_members(chunk.timings)
+
+    def _start(self, chunk: _Chunk, out: list[Delta]) -> None:
+        id_ = as_text(chunk.id)
+        if id_ or chunk.choices:  # one vendor's first chunk only reports on the prompt
+            self._started = True
+            self._calls.reply = id_
+            out.append(Started(id_, as_text(chunk.model)))
+
+    def _take_choice(self, choice: _Choice, out: list[Delta]) -> None:
+        delta = choice.delta or choice.message
+        if delta is not None:
+            content = delta.content
+            if delta.reasoning_content or delta.reasoning or delta.reasoning_details:
+                self._take_reasoning(delta, out)
+            if content:
+                if self._details:
+                    self._seal(out)
+                if isinstance(content, str):
+                    out.append(TextDelta(content))
+                else:
+                    self._take_parts(content, out)
+            if delta.refusal or delta.tool_calls or delta.function_call:
+                self._take_rest(delta, out)
+        if choice.finish_reason or choice.usage or choice.error:
+            self._take_end(choice, out)
+
+    def _take_reasoning(self, delta: _Delta, out: list[Delta]) -> None:
+        text = as_text(delta.reasoning_content) or as_text(delta.reasoning) or details_text(delta.reasoning_details)
+        if text:
+            out.append(ReasoningDelta(text))
+        for item in as_items(delta.reasoning_details):
+            _merge_detail(self._details, as_members(item))
+
+    def _take_parts(self, content: object, out: list[Delta]) -> None:
+        for item in as_items(content):
+            thinking, text = split_content([item])
+            if thinking:
+                out.append(ReasoningDelta(thinking))
+            if text:
+                out.append(TextDelta(text))
+
+    def _take_rest(self, delta: _Delta, out: list[Delta]) -> None:
+        self._seal(out)
+        if isinstance(delta.refusal, str) and delta.refusal:
+            self._refused = True
+            out.append(RefusalDelta(delta.refusal))
+        if delta.tool_calls:
+            self._calls.take(as_items(delta.tool_calls), out)
+        if delta.function_call:
+            self._calls.take([{"index": 0, "function": delta.function_call}], out)
+
+    def _take_end(self, choice: _Choice, out: list[Delta]) -> None:
+        if choice.error:
+            refused = error_of({"error": choice.error})
+            if refused is not None:
+                raise refused
+        raw = as_text(choice.finish_reason)
+        if raw and raw != "null":  # one vendor writes the word null until the end
+            self._finish(raw, out)
+        if choice.usage:
+            self._take_usage(choice.usage, out)
+
+    def _take_usage(self, said: object, out: list[Delta]) -> None:
+        usage = read_usage(as_members(said))
+        if usage != self._usage:
+            self._usage = usage
+            out.append(UsageDelta(usage))
+
+    def _finish(self, raw: str, out: list[Delta]) -> None:
+        if self._finished:
+            return
+        self._finished = True
+        self._seal(out)
+        self._calls.end(out)
+        out.append(Finished(read_finish(raw, calls=len(self._calls) > 0, refused=self._refused), raw))
+
+    def _end(self, out: list[Delta]) -> None:
+        """The stream is over, and good: with its end mark, or with a finish reason and none."""
+        if not self._started:
+            raise UpstreamBroken("The upstream's stream ended without a reply.")
+        self._finish("", out)
+        if self._timings and not self._usage.known:
+            out.append(UsageDelta(read_timings(self._timings)))
+        self._over = True
+
+    def _seal(self, out: list[Delta]) -> None:
+        if self._details:
+            out.append(ReasoningSealed(body_of(self._details)))
+            self._details = []
+
+    def _fail(self, error: HostlerError, out: list[Delta]) -> None:
+        self._over = True
+        out.append(Failed(error))
+
+
+def _merge_detail(details: list[dict[str, object]], piece: Members) -> None:
+    """Grow the last block of `reasoning_details` by `piece`, or begin a new one: pieces of one block share an index."""
+    last = details[-1] if details else None
+    if last is None or any(last.get(key) != piece.get(key) for key in ("type", "index")):
+        details.append(dict(piece))
+        return
+    for key, value in piece.items():
+        before = last.get(key)
+        if key in ("text", "summary", "data") and isinstance(before, str) and isinstance(value, str):
+            last[key] = before + value
+        elif value is not None:
+            last[key] = value
+
+
+def _mended(event: SseEvent) -> _Chunk:
+    """A chunk that only a strict reader refuses: half a surrogate pair (cut between two chunks), or a NaN."""
+    if event.event == "error":
+        raise _in_band(event.data)
+    try:
+        value: object = json.loads(event.data, parse_constant=lambda _: None)
+        return _decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise UpstreamGarbled(f"The upstream sent a frame that is no chunk: {event.data[:200]!r}.") from error
+
+
+def _in_band(data: bytes) -> HostlerError:
+    try:
+        members = as_members(msgspec.json.decode(data))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        members = cast("Members", {})
+    refused = error_of(members if members.get("error") else {"error": members or data.decode("utf-8", "replace")})
+    return refused or UpstreamGarbled("The upstream broke off with an empty error.")
