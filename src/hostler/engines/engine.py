@@ -5,14 +5,14 @@ A new engine (MLX, vLLM, Ollama) is one class with these methods.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from hostler.engines.recipe import Recipe
 
 LOOPBACK = "127.0.0.1"
 
-EngineState = Literal["starting", "ready", "stopping", "failed"]
+EngineState = Literal["stopped", "starting", "ready", "stopping", "failed"]
 FailureKind = Literal["model file", "memory", "port", "other"]
 
 
@@ -22,7 +22,7 @@ class EngineEndpoint:
 
     host: str
     port: int
-    api_key: str
+    api_key: str = field(repr=False)
     """Known to us and to the engine alone; sent as `Authorization: Bearer`."""
     slots: int
     """Calls it serves at once."""
@@ -64,7 +64,7 @@ class Start:
     model_id: str
     recipe: Recipe
     """Paths absolute, context named."""
-    api_key: str
+    api_key: str = field(repr=False)
     port: int
     """The port to listen on; 0: the engine chooses and reports it."""
 
@@ -75,9 +75,9 @@ class Spawn:
 
     argv: tuple[str, ...]
     """No secrets: everybody on the machine can read it."""
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     """The whole environment."""
-    stdin: bytes = b""
+    stdin: bytes = field(repr=False, default=b"")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Self
 
@@ -34,11 +34,11 @@ class Command:
 
     argv: tuple[str, ...]
     """Program and arguments; everybody on the machine can read them: no secrets."""
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     """The whole environment of the child."""
     log: Path
     """File that stdout and stderr are appended to (created 0600)."""
-    stdin: bytes = b""
+    stdin: bytes = field(repr=False, default=b"")
     """What the child reads on stdin, at most 32 KiB; then the stream ends."""
     reports: bool = False
     """Give the child a pipe back to us as its descriptor 3; see `ChildProcess.wait_report`."""
