@@ -1,0 +1,74 @@
+-- One row per request that is over. `id` is when the ledger learnt of it (unix µs, made unique and ever larger), so it is
+-- never before `started_us` and serves as the index by time. Usage and cost: NULL is unknown, never 0.
+CREATE TABLE requests (
+    id INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL,
+    started_us INTEGER NOT NULL,
+    key_id TEXT,
+    face TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    model TEXT,
+    provider TEXT,
+    upstream_model TEXT,
+    stream INTEGER NOT NULL,
+    status INTEGER,
+    outcome TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    input INTEGER,
+    cache_read INTEGER,
+    cache_write INTEGER,
+    output INTEGER,
+    reasoning INTEGER,
+    cost REAL,
+    ttft_us INTEGER,
+    duration_us INTEGER,
+    error TEXT,
+    dropped TEXT
+);
+
+-- One row per upstream attempt of those requests.
+CREATE TABLE attempts (
+    request INTEGER NOT NULL REFERENCES requests (id) ON DELETE CASCADE,
+    attempt INTEGER NOT NULL,
+    started_us INTEGER NOT NULL,
+    waited_us INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    upstream_model TEXT NOT NULL,
+    status INTEGER,
+    outcome TEXT NOT NULL,
+    ttft_us INTEGER,
+    duration_us INTEGER,
+    error TEXT,
+    PRIMARY KEY (request, attempt)
+) WITHOUT ROWID;
+
+-- How far each journal segment is folded into the tables above; changed in the same transaction as they are.
+CREATE TABLE journal_positions (
+    segment TEXT PRIMARY KEY,
+    position INTEGER NOT NULL,
+    finished INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Lines of requests that were still open when their segment was finished and removed.
+CREATE TABLE journal_open (
+    id INTEGER PRIMARY KEY,
+    journal TEXT NOT NULL,
+    line BLOB NOT NULL
+);
+
+CREATE TABLE counters (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+-- rows in `requests`, and how often `keys` was changed
+INSERT INTO counters VALUES ('requests', 0), ('keys', 0);
+
+CREATE TABLE keys (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    sha256 BLOB NOT NULL UNIQUE,
+    created_us INTEGER NOT NULL,
+    last_used_us INTEGER,
+    revoked_us INTEGER
+);
