@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from hostler.core import capabilities
 from tests.house import code, shape, text
 from tests.house.source import ROOT, Finding, Rule, Source, project, source
 from tools import docs
@@ -165,6 +166,18 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_error_code_is_documented() -> None:
     assert not missing(docs.error_codes(), "errors.md")
+
+
+def test_every_path_is_documented() -> None:
+    assert not missing(docs.endpoints(), "gateway.md")
+
+
+def test_every_event_kind_is_documented() -> None:
+    assert not missing(docs.event_kinds(), "events.md")
+
+
+def test_every_capability_is_documented() -> None:
+    assert not missing(capabilities.FIELDS, "capabilities.md")
 
 
 @pytest.mark.skipif(not docs.CLI.is_file(), reason="there is no command line yet")

@@ -1,6 +1,7 @@
 """Writes the reference tables of docs/ from the code that they describe.
 
-Knows: which page holds which table, between which marks, and how to read settings, errors, commands and capabilities.
+Knows: which page holds which table, between which marks, and how to read
+settings, errors, commands, capabilities, paths and event kinds.
 Does not know: the prose around the tables, which people write.
 
     docs.py            write the tables
@@ -10,6 +11,7 @@ Does not know: the prose around the tables, which people write.
 import ast
 import dataclasses
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +22,11 @@ from pathlib import Path
 import click
 
 from hostler import errors, settings
+from hostler.core import capabilities
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CLI = Path(settings.__file__).parent / "cli" / "main.py"
+EVENT_KIND = re.compile(r'"([a-z_]+\.[a-z_]+)"')
 CLOSING = "<!-- end of generated table -->"
 ROOT_VARIABLES = {
     "hub": "HOSTLER_HUB",
@@ -209,6 +213,28 @@ def option_cells(option: click.Option, context: click.Context) -> tuple[str, str
     return code(record[0]), record[1]
 
 
+def capabilities_table() -> str:
+    """Every column of the capability matrix."""
+    words = {"answer": "yes, no, unknown", "tokens": "tokens", "usd_per_million": "US dollars", "text": "text"}
+    rows = [(code(field.name), words[field.kind], field.doc) for field in capabilities.FIELDS.values()]
+    return markdown(("capability", "value", "meaning"), rows)
+
+
+def endpoints() -> tuple[str, ...]:
+    """Every path that the gateway serves."""
+    return tuple(import_module("hostler.gateway.routes").paths())
+
+
+def event_kinds() -> tuple[str, ...]:
+    """Every kind of event: the dotted names in modules that publish something."""
+    found: set[str] = set()
+    for path in sorted(Path(settings.__file__).parent.rglob("*.py")):
+        text = path.read_text("utf-8")
+        if "publish(" in text:
+            found |= set(EVENT_KIND.findall(text))
+    return tuple(sorted(found))
+
+
 def markdown(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table; bars within cells are escaped."""
     lines = [heads, tuple("---" for _ in heads), *rows]
@@ -229,6 +255,7 @@ TABLES = (
     Table("settings", "settings.md", settings_table),
     Table("errors", "errors.md", errors_table),
     Table("commands", "cli.md", cli_table),
+    Table("capabilities", "capabilities.md", capabilities_table),
 )
 
 
