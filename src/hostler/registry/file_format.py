@@ -164,12 +164,14 @@ def schema() -> dict[str, object]:
     entry["if"] = {"properties": {"kind": {"const": ENGINE}}, "required": ["kind"]}
     entry["then"] = {"properties": {"baseUrl": False}}
     entry["else"] = {"properties": {"models": False}, "required": ["baseUrl"]}
-    return {
+    whole: dict[str, object] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "hostler providers file",
         **root,
         "$defs": definitions,
     }
+    # through JSON, so that defaults are lists and numbers as they are in the published file
+    return msgspec.json.decode(msgspec.json.encode(whole), type=dict[str, object])
 
 
 def _load(data: bytes) -> tuple[str, object]:
@@ -220,7 +222,7 @@ def _read_validation(text: str) -> tuple[Path, str]:
     message = found["message"]
     if ID_PATTERN in message:
         message = "an id is letters, digits, '.', '_' and '-' (at most 64), starting with a letter or digit, no slash"
-    elif MODEL_PATTERN in message:
+    elif repr(MODEL_PATTERN)[1:-1] in message:
         message = "a model id holds no spaces, and no slash at either end (at most 200 characters)"
     elif VARIABLE_PATTERN in message:
         message = "apiKeyEnv is the NAME of an environment variable, not the key itself"

@@ -114,6 +114,8 @@ class ProvidersFile:
             return
         self._signature = reading.signature
         if reading.problem:
+            # the same file may become readable without changing, so it is read again at the next look
+            self._retry = True
             self._refuse(reading.problem, (), exists=True)
         elif reading.data is None:
             self._retry = False
