@@ -41,11 +41,6 @@ CASES = (
     Case(shape.complexity, steps(10), steps(9)),
     Case(
         shape.complexity,
-        "def f(x):\n    return [y for y in x if y] " + "+ [y for y in x]" * 10,
-        "def f(x):\n    return x",
-    ),
-    Case(
-        shape.complexity,
         "def f(x):\n    match x:\n" + "".join(f"        case {n}:\n            pass\n" for n in range(10)),
         "def f(x):\n    match x:\n        case 1:\n            pass\n        case _:\n            pass\n",
     ),
