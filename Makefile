@@ -4,10 +4,12 @@ PYTHON  := .venv/bin/python
 INPUTS  := pyproject.toml uv.lock tools/bootstrap.py tools/bootstrap.sh
 RUNS    := .venv/.runs
 READY   := .venv/.ready
+# The index is named, because a machine's own mirror would make the lock look stale, or get into it.
+LOCK    := .venv/bin/uv lock --no-config --default-index https://pypi.org/simple
 WORKERS ?= 2
 ARGS    ?=
 
-.PHONY: help up test check bench web clean
+.PHONY: help up test check bench web clean lock
 CHECKS := check-lock check-format check-lint check-types check-floors check-house check-docs
 .PHONY: $(CHECKS)
 
@@ -48,10 +50,11 @@ check: $(READY)
 	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
 	@echo "check: all good"
 
-# The index is named here, because a machine's own mirror would make the lock look stale.
 check-lock: $(READY)
-	@.venv/bin/uv lock --check --quiet --no-config --default-index https://pypi.org/simple || \
-		{ echo "uv.lock does not follow pyproject.toml: run .venv/bin/uv lock"; exit 1; }
+	@$(LOCK) --check --quiet || { echo "uv.lock does not follow pyproject.toml: run make lock"; exit 1; }
+
+lock:
+	@$(LOCK)
 
 check-format: $(READY)
 	@.venv/bin/ruff format --check --quiet . || { .venv/bin/ruff format --check .; exit 1; }
