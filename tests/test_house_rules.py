@@ -90,6 +90,8 @@ CASES = (
     Case(code.mutable_globals, "T = {}\ndef f():\n    T['a'] = 1", "def f():\n    T = {}\n    T['a'] = 1"),
     Case(code.mutable_globals, "T = []\ndef f():\n    T.append(1)", "T = [1]\ndef f():\n    return T[0]"),
     Case(code.any_types, "from typing import Any", "from typing import Any  # edge: JSON of a client"),
+    Case(code.slotted_records, "@dataclass\nclass A: ...", "@dataclass(frozen=True, slots=True)\nclass A: ..."),
+    Case(code.slotted_records, "@dataclasses.dataclass(frozen=True)\nclass A: ...", "class A: ..."),
     Case(text.machine_paths, "see /ro" + "ot/notes", "see /home/you/notes, ~/work/notes and src/work/x", "docs/x.md"),
     Case(
         text.lock_hosts,

@@ -156,3 +156,14 @@ def any_types(source: Source) -> Iterator[Finding]:
         named = isinstance(node, ast.ImportFrom) and node.module == "typing" and "Any" in {n.name for n in node.names}
         if named and not source.explained(node.lineno, "edge:"):
             yield Finding(node.lineno, "Any outside wire/ without `# edge: reason`")
+
+
+def slotted_records(source: Source) -> Iterator[Finding]:
+    """A record has the fields that it declares, and no others."""
+    if not source.ours:
+        return
+    for node in ast.walk(source.tree):
+        for mark in node.decorator_list if isinstance(node, ast.ClassDef) else ():
+            text = ast.unparse(mark)
+            if text.removeprefix("dataclasses.").startswith("dataclass") and "slots=True" not in text:
+                yield Finding(mark.lineno, "a dataclass without slots=True")
