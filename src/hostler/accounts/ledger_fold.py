@@ -116,7 +116,7 @@ class LedgerFold:
         folded, more = self._fold(connection)
         if more:
             return 0.0
-        if time.monotonic() >= self._retention_due and not self._expire(connection):
+        if time.monotonic() >= self._retention_due and not self.expire(connection):
             self._retention_due = time.monotonic() + RETENTION_PAUSE_S
         return BUSY_PAUSE_S if folded else IDLE_PAUSE_S
 
@@ -282,7 +282,7 @@ class LedgerFold:
             path.unlink(missing_ok=True)
         self._forget.append(path.name)
 
-    def _expire(self, connection: Connection) -> bool:
+    def expire(self, connection: Connection) -> bool:
         """Delete a chunk of rows that are too old or too many. Returns whether there may be more."""
         bounds: list[int] = []
         with connection.errors():

@@ -1,0 +1,23 @@
+"""Lines as a gateway would write them, short enough for tests."""
+
+from hostler.accounts.ledger import Begin, End, Refusal
+
+START_NS = 1_700_000_000_000_000_000
+
+
+def begin(request: str, attempt: int = 1, *, at: int = 0, waited: int = 0, key: str | None = None) -> Begin:
+    """An attempt at the provider `p<attempt>`, `at` µs after a fixed time."""
+    return Begin(
+        request, attempt, START_NS + at * 1000, "openai-chat", "chat", "a/m", f"p{attempt}", "m", True, key, waited
+    )
+
+
+def end(request: str, attempt: int = 1, *, final: bool = True, status: int = 200, error: str | None = None) -> End:
+    """A good end after 2000 µs with usage, or a bad one after 300 µs without."""
+    if error is not None:
+        return End(request, attempt, status, "error", final, duration=300, error=error)
+    return End(request, attempt, status, "ok", final, 1000, 2000, 7, 1, 0, 5, None, 0.25, dropped="top_k,seed")
+
+
+def refusal(request: str, status: int = 401) -> Refusal:
+    return Refusal(request, START_NS, "anthropic", "messages", status, "refused", "invalid_api_key", duration=40)
