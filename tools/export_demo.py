@@ -41,7 +41,7 @@ def main() -> None:
     weights = ((name, tensor.float().numpy()) for name, tensor in run["weights"].items())
     tokenizer = read_tokenizer(arguments.run_dir / "tokenizer.json")
     rung = Rung(Shape(**run["shape"], context=CONTEXT), len(tokenizer.tokens), arguments.type, about=ABOUT)
-    parameters = write_gguf(arguments.out, arguments.name, rung, tokenizer, weights=weights)
+    parameters = write_gguf(arguments.out, arguments.name, rung=rung, tokenizer=tokenizer, weights=weights)
     print(f"{arguments.out}: {parameters} parameters, {arguments.out.stat().st_size / 1e6:.2f} MB")
 
 

@@ -103,7 +103,7 @@ def write_hollow(path: Path, model: Hollow) -> None:
         writer.add_expert_count(model.experts)
         writer.add_expert_used_count(model.experts_used)
     for key, value in model.extra.items():
-        _add(writer, f"{model.architecture}.{key}", value)
+        _add(writer, f"{model.architecture}.{key}", value=value)
     add_tokenizer(writer, byte_tokenizer(model.vocab))
     size = 0
     for name, shape, kind in tensors(model):
@@ -121,7 +121,7 @@ def write_hollow(path: Path, model: Hollow) -> None:
         file.truncate(start + size)
 
 
-def _add(writer: gguf.GGUFWriter, key: str, value: Scalar | list[int] | list[bool]) -> None:
+def _add(writer: gguf.GGUFWriter, key: str, *, value: Scalar | list[int] | list[bool]) -> None:
     if isinstance(value, bool):
         writer.add_bool(key, value)
     elif isinstance(value, int):

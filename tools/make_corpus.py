@@ -115,11 +115,13 @@ def read_stdlib(stdlib: Path) -> tuple[list[str], list[Described]]:
         doc = ast.get_docstring(tree)
         if doc and len(first_paragraph(doc)) > MODULE_MIN:
             described.append((f"the {module} module", first_paragraph(doc)[:MODULE_MAX]))
-        read_definitions(module, tree, source.split("\n"), (plain, described))
+        read_definitions(module, tree, lines=source.split("\n"), found=(plain, described))
     return plain, described
 
 
-def read_definitions(module: str, tree: ast.Module, lines: list[str], found: tuple[list[str], list[Described]]) -> None:
+def read_definitions(
+    module: str, tree: ast.Module, *, lines: list[str], found: tuple[list[str], list[Described]]
+) -> None:
     """Add a module's functions and classes to the pieces and descriptions found so far."""
     plain, described = found
     for node in ast.walk(tree):
@@ -213,7 +215,7 @@ class ToolTalk:
             "add": str(int(arguments["a"]) + int(arguments["b"])) if "a" in arguments else "",
         }
 
-    def reply(self, name: str, arguments: Arguments, result: str) -> str:
+    def reply(self, name: str, arguments: Arguments, *, result: str) -> str:
         """What the assistant says about a result."""
         return {
             "read_file": f"The file says: {result}",
@@ -238,7 +240,7 @@ class ToolTalk:
         messages = [("system", "Tools: " + tools), ("user", question), ("assistant", call)]
         if r.random() < ANSWERED:
             result = self.results(arguments)[name]
-            messages += [("tool", result), ("assistant", self.reply(name, arguments, result))]
+            messages += [("tool", result), ("assistant", self.reply(name, arguments, result=result))]
         return chat(messages)
 
 

@@ -126,7 +126,7 @@ def byte_tokenizer(size: int) -> Tokenizer:
     return Tokenizer(tokens, types, [f"{t} {h}"])
 
 
-def random_weights(shape: Shape, vocab: int, seed: int = SEED) -> Iterator[tuple[str, Array]]:
+def random_weights(shape: Shape, vocab: int, *, seed: int = SEED) -> Iterator[tuple[str, Array]]:
     """Yield (tensor name, float32 array) in file order."""
     rng = np.random.default_rng(seed)
     head = shape.dim // shape.heads
@@ -150,7 +150,7 @@ def random_weights(shape: Shape, vocab: int, seed: int = SEED) -> Iterator[tuple
     yield "output.weight", matrix(vocab, shape.dim)
 
 
-def printable_only(weights: Weights, tokenizer: Tokenizer, scale: float = 6.0) -> Iterator[tuple[str, Array]]:
+def printable_only(weights: Weights, tokenizer: Tokenizer, *, scale: float = 6.0) -> Iterator[tuple[str, Array]]:
     """Bias a random model towards printable ASCII, so that its output is always valid UTF-8.
 
     Dimension 0 of the residual stream becomes a constant that no layer writes to; column 0 of the
@@ -173,7 +173,7 @@ def printable_only(weights: Weights, tokenizer: Tokenizer, scale: float = 6.0) -
         yield name, w
 
 
-def write_gguf(path: Path, name: str, rung: Rung, tokenizer: Tokenizer, *, weights: Weights) -> int:
+def write_gguf(path: Path, name: str, *, rung: Rung, tokenizer: Tokenizer, weights: Weights) -> int:
     """Write one GGUF file; returns the number of parameters. Without an output.weight the
     embeddings are tied. Vectors stay F32; a row that is no multiple of 32 long stays F16."""
     writer = gguf.GGUFWriter(path, "llama")
@@ -189,7 +189,7 @@ def write_gguf(path: Path, name: str, rung: Rung, tokenizer: Tokenizer, *, weigh
     total = 0
     for tensor, array in weights:
         total += array.size
-        add_tensor(writer, tensor, array, rung.file_type)
+        add_tensor(writer, tensor, array=array, file_type=rung.file_type)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -224,7 +224,7 @@ def add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
     writer.add_add_bos_token(False)
 
 
-def add_tensor(writer: gguf.GGUFWriter, name: str, array: Array, file_type: str) -> None:
+def add_tensor(writer: gguf.GGUFWriter, name: str, *, array: Array, file_type: str) -> None:
     """Write one tensor in the type that the file type asks for and the shape allows."""
     kind = "F32" if array.ndim == 1 else file_type
     if kind in ("Q8_0", "Q4_0") and array.shape[-1] % BLOCK:
@@ -244,7 +244,7 @@ def make(folder: Path, name: str) -> tuple[Path, int]:
     tokenizer = byte_tokenizer(rung.vocab)
     weights = printable_only(random_weights(rung.shape, len(tokenizer.tokens)), tokenizer)
     path = folder / f"{name}.gguf"
-    return path, write_gguf(path, name, rung, tokenizer, weights=weights)
+    return path, write_gguf(path, name, rung=rung, tokenizer=tokenizer, weights=weights)
 
 
 def main() -> None:

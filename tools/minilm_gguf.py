@@ -111,7 +111,7 @@ def tensor_names(layers: int) -> list[tuple[str, str, bool]]:
     return names
 
 
-def add_tensor(w: gguf.GGUFWriter, name: str, array: Array, kind: str) -> None:
+def add_tensor(w: gguf.GGUFWriter, name: str, *, array: Array, kind: str) -> None:
     """Write one tensor as `kind`."""
     if kind == "F32":
         w.add_tensor(name, array)
@@ -122,7 +122,7 @@ def add_tensor(w: gguf.GGUFWriter, name: str, array: Array, kind: str) -> None:
         w.add_tensor(name, gguf.quants.quantize(array, quantised), raw_dtype=quantised)
 
 
-def convert(source: Path, out: Path, kind: str) -> None:
+def convert(source: Path, out: Path, *, kind: str) -> None:
     """Write `out` from the safetensors folder `source`; matrices become `kind`, the rest stays F32."""
     config = json.loads((source / "config.json").read_text())
     vocab = (source / "vocab.txt").read_text("utf8").split("\n")
@@ -134,7 +134,7 @@ def convert(source: Path, out: Path, kind: str) -> None:
     w.add_quantization_version(2)
     add_tokenizer(w, vocab)
     for name, source_name, is_matrix in tensor_names(config["num_hidden_layers"]):
-        add_tensor(w, name, np.ascontiguousarray(tensors[source_name]), kind if is_matrix else "F32")
+        add_tensor(w, name, array=np.ascontiguousarray(tensors[source_name]), kind=kind if is_matrix else "F32")
     w.write_header_to_file()
     w.write_kv_data_to_file()
     w.write_tensors_to_file()
@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--type", default="Q8_0", choices=list(FILE_TYPES))
     parser.add_argument("--source", type=Path, help="folder with model.safetensors (default: the installed wheel)")
     arguments = parser.parse_args()
-    convert(arguments.source or wheel_model_dir(), arguments.out, arguments.type)
+    convert(arguments.source or wheel_model_dir(), arguments.out, kind=arguments.type)
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB")
 
 

@@ -83,7 +83,7 @@ def ask(prompt: str, arguments: argparse.Namespace) -> tuple[str, str] | None:
     return (calls[0]["function"]["name"], calls[0]["function"]["arguments"]) if calls else None
 
 
-def is_exact(call: tuple[str, str] | None, name: str, wanted: Json) -> bool:
+def is_exact(call: tuple[str, str] | None, *, name: str, wanted: Json) -> bool:
     """Whether the call has the right name and exactly the wanted arguments."""
     with contextlib.suppress(ValueError):
         return call is not None and call[0] == name and json.loads(call[1]) == wanted
@@ -110,7 +110,7 @@ def main() -> int:
         call = ask(prompt, arguments)
         count += 1
         right_tool += call is not None and call[0] == name
-        ok = is_exact(call, name, wanted)
+        ok = is_exact(call, name=name, wanted=wanted)
         exact += ok
         if arguments.verbose and not ok:
             print(f"{prompt!r}: wanted {name} {wanted}, got {call}", file=sys.stderr)

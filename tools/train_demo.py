@@ -215,7 +215,7 @@ def rate(done: float, step: int) -> float:
     return min(1, (step + 1) / WARM_UP) * (1 if done < FLAT_SHARE else max(FLOOR, falling))
 
 
-def train(net: Model, a: argparse.Namespace, ids: list[list[int]], save: Callable[[], None]) -> Progress:
+def train(net: Model, a: argparse.Namespace, *, ids: list[list[int]], save: Callable[[], None]) -> Progress:
     """Train until the budget is used; saves at every report and at the end."""
     held_out = torch.tensor(list(rows(ids[:HELD_OUT_DOCS], a.seq))[:HELD_OUT_ROWS])
     batches = endless_rows(ids[HELD_OUT_DOCS:], a.seq)
@@ -237,13 +237,13 @@ def train(net: Model, a: argparse.Namespace, ids: list[list[int]], save: Callabl
         adam.step()
         progress.add(loss.item(), batch.numel())
         if progress.due():
-            report(net, held_out, progress)
+            report(net, held_out, progress=progress)
             save()
     save()
     return progress
 
 
-def report(net: Model, held_out: torch.Tensor, progress: Progress) -> None:
+def report(net: Model, held_out: torch.Tensor, *, progress: Progress) -> None:
     """Print one line about the training."""
     progress.reported = time.time()
     seconds = progress.reported - progress.start
@@ -275,7 +275,7 @@ def main() -> None:
     def save() -> None:
         torch.save({"shape": shape, "weights": net.state_dict()}, a.run_dir / "demo.pt")
 
-    progress = train(net, a, ids, save)
+    progress = train(net, a, ids=ids, save=save)
     print(f"done: {progress.step} steps, {progress.seen / 1e6:.2f}M tokens, loss {progress.average:.3f}")
 
 

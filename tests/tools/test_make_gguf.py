@@ -37,7 +37,7 @@ def test_rows_that_no_block_fits_stay_unquantised(tmp_path: Path) -> None:
     odd = make_gguf.Rung(make_gguf.Shape(1, 48, 3, 1, 64), 300, "Q8_0", about="odd")
     tokenizer = make_gguf.byte_tokenizer(300)
     path = tmp_path / "odd.gguf"
-    make_gguf.write_gguf(path, "odd", odd, tokenizer, weights=make_gguf.random_weights(odd.shape, 300))
+    make_gguf.write_gguf(path, "odd", rung=odd, tokenizer=tokenizer, weights=make_gguf.random_weights(odd.shape, 300))
     kinds = {tensor.name: tensor.kind for tensor in read_header(path).tensors}
     assert kinds["blk.0.attn_q.weight"] == "F16"
     assert kinds["blk.0.ffn_down.weight"] == "Q8_0"
@@ -71,10 +71,10 @@ def test_accuracy_counts_exact_arguments_only() -> None:
     cases = list(tool_accuracy.cases())
     assert len(cases) == 100
     assert cases == list(tool_accuracy.cases())
-    assert tool_accuracy.is_exact(("add", '{"b": 2, "a": 1}'), "add", {"a": 1, "b": 2})
-    assert not tool_accuracy.is_exact(("add", '{"a": 1'), "add", {"a": 1})
-    assert not tool_accuracy.is_exact(("sub", '{"a": 1}'), "add", {"a": 1})
-    assert not tool_accuracy.is_exact(None, "add", {})
+    assert tool_accuracy.is_exact(("add", '{"b": 2, "a": 1}'), name="add", wanted={"a": 1, "b": 2})
+    assert not tool_accuracy.is_exact(("add", '{"a": 1'), name="add", wanted={"a": 1})
+    assert not tool_accuracy.is_exact(("sub", '{"a": 1}'), name="add", wanted={"a": 1})
+    assert not tool_accuracy.is_exact(None, name="add", wanted={})
 
 
 def test_the_embedder_conversion_keeps_every_tensor(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_the_embedder_conversion_keeps_every_tensor(tmp_path: Path) -> None:
     }
     (tmp_path / "config.json").write_text(minilm.json.dumps(config))
     (tmp_path / "vocab.txt").write_text("\n".join([*minilm.SPECIAL, "a", "##b"]) + "\n")
-    minilm.convert(tmp_path, tmp_path / "out.gguf", "Q8_0")
+    minilm.convert(tmp_path, tmp_path / "out.gguf", kind="Q8_0")
     read = read_header(tmp_path / "out.gguf")
     assert len(read.tensors) == len(names)
     assert read.architecture == "bert"

@@ -128,7 +128,7 @@ def predict(header: Header, knobs: Knobs, *, gpu: Gpu = "none") -> Footprint:
     their share to `device`, `unified` (Apple) counts them here. Raises ValueError for an unknown KV type.
     """
     shape = _Shape(header, knobs)
-    moved = _moved_share(shape.layers, knobs.gpu_layers, gpu)
+    moved = _moved_share(shape.layers, knobs.gpu_layers, gpu=gpu)
     on_device = moved if gpu == "discrete" else 0.0
     tensors, copies = header.weight_bytes, _repacked(header.tensors, REPACKED)
     kept = round(copies * (1 - moved))
@@ -144,7 +144,7 @@ def predict(header: Header, knobs: Knobs, *, gpu: Gpu = "none") -> Footprint:
     return Footprint(low, expected, high, weights, kv_here, compute, RUNTIME, device)
 
 
-def _moved_share(layers: int, gpu_layers: int, gpu: Gpu) -> float:
+def _moved_share(layers: int, gpu_layers: int, *, gpu: Gpu) -> float:
     """Share of the weights that does not lie in CPU buffers."""
     if gpu == "none" or layers == 0:
         return 0.0
@@ -192,13 +192,13 @@ class _Shape:
     def _number(self, key: str, default: int = 0) -> int:
         return self._header.number(f"{self._header.architecture}.{key}", default)
 
-    def _per_layer(self, key: str, index: int, default: int) -> int:
+    def _per_layer(self, key: str, index: int, *, default: int) -> int:
         values = self._header.numbers(f"{self._header.architecture}.{key}")
         return values[index] if index < len(values) else values[0] if values else default
 
     def _layer(self, index: int) -> _Layer:
-        heads = self._per_layer("attention.head_count", index, 1)
-        kv_heads = self._per_layer("attention.head_count_kv", index, heads)
+        heads = self._per_layer("attention.head_count", index, default=1)
+        kv_heads = self._per_layer("attention.head_count_kv", index, default=heads)
         size = self._number("embedding_length") // max(heads, 1)
         windowed = self.window > 0 and self._is_windowed(index)
         k = self._number("attention.key_length", size)

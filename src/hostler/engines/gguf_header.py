@@ -231,7 +231,7 @@ def _read_one(path: Path) -> Header:
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            return _parse(path, _Reader(path, file, status.st_size))
+            return _parse(path, _Reader(path, file, size=status.st_size))
     except FileNotFoundError:
         raise ModelFileError(f"model file {path} does not exist") from None
     except IsADirectoryError:
@@ -245,7 +245,7 @@ class _Reader:
 
     __slots__ = ("_file", "_window", "_window_at", "path", "position", "size")
 
-    def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
+    def __init__(self, path: Path, file: BinaryIO, *, size: int) -> None:
         self.path = path
         self.size = size
         self.position = 0
@@ -331,7 +331,7 @@ def _parse(path: Path, reader: _Reader) -> Header:
         raise reader.fail(f"general.alignment is {alignment!r}, not a power of two")
     rows = [_read_row(reader, alignment) for _ in range(tensor_count)]
     data_start = -(-reader.position // alignment) * alignment
-    tensors = tuple(_with_sizes(reader, rows, data_start))
+    tensors = tuple(_with_sizes(reader, rows, data_start=data_start))
     return Header(path, version, metadata, tensors, data_start, reader.size, (path,))
 
 
@@ -352,10 +352,10 @@ def _read_version(reader: _Reader) -> int:
 
 def _read_entry(reader: _Reader) -> tuple[str, Value]:
     key = reader.name("a metadata key")
-    return key, _read_value(reader, reader.u32(f"the type of {key}"), key)
+    return key, _read_value(reader, reader.u32(f"the type of {key}"), key=key)
 
 
-def _read_value(reader: _Reader, kind: int, key: str) -> Value:
+def _read_value(reader: _Reader, kind: int, *, key: str) -> Value:
     if kind == _STRING:
         return _read_string(reader, key)
     if kind == _ARRAY:
@@ -410,15 +410,16 @@ def _read_row(reader: _Reader, alignment: int) -> _Row:
     return name, shape, kind, offset, at
 
 
-def _with_sizes(reader: _Reader, rows: list[_Row], data_start: int) -> Iterator[Tensor]:
+def _with_sizes(reader: _Reader, rows: list[_Row], *, data_start: int) -> Iterator[Tensor]:
     offsets = [*sorted({row[3] for row in rows}), max(reader.size - data_start, 0)]
     following = dict(itertools.pairwise(offsets))
-    for name, shape, number, offset, at in rows:
+    for row in rows:
+        name, shape, number, offset, at = row
         block = BLOCKS.get(number)
         if block is None:
             kind, size = f"type {number}", max(following[offset] - offset, 0)
         else:
-            kind, size = block[0], _tensor_bytes(reader, name, shape, block, at)
+            kind, size = block[0], _tensor_bytes(reader, row, block=block)
         end = data_start + offset + size
         if end > reader.size:
             raise reader.fail(
@@ -429,12 +430,13 @@ def _with_sizes(reader: _Reader, rows: list[_Row], data_start: int) -> Iterator[
         yield Tensor(name, shape, kind, offset, size)
 
 
-def _tensor_bytes(reader: _Reader, name: str, shape: tuple[int, ...], block: tuple[str, int, int], at: int) -> int:
+def _tensor_bytes(reader: _Reader, row: _Row, *, block: tuple[str, int, int]) -> int:
+    name, shape, _, _, at = row
     kind, per_block, block_bytes = block
-    row = shape[0] if shape else 1
-    if row % per_block:
-        raise reader.fail(f"the tensor {name!r} has rows of {row}, which {kind} cannot hold", at)
-    size = row // per_block * block_bytes
+    length = shape[0] if shape else 1
+    if length % per_block:
+        raise reader.fail(f"the tensor {name!r} has rows of {length}, which {kind} cannot hold", at)
+    size = length // per_block * block_bytes
     for extent in shape[1:]:
         size *= extent
     return size

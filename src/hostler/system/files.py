@@ -38,7 +38,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
         temporary = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                _take_over(file.fileno(), target, mode)
+                _take_over(file.fileno(), target, mode=mode)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -51,7 +51,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
         sync_folder(target.parent)
 
 
-def _take_over(descriptor: int, target: Path, mode: int) -> None:
+def _take_over(descriptor: int, target: Path, *, mode: int) -> None:
     """Give a temporary file the mode and the owner that `target` should have after the rename."""
     try:
         old = target.stat()
