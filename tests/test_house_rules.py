@@ -48,6 +48,8 @@ CASES = (
     Case(shape.parameters, "class A:\n    def f(self, a, b, c): ...", "class A:\n    def f(self, a, b, *, c): ..."),
     Case(shape.parameters, "def f(a, b, c): ...  # signature:", "def f(a, b, c): ...  # signature: asyncio"),
     Case(shape.parameters, "def f(a, b, c, d, e, f, g): ...", "def test_f(a, b, c, d, e, f): ...", TEST),
+    Case(shape.parameters, "def f(a, b, c): ...\nf(1, 2, 3)", "def f(a, b, c): ...\nTABLE = {1: f}"),
+    Case(shape.parameters, "def f(a, b, c, d, e, f, g): ...\nTABLE = {1: f}", "def f(a, b, c): ...\nrun(f)"),
     Case(shape.module_docstring, "x = 1\n", '"""Knows x."""\n'),
     Case(shape.module_name, "", "", "src/hostler/core/path_utils.py"),
     Case(code.vendor_names, 'if provider == "openai": ...', 'KIND = "openai-compatible"'),

@@ -47,10 +47,12 @@ def branches(node: ast.AST) -> int:
 
 
 def parameters(source: Source) -> Iterator[Finding]:
-    """Six at most, named at the call after the first two; a signature that others dictate says whose it is.
+    """Six at most, and named at the call after the first two.
 
-    pytest and click pass by name, so that tests and fixtures keep the first limit only.
+    What is handed over as a value is called by position, so callbacks and handlers in tables keep the first limit only;
+    likewise tests and fixtures, which pytest calls by name. Another's protocol is named: `# signature: whose`.
     """
+    handed = set(values(source.tree))
     for node in functions(source.tree):
         positional = [a.arg for a in (*node.args.posonlyargs, *node.args.args) if a.arg not in {"self", "cls"}]
         total = len(positional) + len(node.args.kwonlyargs)
@@ -58,8 +60,20 @@ def parameters(source: Source) -> Iterator[Finding]:
             continue
         if total > PARAMETERS:
             yield Finding(node.lineno, f"{node.name} takes {total} parameters; above {PARAMETERS} use a frozen record")
-        elif len(positional) > POSITIONAL and not source.is_test:
+        elif len(positional) > POSITIONAL and not source.is_test and node.name not in handed:
             yield Finding(node.lineno, f"{node.name}: parameters after the first {POSITIONAL} are keyword-only")
+
+
+def values(tree: ast.Module) -> Iterator[str]:
+    """Names of functions and own methods that a file uses without calling them: in a table, as an argument."""
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        if id(node) in called:
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in {"self", "cls"}:
+            yield node.attr
 
 
 def dictated(source: Source, node: Function) -> bool:
