@@ -26,7 +26,7 @@ CLIENT_ORIGIN = Origin("", OPENAI_CHAT, "")
 
 
 class _RawDetails(Struct):
-    reasoning_details: msgspec.Raw | None = None
+    reasoning_details: msgspec.Raw = msgspec.Raw()
 
 
 class _RawMessages(Struct):
@@ -61,7 +61,7 @@ def _opaque_details(body: bytes) -> dict[int, bytes]:
         raw = [message.reasoning_details for message in _decode_details(body).messages]
     except msgspec.ValidationError:  # a message is no object: the reader says which
         return {}
-    return {index: bytes(each) for index, each in enumerate(raw) if each is not None}
+    return {index: bytes(each) for index, each in enumerate(raw) if bytes(each) not in (b"", b"null")}
 
 
 class _Reader:
