@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.wire.strategies import cuts
 
 from hostler.core.deltas import (
     Delta,
@@ -26,6 +25,7 @@ from hostler.core.usage import Usage
 from hostler.core.wires import ANTHROPIC
 from hostler.errors import UpstreamBroken, UpstreamGarbled, UpstreamRefused
 from hostler.wire import anthropic
+from tests.wire.strategies import cuts
 
 EXCHANGES = Path(__file__).parent / "exchanges"
 ORIGIN = Origin("vendor", ANTHROPIC, "m")

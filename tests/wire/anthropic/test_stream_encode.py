@@ -8,8 +8,6 @@ import pytest
 from anthropic import APIStatusError
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.wire.anthropic.judge import read_stream
-from tests.wire.strategies import cuts, replies, texts
 
 from hostler.core.deltas import (
     Delta,
@@ -32,6 +30,8 @@ from hostler.core.usage import Usage
 from hostler.errors import Draining, QueueFull, UpstreamRefused
 from hostler.wire import anthropic
 from hostler.wire.sse import SseDecoder
+from tests.wire.anthropic.judge import read_stream
+from tests.wire.strategies import cuts, replies, texts
 
 ASKED = Asked("mine/sonnet", "abc", 1_700_000_000, prompt_tokens=31)
 EXCHANGES = Path(__file__).parent / "exchanges"
