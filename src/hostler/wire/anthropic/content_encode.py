@@ -54,7 +54,7 @@ class BlockEncoder:
             case Text():
                 return self._text(part)
             case Refusal(text=text):
-                return {"type": "text", "text": text} if text.strip() else None
+                return {"type": "text", "text": text} if self._says(text) else None
             case Reasoning():
                 return self._reasoning(part)
             case ToolCall():
@@ -64,12 +64,16 @@ class BlockEncoder:
             case Media():
                 return self._media(part, path)
 
+    def _says(self, text: str) -> bool:
+        """Whether a text may be a block: "text content blocks must contain non-whitespace text" in history."""
+        return bool(text if self._replies else text.strip())
+
     def _text(self, part: Text) -> Block | None:
         if part.opaque is not None:
             if _is_ours(part.origin):
                 return msgspec.Raw(part.opaque)
             self.dropped.add(f"{self._place}.content[].opaque")
-        if not part.text.strip():  # "text content blocks must contain non-whitespace text"
+        if not self._says(part.text):
             return None
         block: dict[str, object] = {"type": "text", "text": part.text}
         return _marked(block, part)
