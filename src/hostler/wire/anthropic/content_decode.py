@@ -147,8 +147,9 @@ def _text(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
 
 def _thinking(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
     block = parse(raw, _ThinkingBlock, path)
-    signed = block.signature not in (None, "", UNSIGNED_SIGNATURE)
-    return [Reasoning(text=block.thinking, origin=HISTORY, opaque=bytes(raw) if signed else None)]
+    if block.signature in (None, "", UNSIGNED_SIGNATURE):  # made elsewhere, and shown to this wire's client by us
+        return [Reasoning(text=block.thinking)]
+    return [Reasoning(text=block.thinking, origin=HISTORY, opaque=bytes(raw))]
 
 
 def _redacted(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:

@@ -51,6 +51,9 @@ _DELTA_FIELDS: Final[dict[_Kind, str]] = {
     "tool": '"input_json_delta","partial_json":',
 }
 
+_LINE_BREAKS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
+"""Characters that JSON leaves raw and at which some clients' line readers break an event."""
+
 _encode_json = msgspec.json.Encoder().encode
 
 
@@ -100,7 +103,7 @@ class StreamEncoder:
             if type(delta) is TextDelta:
                 block = self._growing
                 if block is not None and block.kind == "text" and block.prefix and delta.text:
-                    out.append(block.prefix + _encode_json(delta.text) + _END)
+                    out.append(block.prefix + _quoted(delta.text) + _END)
                     continue
             self._take(delta, out)
         return b"".join(out)
@@ -262,23 +265,25 @@ class StreamEncoder:
         )
         head = f'event: content_block_delta\ndata: {{"type":"content_block_delta","index":{index},"delta":{{"type":'
         block.prefix = (head + _DELTA_FIELDS.get(block.kind, "")).encode()
-        for fragment in block.fragments:
-            self._write(block, fragment, out)
-        block.fragments.clear()
+        self._write_waiting(block, out)
 
     def _write(self, block: _Block, text: str, out: list[bytes]) -> None:
         if block.prefix:
-            out.append(block.prefix + _encode_json(text) + _END)
+            out.append(block.prefix + _quoted(text) + _END)
         else:
             block.fragments.append(text)
+
+    def _write_waiting(self, block: _Block, out: list[bytes]) -> None:
+        if block.fragments:
+            self._write(block, "".join(block.fragments), out)
+            block.fragments.clear()
 
     def _advance(self, out: list[bytes]) -> None:
         """Close the open block if it is whole, and open those that waited, as far as they are whole too."""
         while self._queue and self._queue[0].whole:
             block = self._queue.popleft()
             index = self._index - 1
-            for fragment in block.fragments:
-                self._write(block, fragment, out)
+            self._write_waiting(block, out)
             if block.kind == "thinking":
                 signed = {"type": "signature_delta", "signature": block.signature}
                 event = {"type": "content_block_delta", "index": index, "delta": signed}
@@ -286,6 +291,15 @@ class StreamEncoder:
             out.append(b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % index)
             if self._queue:
                 self._open(self._queue[0], out)
+
+
+def _quoted(text: str) -> bytes:
+    quoted = _encode_json(text)
+    if not text.isascii():
+        for raw, escaped in _LINE_BREAKS:
+            if raw in quoted:
+                quoted = quoted.replace(raw, escaped)
+    return quoted
 
 
 def _event(name: str, body: Mapping[str, object]) -> bytes:
