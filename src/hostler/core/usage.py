@@ -35,7 +35,7 @@ class Usage:
     @property
     def known(self) -> bool:
         """Whether the upstream said anything at all."""
-        return self != _UNKNOWN
+        return self != UNKNOWN
 
     def replaced_by(self, newer: "Usage") -> "Usage":
         """Merge by replacement: vendors repeat cumulative counts, so adding would count twice."""
@@ -48,4 +48,5 @@ class Usage:
         )
 
 
-_UNKNOWN = Usage()
+UNKNOWN = Usage()
+"""Nothing was said."""

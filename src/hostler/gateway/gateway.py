@@ -13,7 +13,7 @@ from typing import cast
 
 import msgspec
 
-from hostler.accounts.ledger import Ledger, Refused
+from hostler.accounts.ledger import Ledger, Refusal
 from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, Wire
 from hostler.errors import Draining, HostlerError, MethodNotAllowed, NotFound, WireError
 from hostler.gateway import routes
@@ -27,6 +27,7 @@ from hostler.routing.dispatch import Dispatch
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.outlets import HttpOutlet, Relaying, Translating
 from hostler.settings import GatewaySettings
+from hostler.system.eager import Eager
 from hostler.system.http_server import Exchange, Headers
 from hostler.wire.codecs import codec_of
 from hostler.wire.scan import BodyScanner
@@ -65,7 +66,7 @@ class Gateway:
         self._relaying = Relaying(self._scanner)
         self._translating = Translating(parts.keeper)
         self._loop = asyncio.get_running_loop()
-        self._calls: dict[asyncio.Task[None], Answer] = {}
+        self._calls: dict[Eager, tuple[Call, Answer]] = {}
         self._waiting: set[Answer] = set()
         self._draining = False
         self._request_prefix = f"req-{os.urandom(5).hex()}-"
@@ -117,13 +118,11 @@ class Gateway:
         """Refuse new calls from now on; running ones go on."""
         self._draining = True
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Cancel what still runs."""
         self._sweep.cancel()
-        tasks = list(self._calls)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for running in list(self._calls):
+            running.cancel()
 
     @property
     def running(self) -> int:
@@ -154,16 +153,17 @@ class Gateway:
         try:
             call = self._read(exchange, face, caller, answer.request_id)
         except HostlerError as error:
-            self._parts.ledger.refuse(Refused(answer.request_id, caller.key_id, face.wire, face.operation, error.code))
+            self._note_refusal(face, caller, answer.request_id, error)
             answer.fail(error)
             return
-        task = self._loop.create_task(self._serve(call, answer))
-        self._calls[task] = answer
-        task.add_done_callback(self._forget)
-        exchange.on_disconnect = task.cancel
+        outlet = HttpOutlet(answer, call, self._relaying, self._translating)
+        running = Eager(self._parts.dispatch.run(call, outlet), self._ended)
+        self._calls[running] = (call, answer)
+        exchange.on_disconnect = running.cancel
         if call.stream:
             answer.since = self._loop.time()
             self._waiting.add(answer)
+        running.start()
 
     def _read(self, exchange: Exchange, face: Face, caller: Caller, request_id: str) -> Call:
         if self._draining:
@@ -183,16 +183,24 @@ class Gateway:
             headers=exchange.headers,
         )
 
-    async def _serve(self, call: Call, answer: Answer) -> None:
-        outlet = HttpOutlet(answer, call, self._relaying, self._translating)
-        try:
-            await self._parts.dispatch.run(call, outlet)
-        except Exception:  # the named edge of a call: a bug of ours must not leave a client waiting
-            _log.exception("call %s failed unexpectedly", call.id)
+    def _ended(self, running: Eager, error: BaseException | None) -> None:
+        call, answer = self._calls.pop(running)
+        if call.stream:
+            self._waiting.discard(answer)
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            # the named edge of a call: a bug of ours must not leave a client waiting
+            _log.error("call %s failed unexpectedly", call.id, exc_info=error)
             answer.fail(HostlerError("hostler failed at this call; its log says why.", hint=f"Request id: {call.id}."))
+        elif error is not None and not answer.exchange.disconnected:
+            answer.fail(Draining("hostler is shutting down.", retry_after=5))
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self._waiting.discard(self._calls.pop(task))
+    def _note_refusal(self, face: Face, caller: Caller, request_id: str, error: HostlerError) -> None:
+        self._parts.ledger.refuse(
+            Refusal(
+                request_id, time.time_ns(), face.wire, face.operation, error.status, "refused", error.code,
+                None, caller.key_id or None,
+            )
+        )  # fmt: skip
 
     def _keep_streams_alive(self) -> None:
         """Give every stream that has waited long enough for its first byte a sign of life."""
@@ -232,7 +240,7 @@ class Gateway:
             allowed = ("POST",) if isinstance(place, Face) else place.methods if place else ()
             headers.append((b"allow", ", ".join(allowed).encode()))
         if isinstance(place, Face):
-            self._parts.ledger.refuse(Refused(request_id, "", place.wire, place.operation, error.code))
+            self._note_refusal(place, Caller(""), request_id, error)
         exchange.respond(error.status, headers, codec_of(wire).encode_error(error, request_id))
 
     def _next_id(self) -> str:
@@ -244,7 +252,3 @@ def _listing_wire(exchange: Exchange) -> Wire:
     """`/v1/models` is one path for several wires; the version header tells."""
     return ANTHROPIC if exchange.header(b"anthropic-version") is not None else OPENAI_CHAT
 
-
-def now_unix() -> int:
-    """Unix seconds."""
-    return int(time.time())

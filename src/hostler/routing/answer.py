@@ -5,6 +5,8 @@ Does not know: upstreams, candidates' connections.
 """
 
 import time
+from functools import lru_cache
+from http import HTTPStatus
 
 from hostler.core.requests import Asked
 from hostler.core.wires import Wire
@@ -15,6 +17,7 @@ from hostler.wire.codec import Codec
 from hostler.wire.codecs import codec_of
 
 JSON_TYPE = (b"content-type", b"application/json")
+_REASONS = {s.value: s.phrase.encode() for s in HTTPStatus}
 _PASSED_ON = ("retry-after", "retry-after-ms", "x-should-retry")
 
 
@@ -55,6 +58,20 @@ class Answer:
         if self.dropped:
             headers.append((b"x-hostler-dropped", header_text(",".join(self.dropped))))
         return headers
+
+    def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole reply in one write; `headers` without framing, their values as an upstream's parser gave them."""
+        self.started = self.forwarded = True
+        exchange = self.exchange
+        headers = headers + self.own_headers()
+        if exchange.http_10 or not exchange.keep_alive:
+            exchange.respond(status, headers, body)
+            return
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        exchange.respond_raw(
+            b"HTTP/1.1 %d %b\r\n%bcontent-length: %d\r\n\r\n%b"
+            % (status, _REASONS.get(status, b"Answer"), b"".join(lines), len(body), body)
+        )
 
     def start(self, status: int, headers: Headers) -> None:
         """Send the head of a streamed answer, unless a keep-alive did so before."""
@@ -109,6 +126,7 @@ def retry_headers(error: HostlerError) -> Headers:
     return [(b"retry-after", b"%d" % max(1, round(error.retry_after)))]
 
 
+@lru_cache(maxsize=1024)
 def header_text(text: str) -> bytes:
     """Text as a header value: printable ASCII, everything else percent-encoded."""
     if text.isascii() and text.isprintable():

@@ -9,13 +9,13 @@ Does not know: faces, HTTP clients, how a reply is read (receivers), how engines
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
-from hostler.accounts.ledger import AttemptEnd, AttemptStart, Ledger
+from hostler.accounts.ledger import Begin, End, Ledger, Outcome
 from hostler.core.deltas import Delta
-from hostler.core.usage import Usage
+from hostler.core.usage import UNKNOWN
 from hostler.errors import (
     Cancelled,
     EngineError,
@@ -25,16 +25,19 @@ from hostler.errors import (
     UpstreamError,
     UpstreamRefused,
 )
+from hostler.providers.provider import Provider
 from hostler.routing import router
 from hostler.routing.call import Attempt, Call
 from hostler.routing.health import Health
 from hostler.routing.lanes import Lanes
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.outlets import DeltaOutlet, Outlet, Target, Translating
-from hostler.routing.receiver import AttemptReceiver
+from hostler.routing.receiver import AttemptReceiver, Done
 from hostler.system.address import Address
+from hostler.system.eager import Eager, Signal
 from hostler.system.upstream import Patience, UpstreamConnection, UpstreamPool
 
+T = TypeVar("T")
 POST_MORTEM = 2.0
 """Seconds to learn whether a broken reply means that its engine died."""
 
@@ -102,6 +105,7 @@ class _Progress:
     receiver: AttemptReceiver | None = None
     connection: UpstreamConnection | None = None
     settled: bool = False
+    dropped: str = ""
 
 
 class Dispatch:
@@ -110,6 +114,7 @@ class Dispatch:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._translating = Translating(parts.keeper)
+        self._targets: dict[str, tuple[Provider, Target]] = {}
 
     async def run(self, call: Call, outlet: Outlet) -> None:
         """Answer a call through `outlet`, by as many attempts as it takes.
@@ -129,17 +134,22 @@ class Dispatch:
                 break
         outlet.fail(error or ProviderNotReady(f"'{call.asked}' leads to no provider."))
 
+    def start(self, call: Call, outlet: Outlet, on_end: Callable[[Eager, BaseException | None], None]) -> Eager:
+        """Begin `run` at once; cancelling what is returned aborts the upstream. `on_end` is called exactly once."""
+        eager = Eager(self.run(call, outlet), on_end)
+        eager.start()
+        return eager
+
     async def stream(self, call: Call) -> AsyncIterator[Delta]:
         """The reply to `call.request` as deltas; raises what went wrong. Closing the iterator cancels the upstream."""
         outlet = DeltaOutlet(call, self._translating)
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(self.run(call, outlet))
-            try:
-                while (batch := await outlet.next_batch()) is not None:
-                    for delta in batch:
-                        yield delta
-            finally:
-                task.cancel()
+        running = self.start(call, outlet, outlet.on_end)
+        try:
+            while (batch := await outlet.next_batch()) is not None:
+                for delta in batch:
+                    yield delta
+        finally:
+            running.cancel()
 
     def _is_ill(self, provider: str) -> bool:
         return self._parts.health.is_ill(provider, time.monotonic())
@@ -147,7 +157,7 @@ class Dispatch:
     async def _attempt(self, attempt: Attempt, outlet: Outlet, *, last: bool) -> HostlerError | None:
         """One attempt from its first journal line to its last; returns what went wrong."""
         progress = _Progress(time.perf_counter())
-        self._parts.ledger.begin(_start_of(attempt))
+        self._parts.ledger.begin(_begin_of(attempt))
         error: HostlerError | None
         try:
             error = await self._perform(attempt, outlet, progress)
@@ -175,11 +185,11 @@ class Dispatch:
         recipe = candidate.recipe
         name, slots = (candidate.model_id, recipe.slots) if recipe is not None else (candidate.provider.id, 0)
         if not lanes.acquire_nowait(name, slots):
-            await lanes.acquire(name, slots, attempt.call.key_id)
+            await _as_task(lanes.acquire(name, slots, attempt.call.key_id))
         begun = time.perf_counter()
         try:
             if recipe is None:
-                return await self._exchange(attempt, outlet, progress, self._target(attempt))
+                return await self._exchange(attempt, outlet, progress, self._target(candidate.provider))
             return await self._with_engine(attempt, outlet, progress)
         finally:
             lanes.release(name, time.perf_counter() - begun)
@@ -187,14 +197,14 @@ class Dispatch:
     async def _with_engine(self, attempt: Attempt, outlet: Outlet, progress: _Progress) -> HostlerError | None:
         """Hold the candidate's engine for the time of the exchange; name its death if it dies."""
         engines, model_id = self._parts.engines, attempt.candidate.model_id
-        endpoint = engines.hold_nowait(model_id) or await engines.hold(model_id)
+        endpoint = engines.hold_nowait(model_id) or await _as_task(engines.hold(model_id))
         try:
-            error = await self._exchange(attempt, outlet, progress, self._engine_target(endpoint))
+            error = await self._exchange(attempt, outlet, progress, _engine_target(endpoint, attempt.candidate.provider))
         finally:
             engines.release(model_id)
         if isinstance(error, UpstreamError) and not isinstance(error, UpstreamRefused):
             self._parts.pool.drop(Address(endpoint.host, endpoint.port, tls=False))
-            error = await engines.wait_failure(model_id, POST_MORTEM) or error
+            error = await _as_task(engines.wait_failure(model_id, POST_MORTEM)) or error
         return error
 
     async def _exchange(
@@ -203,15 +213,13 @@ class Dispatch:
         """Send the request and wait for the end of its answer."""
         pool = self._parts.pool
         message = outlet.message(attempt, target)
-        limits = attempt.candidate.provider.timeouts
-        patience = Patience(limits.first_byte_s, limits.idle_s)
-        connection = pool.acquire_nowait(target.address) or await pool.connect(target.address)
+        connection = pool.acquire_nowait(target.address) or await _as_task(pool.connect(target.address))
         while True:
-            done = pool.loop.create_future()
+            done: Done = Signal()
             receiver = outlet.receiver(attempt, connection, done)
             receiver.on_settle = lambda _, progress=progress: self._settle(attempt, progress)
             progress.receiver, progress.connection = receiver, connection
-            connection.send(message, receiver, patience)
+            connection.send(message, receiver, target.patience)
             try:
                 error: HostlerError | None = await done
             except asyncio.CancelledError:
@@ -219,18 +227,19 @@ class Dispatch:
                 raise
             if error is None or not router.may_try_again(error, reused=connection.reused, started=connection.started):
                 return error
-            connection = await pool.connect(target.address)
+            connection = await _as_task(pool.connect(target.address))
 
-    def _target(self, attempt: Attempt) -> Target:
-        provider = attempt.candidate.provider
+    def _target(self, provider: Provider) -> Target:
+        """Where a provider's calls go; made once for each, since nothing of it changes."""
+        known = self._targets.get(provider.id)
+        if known is not None and known[0] is provider:
+            return known[1]
         refusal = provider.refusal()
         if refusal is not None:
             raise refusal
-        return Target(provider.address, provider.host, provider.sent)
-
-    def _engine_target(self, endpoint: EngineEndpoint) -> Target:
-        address = Address(endpoint.host, endpoint.port, tls=False)
-        return Target(address, address.authority.encode(), ((b"authorization", b"Bearer " + endpoint.api_key.encode()),))
+        target = Target(provider.address, provider.host, provider.sent, _patience(provider))
+        self._targets[provider.id] = (provider, target)
+        return target
 
     def _settle(self, attempt: Attempt, progress: _Progress) -> None:
         progress.settled = True
@@ -239,41 +248,47 @@ class Dispatch:
     def _record(self, attempt: Attempt, progress: _Progress, error: HostlerError | None, *, final: bool) -> None:
         """The attempt's line at its end: before the last byte of a good answer, after the last of a failed one."""
         receiver = progress.receiver
-        first = receiver.first_byte - progress.started if receiver is not None and receiver.first_byte else None
-        status = (receiver.status if receiver is not None else 0) if error is None else error.status
+        status, ttft = 0, None
+        usage = UNKNOWN
+        if receiver is not None:
+            status, usage = receiver.status, receiver.usage
+            if receiver.first_byte:
+                ttft = int((receiver.first_byte - progress.started) * 1e6)
         self._parts.ledger.end(
-            AttemptEnd(
-                request_id=attempt.call.id,
-                number=attempt.number,
-                status=status,
-                outcome=_outcome(error),
-                ttft_us=None if first is None else int(first * 1e6),
-                duration_us=int((time.perf_counter() - progress.started) * 1e6),
-                usage=receiver.usage if receiver is not None else Usage(),
-                cost=0.0 if attempt.candidate.provider.local else None,
-                error=None if error is None else error.code,
-                final=final,
-                dropped="",
+            End(
+                attempt.call.id, attempt.number, status if error is None else error.status, _outcome(error), final,
+                ttft, int((time.perf_counter() - progress.started) * 1e6),
+                usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning,
+                0.0 if attempt.candidate.provider.local else None,
+                None if error is None else error.code, progress.dropped or None,
             )
-        )
+        )  # fmt: skip
 
 
-def _outcome(error: HostlerError | None) -> str:
+async def _as_task(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What may wait long, and needs a task to do it (timeouts): in one of its own; cancelled with the call."""
+    return await asyncio.ensure_future(coroutine)
+
+
+def _patience(provider: Provider) -> Patience:
+    return Patience(provider.timeouts.first_byte_s, provider.timeouts.idle_s)
+
+
+def _engine_target(endpoint: EngineEndpoint, provider: Provider) -> Target:
+    address = Address(endpoint.host, endpoint.port, tls=False)
+    key = (b"authorization", b"Bearer " + endpoint.api_key.encode())
+    return Target(address, address.authority.encode(), (key,), _patience(provider))
+
+
+def _outcome(error: HostlerError | None) -> Outcome:
     if error is None:
         return "ok"
     return "cancelled" if isinstance(error, Cancelled) else "error"
 
 
-def _start_of(attempt: Attempt) -> AttemptStart:
+def _begin_of(attempt: Attempt) -> Begin:
     call, candidate = attempt.call, attempt.candidate
-    return AttemptStart(
-        request_id=call.id,
-        number=attempt.number,
-        key_id=call.key_id,
-        face=call.face,
-        operation=call.operation,
-        model=call.asked,
-        provider=candidate.provider.id,
-        upstream_model=candidate.model,
-        stream=call.stream,
-    )
+    return Begin(
+        call.id, attempt.number, time.time_ns(), call.face, call.operation, call.asked, candidate.provider.id,
+        candidate.model, call.stream, call.key_id or None,
+    )  # fmt: skip

@@ -23,7 +23,8 @@ from hostler.routing.receiver import AttemptReceiver, Done
 from hostler.routing.relay import Relay, client_headers
 from hostler.routing.translate import Translate
 from hostler.system.address import Address
-from hostler.system.upstream import UpstreamConnection
+from hostler.system.eager import Eager
+from hostler.system.upstream import Patience, UpstreamConnection
 from hostler.wire import openai_chat
 from hostler.wire.codec import StreamEncoder
 from hostler.wire.codecs import codec_of
@@ -37,6 +38,7 @@ class Target:
     address: Address
     host: bytes
     sent: tuple[Header, ...]
+    patience: Patience
 
 
 class Outlet(Protocol):
@@ -191,8 +193,7 @@ class _TranslatedAnswer:
             return
         encoded = answer.codec.encode_response(self._builder.reply(), self._asked)
         answer.dropped = tuple(sorted({*answer.dropped, *encoded.dropped}))
-        answer.started = answer.forwarded = True
-        answer.exchange.respond(200, [JSON_TYPE, *answer.own_headers()], encoded.body)
+        answer.whole(200, [JSON_TYPE], encoded.body)
 
 
 class DeltaOutlet:
@@ -202,7 +203,7 @@ class DeltaOutlet:
         assert call.request is not None
         self._request = call.request
         self._translating = translating
-        self._batches: asyncio.Queue[Sequence[Delta] | HostlerError | None] = asyncio.Queue()
+        self._batches: asyncio.Queue[Sequence[Delta] | BaseException | None] = asyncio.Queue()
         self.forwarded = False
         self.dropped: tuple[str, ...] = ()
         self.attempt: Attempt | None = None
@@ -226,14 +227,17 @@ class DeltaOutlet:
     def fail(self, error: HostlerError) -> None:
         self._batches.put_nowait(error)
 
-    def cancel(self) -> None:
-        """Wake the iterator when the call was cancelled from elsewhere."""
-        self._batches.put_nowait(Cancelled("The call was cancelled."))
+    def on_end(self, _running: Eager, error: BaseException | None) -> None:
+        """Wake the iterator when the call did not come to an end of its own."""
+        if isinstance(error, asyncio.CancelledError):
+            self._batches.put_nowait(Cancelled("The call was cancelled."))
+        elif error is not None:
+            self._batches.put_nowait(error)
 
     async def next_batch(self) -> Sequence[Delta] | None:
         """The next deltas, None at the end of a good reply; raises the error of a failed one."""
         batch = await self._batches.get()
-        if isinstance(batch, HostlerError):
+        if isinstance(batch, BaseException):
             raise batch
         return batch
 

@@ -3,20 +3,20 @@
 Knows: the shape of an upstream's answer over time. Does not know: where the bytes go (relay, translate).
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 
-from hostler.core.usage import Usage
+from hostler.core.usage import UNKNOWN
 from hostler.errors import HostlerError, UpstreamError, UpstreamGarbled
 from hostler.routing.call import Attempt, Headers
+from hostler.system.eager import Signal
 from hostler.system.upstream import UpstreamConnection
 from hostler.wire.codecs import codec_of
 
 LARGEST_ERROR = 256 * 1024
 """Bytes of an error body that are read; the rest is cut off."""
 FIRST_ERROR = 400
-Done = asyncio.Future[HostlerError | None]
+Done = Signal[HostlerError | None]
 
 
 class AttemptReceiver:
@@ -31,7 +31,7 @@ class AttemptReceiver:
         self.attempt = attempt
         self.connection = connection
         self.status = 0
-        self.usage = Usage()
+        self.usage = UNKNOWN
         self.first_byte = 0.0
         self.size = 0
         self.on_settle: Callable[[AttemptReceiver], None] | None = None
@@ -88,28 +88,25 @@ class AttemptReceiver:
 
     def on_complete(self) -> None:
         """The response is whole."""
-        if self._done.done():
+        if self._done.is_set:
             return
         if self.status >= FIRST_ERROR:
-            self._done.set_result(self._refusal())
+            self._done.set(self._refusal())
             return
         try:
             error = self.on_good_end()
         except HostlerError as raised:
             error = raised
-        if not self._done.done():
-            self._done.set_result(error)
+        self._done.set(error)
 
     def on_failed(self, error: UpstreamError) -> None:
         """The response broke."""
-        if not self._done.done():
-            self._done.set_result(error)
+        self._done.set(error)
 
     def give_up(self, error: HostlerError) -> None:
         """End the attempt from our side."""
         self.connection.abort()
-        if not self._done.done():
-            self._done.set_result(error)
+        self._done.set(error)
 
     def _refusal(self) -> HostlerError:
         headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in self._headers}

@@ -121,8 +121,7 @@ class Relay(AttemptReceiver):
         asked = self.attempt.call.asked
         if reading.model is not None and reading.model != asked:
             body = echo_model(body, reading.model, asked)
-        self._answer.started = self._answer.forwarded = True
-        self._answer.exchange.respond(self.status, self._passed + self._answer.own_headers(), body)
+        self._answer.whole(self.status, self._passed, body)
         return None
 
     def _begin_stream(self) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from hostler.core.usage import Usage
+from hostler.core.usage import UNKNOWN, Usage
 from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, Wire
 
 _KEEP = 64 * 1024
@@ -114,7 +114,7 @@ def _read_chat(body: bytes) -> Reading:
     if reply.timings is not None:
         t = reply.timings
         return Reading(reply.model, Usage(t.prompt_n, t.cache_n, None, t.predicted_n, None))
-    return Reading(reply.model, Usage())
+    return Reading(reply.model, UNKNOWN)
 
 
 def _read_messages(body: bytes) -> Reading:
@@ -130,7 +130,7 @@ def read_reply(wire: Wire, body: bytes) -> Reading:
     try:
         return _read_messages(body) if wire == ANTHROPIC else _read_chat(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Reading(None, Usage())
+        return Reading(None, UNKNOWN)
 
 
 class _FrameMeter:
@@ -139,7 +139,7 @@ class _FrameMeter:
     __slots__ = ("_end_mark", "_rest", "_wire", "_words", "ended", "usage")
 
     def __init__(self, wire: Wire, end_mark: bytes, words: tuple[bytes, ...]) -> None:
-        self.usage = Usage()
+        self.usage = UNKNOWN
         self.ended = False
         self._wire = wire
         self._end_mark = end_mark

@@ -7,7 +7,7 @@ same model. A duplicate key, however it is escaped, is refused, and a spliced bo
 """
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -16,6 +16,7 @@ from hostler.errors import WireError
 _MODEL_KEY = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*')
 _HEAD = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"model"[ \t\r\n]*:[ \t\r\n]*')
 _TAIL_BYTES = 2048
+_FRONT_BYTES = 512
 _BACKSLASH = 0x5C
 
 
@@ -33,8 +34,7 @@ class _Body(msgspec.Struct):
     stream: _Once | msgspec.UnsetType = msgspec.UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(msgspec.Struct, frozen=True, gc=False):
     """What a request body asks for."""
 
     model: str | None
@@ -77,6 +77,9 @@ class BodyScanner:
 
         `asked` is what `scan` found. The result is scanned again, unless the first key made the place certain.
         """
+        opening = _opening(asked)
+        if body.startswith(opening):  # as most clients write it: first, and without spaces
+            return _opening(name) + body[len(opening) :]
         written = msgspec.json.encode(name)
         start = _find_value(body)
         if start is not None:
@@ -104,6 +107,10 @@ def echo_model(body: bytes, found: str, asked: str) -> bytes:
 
     Nobody is authorised by a reply, so the likeliest place is believed if it holds `found`.
     """
+    field = _field(found)
+    at = body.find(field, 0, _FRONT_BYTES)
+    if at >= 0:
+        return body[:at] + _field(asked) + body[at + len(field) :]
     written = msgspec.json.encode(asked)
     start = _find_value(body)
     if start is not None:
@@ -111,6 +118,18 @@ def echo_model(body: bytes, found: str, asked: str) -> bytes:
         if msgspec.json.decode(body[start:end]) == found:
             return body[:start] + written + body[end:]
     return _rewrite(body, written)
+
+
+@lru_cache(maxsize=1024)
+def _field(name: str) -> bytes:
+    """The `model` field as it is written without spaces."""
+    return b'"model":' + msgspec.json.encode(name)
+
+
+@lru_cache(maxsize=1024)
+def _opening(name: str) -> bytes:
+    """A body's first bytes when `model` is its first field."""
+    return b"{" + _field(name)
 
 
 class StreamEcho:
@@ -122,8 +141,8 @@ class StreamEcho:
     __slots__ = ("_asked", "_own", "_rest")
 
     def __init__(self, own: str, asked: str) -> None:
-        self._own = b'"model":' + msgspec.json.encode(own)
-        self._asked = b'"model":' + msgspec.json.encode(asked)
+        self._own = _field(own)
+        self._asked = _field(asked)
         self._rest = b""
 
     def feed(self, data: bytes) -> bytes:
