@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hostler.core.capabilities import make
 from hostler.engines.recipe import DEMO_MODEL
 from hostler.errors import ConfigError, ModelNotFound, ProviderNotReady
-from hostler.registry.catalogue import Catalogue, KnownModel
+from hostler.providers.model_lists import KnownModel
+from hostler.registry.catalogue import Catalogue
 from hostler.registry.directory import Directory, built_in
 from hostler.registry.resolver import MAX_ROUTES, Resolver
 from tests.registry.cases import DESIGN_FILE, Fixed, document, machine, settings, source

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from hostler.core.wires import ANTHROPIC, Wire
 from hostler.errors import ProviderNotReady
-from hostler.providers.vendors import ENGINE, KINDS, PLAIN, VENDOR_KINDS, VERSION, AuthStyle, Kind, Vendor
+from hostler.providers.vendors import ENGINE, KINDS, PLAIN, VENDOR_KINDS, VERSION, AuthStyle, Kind, Listing, Vendor
 from hostler.system.address import Address, parse_base_url
 from hostler.wire.dialects import Dialect
 
@@ -68,6 +68,7 @@ class Provider:
     timeouts: Timeouts = Timeouts()
     local: bool = False
     tags: tuple[str, ...] = ()
+    listing: Listing = "list"
     enabled: bool = True
     missing_key: str | None = None
     unready: str = ""
@@ -199,6 +200,7 @@ def from_vendor(vendor: Vendor, access: Access) -> Provider:
         defaults=wire_defaults(vendor.wire, vendor.dialect),
         dialect=vendor.dialect,
         timeouts=access.timeouts,
+        listing=vendor.listing,
         missing_key=vendor.env[0] if auth is None and not unready else None,
         unready=unready,
     )

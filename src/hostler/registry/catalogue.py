@@ -12,8 +12,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from hostler.core.capabilities import NOTHING_KNOWN, Capabilities, as_json, from_json
+from hostler.core.capabilities import Capabilities, as_json, from_json
 from hostler.errors import StorageError
+from hostler.providers.model_lists import KnownModel
 from hostler.system.files import write_atomic
 
 FILE: Final = "registry.json"
@@ -24,16 +25,6 @@ MAX_FILE_BYTES: Final = 32 << 20
 MachineState = Literal["unknown", "up", "down"]
 
 _log: Final = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownModel:
-    """One model as a machine listed it. `created` in unix seconds, 0 when it did not say."""
-
-    name: str
-    facts: Capabilities = NOTHING_KNOWN
-    owned_by: str = ""
-    created: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +79,15 @@ class Catalogue:
         since = old.since if old.state == "down" else now
         return self._put(provider_id, Machine("down", since, now, reason, old.models))
 
-    def save(self) -> None:
-        """Write everything to the data folder; does blocking file work. Raises StorageError."""
+    def save(self, machines: Mapping[str, Machine] | None = None) -> None:
+        """Write everything (or the `machines()` of an earlier moment) to the data folder. Raises StorageError.
+
+        Blocking file work; it may run on another thread, with machines taken on the loop's.
+        """
         if self._file is None:
             return
-        plain = {"version": 1, "machines": {name: _plain(machine) for name, machine in self._machines.items()}}
+        taken = self._machines if machines is None else machines
+        plain = {"version": 1, "machines": {name: _plain(machine) for name, machine in taken.items()}}
         write_atomic(self._file, msgspec.json.encode(plain))
 
     def _put(self, provider_id: str, machine: Machine) -> bool:

@@ -7,7 +7,7 @@ know: files, reloads, what other machines' models are called.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from hostler.engines.recipe import Recipe, demo_recipe, with_paths_from
 from hostler.errors import ConfigError
@@ -49,6 +49,13 @@ class Directory:
     recipes: Mapping[str, Mapping[str, Recipe]]
     default: str
     source: Source = "built-in"
+
+
+class DirectorySource(Protocol):
+    """Whoever holds the newest directory; a new object after each change."""
+
+    @property
+    def directory(self) -> Directory: ...
 
 
 def built_in(settings: Settings) -> Directory:
@@ -119,6 +126,7 @@ def _provider(entry: ProviderEntry, settings: Settings, access: Access) -> Provi
         timeouts=_timeouts(entry.timeouts, settings),
         local=kind.local,
         tags=entry.tags,
+        listing=kind.listing,
         enabled=entry.enabled,
         missing_key=missing,
         unready=not_served(kind, entry.id) or unready,

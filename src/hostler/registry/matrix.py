@@ -4,13 +4,13 @@ Knows: the layers and their order. Does not know: how facts are found (discovery
 """
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from hostler.core.capabilities import NOTHING_KNOWN, Capabilities, make, merge
 from hostler.engines.recipe import DEMO_MODEL, Recipe
 from hostler.providers.provider import Provider
 from hostler.registry.catalogue import Catalogue
-from hostler.registry.directory import Directory
+from hostler.registry.directory import Directory, DirectorySource
 
 BUILT_IN: Final = "built-in"
 KIND: Final = "provider kind"
@@ -29,13 +29,6 @@ _DEMO: Final = make(
     source=BUILT_IN,
     as_of="2026-11-20",
 )
-
-
-class DirectorySource(Protocol):
-    """Whoever holds the newest directory; a new object after each change."""
-
-    @property
-    def directory(self) -> Directory: ...
 
 
 class Matrix:

@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from hostler.core.capabilities import Capabilities
 from hostler.core.model_id import ModelId, parse
@@ -16,7 +16,7 @@ from hostler.engines.recipe import Recipe
 from hostler.errors import ConfigError, HostlerError, ModelNotFound, ProviderNotReady
 from hostler.providers.provider import Provider
 from hostler.registry.catalogue import Catalogue, Machine
-from hostler.registry.directory import Directory
+from hostler.registry.directory import Directory, DirectorySource
 from hostler.registry.matrix import Matrix
 
 DEFAULT: Final = "default"
@@ -94,13 +94,6 @@ class ResolverStatistics:
     refused: int
     routes: int
     providers: int
-
-
-class DirectorySource(Protocol):
-    """Whoever holds the newest directory; a new object after each change."""
-
-    @property
-    def directory(self) -> Directory: ...
 
 
 class Resolver:
