@@ -104,17 +104,16 @@ class Meter:
         self._done = 0
         self._marks: list[tuple[float, int]] = []
 
-    def begin(self, file: str, done: int) -> None:
-        """A file begins, of which `done` bytes are there already."""
+    def begin(self, file: str) -> None:
+        """The next file begins."""
         self._earlier += self._done
-        self._file, self._done = file, done
-        self._marks = []
-        self.say()
+        self._file, self._done = file, 0
 
     def reset(self, done: int) -> None:
         """The file goes on, or starts again, from `done` bytes."""
         self._done = done
         self._marks = []
+        self.say()
 
     def add(self, count: int) -> None:
         """`count` bytes came."""
@@ -177,10 +176,12 @@ class _Transfer:
         self._kept = _Kept(source.file.size, source.file.sha256)
         self._hash = hashlib.sha256()
         self._length = 0
+        self._written = b""
 
     async def run(self) -> str:
+        self._meter.begin(self._target.name)
         await self._take_up()
-        self._meter.begin(self._target.name, self._length)
+        self._meter.reset(self._length)
         failures, mark = 0, self._length
         while not self._is_complete():
             try:
@@ -303,7 +304,10 @@ class _Transfer:
         self._check_length(headers)
         tag = headers.get("etag", "")
         self._kept.tag = "" if tag.startswith("W/") else tag
-        write_atomic(self._note, msgspec.json.encode(self._kept), mode=PUBLIC)
+        note = msgspec.json.encode(self._kept)
+        if note != self._written:
+            write_atomic(self._note, note, mode=PUBLIC)
+            self._written = note
 
     def _check_length(self, headers: Mapping[str, str]) -> None:
         length = headers.get("content-length", "")

@@ -195,8 +195,7 @@ def _only(spec: Spec, matching: list[Offer], *, available: tuple[Offer, ...]) ->
             f"{spec.repo} holds several models that fit: {names}", hint=f"Name the file: {spec.repo}:FILE.gguf."
         )
     there = ", ".join(f"{offer.label} ({offer.size / 1e9:.2f} GB)" for offer in available)
-    missing = f"{spec.repo} has no '{spec.choice}'" if spec.choice else f"{spec.repo} leaves the choice open"
-    raise DownloadError(missing, hint=f"There is: {there}.")
+    raise DownloadError(f"{spec.repo} has no '{spec.choice}'", hint=f"There is: {there}.")
 
 
 async def list_files(client: "httpx2.AsyncClient", hub: Hub, *, repo: str) -> tuple[HubFile, ...]:

@@ -150,7 +150,8 @@ class _Pull:
 
     async def _one(self, file: HubFile, target: Path, *, meter: Meter) -> str:
         if _is_there(file, target):
-            meter.begin(target.name, file.size)
+            meter.begin(target.name)
+            meter.reset(file.size)
             return file.sha256 or await asyncio.to_thread(_hash_of, target)
         source = Source(self._hub, self._wanted.repo, file)
         return await fetch(self._client, source, target=target, meter=meter, doors=self._ports.doors)
