@@ -362,18 +362,26 @@ def test_rows_are_written_when_the_schema_says_so(store: Store) -> None:
         store.execute("INSERT INTO attempts VALUES (1, 1, 1, 0, 'p', 'm', 200, 'ok', 1, 1, NULL)").result()
 
 
-@settings(max_examples=25)
-@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["begin", "end", "final", "refuse", "fold", "restart"]))))
-def test_any_mixture_of_lines_and_restarts_gives_each_request_once(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, str]]
-) -> None:
-    data = tmp_path_factory.mktemp("ledger")
-    store = Store.open(data / "hostler.db", MIGRATIONS)
-    fold, journal = LedgerFold(store, data / "journal"), Journal(data / "journal", segment_size=4096)
+def test_any_mixture_of_lines_and_restarts_gives_each_request_once(store: Store, tmp_path: Path) -> None:
+    @settings(max_examples=25)
+    @given(
+        st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["begin", "end", "final", "refuse", "fold", "restart"])))
+    )
+    def check(steps: list[tuple[int, str]]) -> None:
+        store.execute("DELETE FROM requests").result()
+        expected = written_and_folded(store, tmp_path / "journal", steps)
+        rows = [str(name) for (name,) in store.query("SELECT request_id FROM requests")]
+        assert sorted(rows) == sorted(expected)
+
+    check()
+
+
+def written_and_folded(store: Store, folder: Path, steps: list[tuple[int, str]]) -> list[str]:
+    """Play the steps; returns the requests that must have a row each."""
+    fold, journal = LedgerFold(store, folder), Journal(folder, segment_size=4096)
     ledger = Ledger(journal)
     attempt: dict[str, int] = {}
     expected: list[str] = []
-    serial = 0
     for number, step in steps:
         name = f"r{number}"
         if step == "begin":
@@ -385,18 +393,15 @@ def test_any_mixture_of_lines_and_restarts_gives_each_request_once(
                 del attempt[name]
                 expected.append(name)
         elif step == "refuse":
-            serial += 1
-            ledger.refuse(refusal(f"refused{serial}"))
-            expected.append(f"refused{serial}")
+            expected.append(f"refused{len(expected)}")
+            ledger.refuse(refusal(expected[-1]))
         elif step == "fold":
             fold.flush()
         elif step == "restart":
-            fold = LedgerFold(store, data / "journal")
+            fold = LedgerFold(store, folder)
     journal.close()
     fold.flush()
-    rows = [str(name) for (name,) in store.query("SELECT request_id FROM requests")]
-    assert sorted(rows) == sorted(expected + list(attempt))
-    store.close()
+    return expected + list(attempt)
 
 
 def test_lines_have_no_raw_newline_and_no_nul() -> None:

@@ -9,7 +9,6 @@ are stored with the position that finishes it. After any failure the memory is d
 """
 
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from hostler.accounts.ledger_open import OpenRequests
 from hostler.accounts.ledger_rows import Rows
 from hostler.errors import StorageError
 from hostler.settings import LogSettings
+from hostler.system.clock import Clock, SystemClock
 from hostler.system.files import storage_errors
 from hostler.system.journal import Journal, SegmentReader, is_written, journal_files, journal_names, remove_journal
 from hostler.system.store import Connection, Store
@@ -79,13 +79,20 @@ class LedgerFold:
     """Folds all journals of a folder into a store's tables. One per data folder, in the process that owns it."""
 
     def __init__(
-        self, store: Store, folder: Path, *, log: LogSettings | None = None, journal: Journal | None = None
+        self,
+        store: Store,
+        folder: Path,
+        *,
+        log: LogSettings | None = None,
+        journal: Journal | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """`journal` is this process's own, whose next segment is created ahead here."""
         self._store = store
         self._folder = folder
         self._log = log or LogSettings()
         self._journal = journal
+        self._clock: Clock = clock or SystemClock()
         self._writers: dict[str, _Writer] = {}
         self._forget: list[str] = []
         self._rows: Rows | None = None
@@ -113,19 +120,19 @@ class LedgerFold:
     def _step(self, connection: Connection) -> float:
         if self._journal is not None:
             self._journal.prepare()
-        folded, more = self._fold(connection)
+        folded, more = self.fold_batch(connection)
         if more:
             return 0.0
-        if time.monotonic() >= self._retention_due and not self.expire(connection):
-            self._retention_due = time.monotonic() + RETENTION_PAUSE_S
+        if self._clock.monotonic() >= self._retention_due and not self.expire(connection):
+            self._retention_due = self._clock.monotonic() + RETENTION_PAUSE_S
         return BUSY_PAUSE_S if folded else IDLE_PAUSE_S
 
     def _fold_all(self, connection: Connection) -> None:
         self._use_due = 0.0
-        while self._fold(connection)[1]:
+        while self.fold_batch(connection)[1]:
             pass
 
-    def _fold(self, connection: Connection) -> tuple[int, bool]:
+    def fold_batch(self, connection: Connection) -> tuple[int, bool]:
         """Fold one batch. Returns the requests folded, and whether there may be more to do at once."""
         try:
             if self._rows is None:
@@ -138,7 +145,7 @@ class LedgerFold:
                         break
                     self._read(connection, name, progress)
             folded = rows.count
-            if folded or progress.positions or (self._used and time.monotonic() >= self._use_due):
+            if folded or progress.positions or (self._used and self._clock.monotonic() >= self._use_due):
                 self._commit(connection, rows, progress)
             for path in progress.finished:
                 self._remove_segment(path)
@@ -267,12 +274,12 @@ class LedgerFold:
         rows.clear()
         if used:
             self._used.clear()
-            self._use_due = time.monotonic() + KEY_USE_PAUSE_S
+            self._use_due = self._clock.monotonic() + KEY_USE_PAUSE_S
 
     def _keys_used(self, rows: Rows) -> list[tuple[int, str]]:
         """When keys were last used, once in a while; the rest waits."""
         self._used.update(rows.used)
-        if time.monotonic() < self._use_due:
+        if self._clock.monotonic() < self._use_due:
             return []
         return [(at, key) for key, at in self._used.items()]
 
@@ -287,7 +294,7 @@ class LedgerFold:
         bounds: list[int] = []
         with connection.errors():
             if self._log.ledger_days:
-                bounds.append(time.time_ns() // 1000 - self._log.ledger_days * _DAY_US)
+                bounds.append(self._clock.time_ns() // 1000 - self._log.ledger_days * _DAY_US)
             if self._log.ledger_rows:
                 count: int = connection.execute("SELECT value FROM counters WHERE name = 'requests'").fetchone()[0]
                 surplus = min(count - self._log.ledger_rows, RETENTION_CHUNK)
