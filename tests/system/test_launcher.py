@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from tests.system.child_programs import FAMILY, STUBBORN, python, start_parent
-from tests.waiting import wait_until
 
 from hostler.system.launcher import MAX_STDIN, Command, Tie, best_tie, spawn
 from hostler.system.process import identify, is_alive
+from tests.system.child_programs import FAMILY, STUBBORN, python, start_parent
+from tests.waiting import wait_until
 
 TIES: list[Tie] = list(get_args(Tie)) if sys.platform == "linux" else ["leash"]
 
