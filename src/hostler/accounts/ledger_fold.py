@@ -143,10 +143,10 @@ class LedgerFold:
                     if rows.count >= BATCH:
                         progress.more = True
                         break
-                    self._read(connection, name, progress)
+                    self._read(connection, name, progress=progress)
             folded = rows.count
             if folded or progress.positions or (self._used and self._clock.monotonic() >= self._use_due):
-                self._commit(connection, rows, progress)
+                self._commit(connection, rows, progress=progress)
             for path in progress.finished:
                 self._remove_segment(path)
         except BaseException:
@@ -169,7 +169,7 @@ class LedgerFold:
         self._forget = [segment for (segment,) in known if not (self._folder / segment).exists()]
         return Rows(last or 0)
 
-    def _read(self, connection: Connection, name: str, progress: _Progress) -> None:
+    def _read(self, connection: Connection, name: str, *, progress: _Progress) -> None:
         """Take new lines of one journal, at most to the end of a segment."""
         rows = self._rows
         assert rows is not None
@@ -177,8 +177,8 @@ class LedgerFold:
         segments = journal_files(self._folder).get(name, [])  # in this order: what a dead writer left is all of it
         writer = self._writers.get(name)
         if writer is None:
-            writer = self._writers[name] = self._restore(connection, name, segments)
-        reader = writer.reader or self._next_segment(connection, writer, segments)
+            writer = self._writers[name] = self._restore(connection, name, segments=segments)
+        reader = writer.reader or self._next_segment(connection, writer, segments=segments)
         if reader is None:
             if not written:
                 self._stray += self._writers.pop(name).open.stray
@@ -200,14 +200,14 @@ class LedgerFold:
             progress.positions.append((reader.path.name, reader.position, finished))
         progress.more |= full or finished
 
-    def _restore(self, connection: Connection, name: str, segments: list[Path]) -> _Writer:
+    def _restore(self, connection: Connection, name: str, *, segments: list[Path]) -> _Writer:
         """Find again what is open in a journal: stored lines, then the folded part of the segment in use."""
         writer, ignored = _Writer(name), Rows(0)
         stored = connection.execute("SELECT line FROM journal_open WHERE journal = ? ORDER BY id", (name,)).fetchall()
         for (line,) in stored:
             for decoded in self._decode(line):
                 writer.open.take(decoded, ignored)
-        reader = self._next_segment(connection, writer, segments)
+        reader = self._next_segment(connection, writer, segments=segments)
         if reader is None:
             return writer
         position, reader.position = reader.position, 0
@@ -220,7 +220,7 @@ class LedgerFold:
         writer.open.stray = 0
         return writer
 
-    def _next_segment(self, connection: Connection, writer: _Writer, segments: list[Path]) -> SegmentReader | None:
+    def _next_segment(self, connection: Connection, writer: _Writer, *, segments: list[Path]) -> SegmentReader | None:
         """Open the first segment that is not finished; finished ones may lie there still."""
         for path in segments:
             found = connection.execute(
@@ -250,7 +250,7 @@ class LedgerFold:
                 self._damaged += 1
         return lines
 
-    def _commit(self, connection: Connection, rows: Rows, progress: _Progress) -> None:
+    def _commit(self, connection: Connection, rows: Rows, *, progress: _Progress) -> None:
         used = self._keys_used(rows)
         with connection.transaction():
             rows.insert(connection)
@@ -301,11 +301,11 @@ class LedgerFold:
                 if surplus > 0:
                     last = connection.execute("SELECT id FROM requests ORDER BY id LIMIT 1 OFFSET ?", (surplus,))
                     bounds += [row[0] for row in last]
-        deleted = [delete_before(connection, bound, RETENTION_CHUNK) for bound in bounds]
+        deleted = [delete_before(connection, bound, limit=RETENTION_CHUNK) for bound in bounds]
         return any(deleted)
 
 
-def delete_before(connection: Connection, bound: int, limit: int) -> bool:
+def delete_before(connection: Connection, bound: int, *, limit: int) -> bool:
     """Delete up to `limit` of the oldest requests with an id below `bound`. Returns whether there were any."""
     with connection.transaction():
         deleted = connection.execute(

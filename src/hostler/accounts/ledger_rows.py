@@ -85,8 +85,8 @@ class Rows:
         offset = last.started // 1000 - started
         duration = None if final is None else final.duration
         identity = self._identity(last.started // 1000 + (duration or 0))
-        for number, begin in begins.items():
-            self._add_attempt(identity, number, begin, ends.get(number))
+        for begin in begins.values():
+            self._add_attempt(identity, begin, end=ends.get(begin.attempt))
         self._requests.values += (
             identity, first.request, started, first.key, first.face, first.operation, first.model, last.provider,
             last.upstream, first.stream,
@@ -125,9 +125,9 @@ class Rows:
         self.used.clear()
         self.count = 0
 
-    def _add_attempt(self, identity: int, number: int, begin: Begin, end: End | None) -> None:
+    def _add_attempt(self, identity: int, begin: Begin, *, end: End | None) -> None:
         self._attempts.values += (
-            identity, number, begin.started // 1000, begin.waited, begin.provider, begin.upstream,
+            identity, begin.attempt, begin.started // 1000, begin.waited, begin.provider, begin.upstream,
             *((None, INTERRUPTED, None, None, INTERRUPTED) if end is None
               else (end.status, end.outcome, end.ttft, end.duration, end.error)),
         )  # fmt: skip

@@ -48,7 +48,7 @@ class OwnerInfo(msgspec.Struct, frozen=True):
 class Owner:
     """The ownership of a data folder by this process, from `acquire` to `release` or to its end."""
 
-    def __init__(self, folder: Path, lock: int, info: OwnerInfo) -> None:
+    def __init__(self, folder: Path, info: OwnerInfo, *, lock: int) -> None:
         """Use `Owner.acquire`."""
         self.folder = folder
         self.info = info
@@ -66,7 +66,7 @@ class Owner:
         try:
             _take(folder, lock)
             identity = own_identity()
-            owner = cls(folder, lock, OwnerInfo(identity.pid, identity.started))
+            owner = cls(folder, OwnerInfo(identity.pid, identity.started), lock=lock)
             owner._write()
         except BaseException:
             os.close(lock)
