@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -148,8 +149,9 @@ class HubServer:
 
 
 @asynccontextmanager
-async def serving(files: dict[str, bytes]) -> AsyncIterator[HubServer]:
+async def serving(files: dict[str, bytes], tls: ssl.SSLContext | None = None) -> AsyncIterator[HubServer]:
     """A hub with these files; it ends with the block."""
+    scheme = "https" if tls else "http"
     hub = HubServer(files)
     running: set[asyncio.Task[None]] = set()
 
@@ -159,10 +161,10 @@ async def serving(files: dict[str, bytes]) -> AsyncIterator[HubServer]:
         task.add_done_callback(running.discard)
 
     servers = [
-        await asyncio.start_server(lambda r, w: accept("hub", r, w), "127.0.0.1", 0),
-        await asyncio.start_server(lambda r, w: accept("store", r, w), "127.0.0.1", 0),
+        await asyncio.start_server(lambda r, w: accept("hub", r, w), "127.0.0.1", 0, ssl=tls),
+        await asyncio.start_server(lambda r, w: accept("store", r, w), "127.0.0.1", 0, ssl=tls),
     ]
-    hub.address, hub.store = (f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in servers)
+    hub.address, hub.store = (f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in servers)
     try:
         yield hub
     finally:

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import io
 import random
+import ssl
 import struct
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import httpx2  # noqa: F401  # a first test should not pay for it
 import pytest
 import pytest_asyncio
+import trustme
 
 from hostler.engines.download import ATTEMPTS, Doors, Progress
 from hostler.engines.gguf_header import read_header
@@ -23,6 +25,8 @@ from hostler.errors import DownloadError, StorageError
 from tests.engines.hub_server import REPO, Answer, HubServer, serving
 
 SIZE = 400_000
+TRUSTS_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Reading the system's certificates takes 30 ms, which tests without TLS can save."""
 
 
 def model(size: int = SIZE, seed: int = 1) -> bytes:
@@ -54,7 +58,7 @@ class Pauses:
 
 
 async def pulled(hub: HubServer, folder: Path, spec: str = REPO, ports: Ports | None = None, token: str = "") -> Pulled:
-    used = ports or Ports(doors=Doors(pause=Pauses()))
+    used = replace(ports or Ports(doors=Doors(pause=Pauses())), tls=TRUSTS_NOBODY)
     return await pull(spec, Hub(hub.address, token), folder=folder / "models", ports=used)
 
 
@@ -78,7 +82,7 @@ async def test_a_model_comes_whole_checked_and_registered(hub: HubServer, tmp_pa
         Hub(hub.address, "secret"),
         folder=tmp_path / "models",
         progress=reports.append,
-        ports=Ports(register=registered.append),
+        ports=Ports(register=registered.append, tls=TRUSTS_NOBODY),
     )
     assert found == Pulled(
         path=target_in(tmp_path),
@@ -239,7 +243,7 @@ async def test_ctrl_c_leaves_a_part_to_go_on_with(hub: HubServer, tmp_path: Path
         if progress.done == 100_000:
             arrived.set()
 
-    ports = Ports(doors=Doors(pause=Pauses()))
+    ports = Ports(doors=Doors(pause=Pauses()), tls=TRUSTS_NOBODY)
     first = asyncio.ensure_future(pull(REPO, Hub(hub.address), folder=tmp_path / "models", progress=watch, ports=ports))
     async with asyncio.timeout(10):
         await hub.hanging.wait()
@@ -266,7 +270,7 @@ async def test_a_split_model_comes_with_all_its_parts(hub: HubServer, tmp_path: 
     parts = {f"Q8_0/big-0000{n}-of-00002.gguf": model(seed=n) for n in (1, 2)}
     hub.files = {**parts, "m-Q4_K_M.gguf": MODEL}
     reports: list[Progress] = []
-    used = Ports(doors=Doors(pause=Pauses()))
+    used = Ports(doors=Doors(pause=Pauses()), tls=TRUSTS_NOBODY)
     found = await pull(
         f"{REPO}:q8_0", Hub(hub.address), folder=tmp_path / "models", progress=reports.append, ports=used
     )
@@ -371,10 +375,28 @@ async def test_an_empty_file_is_given_up(hub: HubServer, tmp_path: Path) -> None
         await pulled(hub, tmp_path)
 
 
+async def test_over_tls_only_known_certificates_are_trusted(tmp_path: Path) -> None:
+    authority, served = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(served)
+    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(trusting)
+    doors = Doors(pause=Pauses())
+    async with serving(dict(FILES), served) as hub:
+        hub.location = hub.store.replace("https", "http") + "/blob/m-Q4_K_M.gguf"
+        with pytest.raises(DownloadError, match="not safe"):
+            await pull(REPO, Hub(hub.address), folder=tmp_path, ports=Ports(doors=doors, tls=trusting))
+        hub.location = ""
+        found = await pull(REPO, Hub(hub.address, "t"), folder=tmp_path, ports=Ports(doors=doors, tls=trusting))
+        assert found.path.read_bytes() == MODEL
+        with pytest.raises(DownloadError, match="cannot be reached"):
+            await pull(REPO, Hub(hub.address), folder=tmp_path, ports=Ports(doors=doors, tls=TRUSTS_NOBODY))
+
+
 async def test_a_hub_that_is_not_there(tmp_path: Path) -> None:
     pauses = Pauses()
+    ports = Ports(doors=Doors(pause=pauses), tls=TRUSTS_NOBODY)
     with pytest.raises(DownloadError, match="cannot be reached"):
-        await pull(REPO, Hub("http://127.0.0.1:1"), folder=tmp_path, ports=Ports(doors=Doors(pause=pauses)))
+        await pull(REPO, Hub("http://127.0.0.1:1"), folder=tmp_path, ports=ports)
     assert len(pauses.seconds) == 3
     with pytest.raises(DownloadError, match="cannot be reached"):
-        await pull(REPO, Hub("nonsense"), folder=tmp_path, ports=Ports(doors=Doors(pause=pauses)))
+        await pull(REPO, Hub("nonsense"), folder=tmp_path, ports=ports)

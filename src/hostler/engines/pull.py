@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import re
+import ssl
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,8 @@ class Ports:
 
     free_bytes: Callable[[Path], int] = free_bytes
     doors: Doors = field(default_factory=Doors)
+    tls: ssl.SSLContext | None = None
+    """Which certificates are trusted; None: the system's, or those that SSL_CERT_FILE names."""
     register: Callable[[Pulled], None] | None = None
     """Enters the model into the providers file; called last."""
 
@@ -75,7 +78,8 @@ async def pull(spec: str, hub: Hub, *, folder: Path, progress: Report = _silent,
 
     wanted, used = parse_spec(spec), ports or Ports()
     timeout = httpx2.Timeout(SILENCE_S, connect=CONNECT_S)
-    async with httpx2.AsyncClient(timeout=timeout, headers={"user-agent": "hostler"}) as client:
+    verify = used.tls or True
+    async with httpx2.AsyncClient(timeout=timeout, verify=verify, headers={"user-agent": "hostler"}) as client:
         files = await _listed(client, hub, wanted=wanted, ports=used)
         offer = choose(wanted, offers(files))
         pulled = await _Pull(client, hub, wanted=wanted, offer=offer, folder=folder, ports=used).run(progress)
