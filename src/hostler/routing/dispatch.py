@@ -204,7 +204,7 @@ class Dispatch:
             engines.release(model_id)
         if isinstance(error, UpstreamError) and not isinstance(error, UpstreamRefused):
             self._parts.pool.drop(Address(endpoint.host, endpoint.port, tls=False))
-            error = await _as_task(engines.wait_failure(model_id, POST_MORTEM)) or error
+            error = await _as_task(engines.wait_failure(model_id, POST_MORTEM, endpoint=endpoint)) or error
         return error
 
     async def _exchange(

@@ -34,6 +34,7 @@ _ROUNDS: Final = 16
 _LINGER_BYTES: Final = 128 * 1024 * 1024
 
 _CR: Final = 13
+_VISIBLE: Final = 33  # the first byte value that a method may begin with
 
 _HEAD: Final = 0
 _BODY: Final = 1
@@ -205,6 +206,8 @@ class Connection(asyncio.Protocol):
             self._deadline = host.now + host.limits.idle_timeout
             if self._held and not self._advancing:
                 self._advance()
+        elif self._held:
+            self._linger()  # the client has sent more than this connection will answer, and may be sending still
         else:
             self._close()
 
@@ -303,7 +306,7 @@ class Connection(asyncio.Protocol):
         held = self._held
         host = self._host
         end = held.find(HEAD_END, max(self._looked - 3, 0) if self._looked else 0)
-        if end < 0 or end + 4 > host.limits.max_head or held[0] == _CR:
+        if end < 0 or end + 4 > host.limits.max_head or held[0] < _VISIBLE:
             return self._take_no_head(end)
         self._looked = 0
         end += 4
@@ -345,10 +348,10 @@ class Connection(asyncio.Protocol):
         try:
             if end < 0 and len(held) <= limit:
                 check_unfinished(held, self._looked)
-            elif held[0] != _CR:
-                raise refuse_length(held[:limit])
-            else:
+            elif held[0] < _VISIBLE:
                 raise Refusal(400, "A request begins with its method.")
+            else:
+                raise refuse_length(held[:limit])
         except Refusal as refusal:
             self._refuse(refusal)
             return False

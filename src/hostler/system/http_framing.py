@@ -21,7 +21,7 @@ _HOST: Final = re.compile(rb"(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1
 _ABSOLUTE: Final = re.compile(r"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
 _TOKEN_BYTES: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _STRAY: Final = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_REQUEST_LINE: Final = re.compile(rb"[^ ]+ [^ ]+ (HTTP/\d\.\d)")
+_REQUEST_LINE: Final = re.compile(rb"[^ ]+ [^ ]+ ([^ ]+)")
 _MAX_LENGTH_DIGITS: Final = 18
 
 
@@ -68,8 +68,8 @@ class HeadReader:
         self._headers: list[tuple[bytes, bytes]] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by llhttp for each field."""
-        self._headers.append((name.lower(), value))
+        """Called by llhttp for each field; it leaves the optional space after a value on it."""
+        self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def read(self, head: bytes, request: RequestHead) -> None:
         """Fill `request` from `head`, the bytes up to and including the empty line. Raises `Refusal`."""
