@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostler.engines.recipe import (
@@ -60,6 +60,7 @@ def test_mistakes_are_named_with_their_place(data: dict[str, object], words: str
     assert re.search(words, caught.value.text), caught.value.text
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.text(max_size=12), st.one_of(st.integers(), st.text(max_size=4), st.booleans(), st.none())))
 def test_nothing_but_a_config_error_comes_of_nonsense(data: dict[str, object]) -> None:
     try:

@@ -9,7 +9,9 @@ import pytest
 from hostler.engines import run as run_module
 from hostler.engines.leftovers import log_path, read_records, state_path
 from hostler.engines.recipe import Recipe
+from hostler.engines.supervision import options_from
 from hostler.errors import Draining, EngineFailed, EngineMissing, ModelNotFound
+from hostler.settings import EngineSettings, Settings
 from hostler.system.process import identify, is_alive
 from tests.engines.fake_engine import FakeEngine
 from tests.engines.stable import stable
@@ -133,6 +135,7 @@ async def test_closing_while_starting_leaves_nothing_and_nobody_waiting(tmp_path
     assert read_records(tmp_path / "engines") == ()
 
 
+@pytest.mark.slow
 async def test_a_changed_recipe_is_served_after_the_running_calls(tmp_path: Path) -> None:
     engine = FakeEngine()
     async with stable(tmp_path, engine) as around:
@@ -159,6 +162,13 @@ async def test_progress_is_told_while_a_model_loads(tmp_path: Path, monkeypatch:
         told = [data for kind, data in around.events if kind == "engine.progress"]
         assert any(data["line"] == "loading tensors" for data in told)
         assert all(0 <= float(str(data["fraction"])) < 1 for data in told)
+
+
+def test_the_settings_are_its_options(tmp_path: Path) -> None:
+    engine = EngineSettings(idle_ttl_s=7.0, memory_reserve_mb=2, memory_limit_mb=3, enabled=False)
+    options = options_from(Settings(engine=engine, data_dir=tmp_path))
+    assert (options.folder, options.idle_ttl_s, options.enabled) == (tmp_path / "engines", 7.0, False)
+    assert (options.reserve_bytes, options.limit_bytes, options.log_bytes) == (2 << 20, 3 << 20, 8 << 20)
 
 
 async def test_engines_can_be_switched_off(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ async def test_an_engine_that_ends_at_its_start_says_why(
         assert read_records(tmp_path / "engines") == ()
 
 
+@pytest.mark.slow
 async def test_after_a_failed_start_calls_fail_at_once_until_the_backoff_is_over(tmp_path: Path) -> None:
     engine = FakeEngine({"exit": 1})
     async with stable(tmp_path, engine) as around:
@@ -108,6 +109,7 @@ async def test_a_broken_new_recipe_leaves_the_running_calls_alone(tmp_path: Path
         assert around.supervisor.hold_nowait(A), "the old recipe is back, and its engine still runs"
 
 
+@pytest.mark.slow
 async def test_a_crash_while_serving_is_explained_and_the_next_call_restarts(tmp_path: Path) -> None:
     engine = FakeEngine({"say": ["loaded"]})
     async with stable(tmp_path, engine) as around:
@@ -152,14 +154,15 @@ async def test_calls_that_an_unload_broke_are_told(tmp_path: Path) -> None:
         assert await around.supervisor.wait_failure("here/unheard-of", 0.0) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switches", [{"never_ready": True}, {"hang": True}])
 async def test_an_engine_that_never_becomes_ready_is_ended(tmp_path: Path, switches: dict[str, object]) -> None:
     engine = FakeEngine({"say": ["still loading"], **switches})
-    async with stable(tmp_path, engine, start_timeout_s=0.12) as around:
+    async with stable(tmp_path, engine, start_timeout_s=0.5) as around:
         caller = asyncio.create_task(around.supervisor.hold(A))
         await wait_until(lambda: bool(read_records(tmp_path / "engines")))
         process = identify(around.pid(A))
-        with pytest.raises(EngineTimeout, match=r"not ready after 0\.12 s") as caught:
+        with pytest.raises(EngineTimeout, match=r"not ready after 0\.5 s") as caught:
             await caller
         assert caught.value.log_tail == ("still loading",)
         assert process is not None and not is_alive(process)

@@ -41,6 +41,7 @@ async def test_the_least_recently_used_engine_makes_room(tmp_path: Path) -> None
         assert around.events[-3] == ("engine.stopped", {"model": B, "reason": "its memory is needed for here/c"})
 
 
+@pytest.mark.slow
 async def test_engines_that_fit_live_together(tmp_path: Path) -> None:
     async with stable(tmp_path) as around:
         sized(around, room=8, a=4, b=4)
@@ -93,6 +94,7 @@ async def test_callers_whose_engine_is_asked_away_at_once_are_still_served(tmp_p
         await b
 
 
+@pytest.mark.slow
 async def test_a_waiting_start_that_is_given_up_frees_the_way(tmp_path: Path) -> None:
     async with stable(tmp_path) as around:
         sized(around, room=4, a=4, b=4)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import uvloop
 
 from hostler.engines.engine import EngineEndpoint
 from hostler.engines.leftovers import log_path, read_records, sweep_leftovers
@@ -66,6 +67,18 @@ async def test_the_demo_answers_under_its_own_id_whatever_it_was_asked_for(super
     assert reply["usage"]["completion_tokens"] == 8
     _, _, stream = await ask(endpoint, "/v1/chat/completions", {**QUESTION, "stream": True})
     assert stream.count(b'"model":"here/demo"') >= 8 and b"whatever" not in stream
+
+
+def test_it_runs_on_the_loop_that_the_gateway_uses(tmp_path: Path) -> None:
+    async def answer() -> int:
+        real = real_supervisor(tmp_path, demo_recipe())
+        try:
+            return (await ask(await real.hold(MODEL), "/v1/chat/completions", QUESTION))[0]
+        finally:
+            await real.close()
+
+    assert uvloop.run(answer()) == 200
+    assert read_records(tmp_path / "engines") == ()
 
 
 async def test_the_engine_is_locked_down(supervisor: Supervisor) -> None:

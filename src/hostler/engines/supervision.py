@@ -61,7 +61,7 @@ class Surroundings:
     recipe_of: Callable[[str], Recipe]
     """Model id to the recipe it has now; cheap, it is asked at every call. Raises HostlerError."""
     engine_for: Callable[[Recipe], Engine]
-    """The engine that a recipe names. Raises EngineMissing."""
+    """The engine that a recipe names; called in a thread. Raises EngineMissing."""
     prepare: Prepare
     """Checks files and predicts bytes; called in a thread."""
     available: Callable[[], int]
@@ -118,6 +118,10 @@ class ModelState:
     def about_to_be_used(self) -> bool:
         """Callers that waited for its start have yet to wake up and take it."""
         return self.done is not None and self.done.waiters > 0
+
+    def is_idle(self) -> bool:
+        """Ready, and nobody uses it or is about to."""
+        return self.endpoint is not None and not self.in_flight and not self.waiting
 
     def serves(self, recipe: Recipe) -> EngineEndpoint | None:
         """Where a new call with this recipe may go now."""

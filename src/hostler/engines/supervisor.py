@@ -219,8 +219,7 @@ class Supervisor:
         if not self._options.enabled:
             raise EngineMissing("engines are switched off", hint="Start hostler without --no-engine.")
         recipe = self._around.recipe_of(model.id)
-        engine = self._around.engine_for(recipe)
-        prepared = await asyncio.to_thread(self._around.prepare, recipe)
+        engine, build, prepared = await asyncio.to_thread(self._look_up, recipe)
         async with self._placing:
             while model.state == "stopping":
                 await self._wait_change()
@@ -229,12 +228,17 @@ class Supervisor:
             if model.run is not None:
                 await self._replace(model)
             await self._make_room(model, prepared)
-            model.run = self._new_run(model, recipe, engine, prepared)
+            model.recipe, model.predicted, model.state = recipe, prepared.predicted_bytes, "starting"
+            model.recipe_id = recipe_id(prepared.recipe, model_hash=prepared.model_hash, engine_build=build)
+            model.run = self._new_run(model, engine, prepared)
         await self._load(model, model.run)
 
-    def _new_run(self, model: ModelState, recipe: Recipe, engine: Engine, prepared: Prepared) -> EngineRun:
-        model.recipe, model.predicted, model.state = recipe, prepared.predicted_bytes, "starting"
-        model.recipe_id = recipe_id(prepared.recipe, model_hash=prepared.model_hash, engine_build=engine.build())
+    def _look_up(self, recipe: Recipe) -> tuple[Engine, str, Prepared]:
+        """In a thread: all that reads files."""
+        engine = self._around.engine_for(recipe)
+        return engine, engine.build(), self._around.prepare(recipe)
+
+    def _new_run(self, model: ModelState, engine: Engine, prepared: Prepared) -> EngineRun:
         self._options.folder.mkdir(parents=True, exist_ok=True)
         plan = RunPlan(
             model.id,
@@ -375,9 +379,8 @@ class Supervisor:
                 if model.run is None or model.endpoint is None:
                     continue
                 with contextlib.suppress(OSError):
-                    model.run.log.keep_within(self._options.log_bytes)
-                idle = self._now() - model.last_used
-                if ttl and idle >= ttl and not model.in_flight and not model.waiting:
+                    await asyncio.to_thread(model.run.log.keep_within, self._options.log_bytes)
+                if ttl and model.is_idle() and self._now() - model.last_used >= ttl:
                     await self._unload(model, f"unused for {ttl:g} s")
 
     # ---------------------------------------------------------------- small things
