@@ -28,7 +28,8 @@ from typing import Final
 from hostler.errors import StorageError
 from hostler.system.files import storage_errors
 
-SEGMENT_SIZE: Final = 4 << 20
+SEGMENT_SIZE: Final = 1 << 20
+"""Small, since its mapped pages count as our memory; some 2000 requests."""
 RESERVE: Final = 64 << 10
 """Bytes at a segment's end that only `append_reserved` uses."""
 

@@ -28,6 +28,7 @@ BUSY_TIMEOUT_S: Final = 5.0
 RETRY_S: Final = 5.0
 """Pause after a background step failed."""
 _IDLE_READERS: Final = 4
+_CACHE_KIB: Final = 1024
 _WAL_LIMIT: Final = 64 << 20
 _MIGRATION: Final = re.compile(r"([0-9]{3})_[a-z0-9_]+\.sql")
 _SCHEMA_TABLE: Final = "CREATE TABLE IF NOT EXISTS schema_versions (part TEXT PRIMARY KEY, version INTEGER NOT NULL)"
@@ -290,6 +291,7 @@ def _connect(path: Path) -> Connection:
     except sqlite3.Error as error:
         raise _storage_error(path, error) from error
     connection.path = path
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return connection
 
 
