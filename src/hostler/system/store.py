@@ -28,7 +28,7 @@ BUSY_TIMEOUT_S: Final = 5.0
 RETRY_S: Final = 5.0
 """Pause after a background step failed."""
 _IDLE_READERS: Final = 4
-_CACHE_KIB: Final = 1024
+_CACHE: Final = "PRAGMA cache_size = -1024"  # KiB
 _WAL_LIMIT: Final = 64 << 20
 _MIGRATION: Final = re.compile(r"([0-9]{3})_[a-z0-9_]+\.sql")
 _SCHEMA_TABLE: Final = "CREATE TABLE IF NOT EXISTS schema_versions (part TEXT PRIMARY KEY, version INTEGER NOT NULL)"
@@ -138,6 +138,7 @@ class Store:
         try:
             with connection.errors():
                 _use_wal(connection)
+                connection.execute(_CACHE)
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
@@ -270,6 +271,7 @@ class Store:
         except queue.Empty:
             connection = _connect(self.path)
             with connection.errors():
+                connection.execute(_CACHE)
                 connection.execute("PRAGMA query_only = ON")
             return connection
 
@@ -291,7 +293,6 @@ def _connect(path: Path) -> Connection:
     except sqlite3.Error as error:
         raise _storage_error(path, error) from error
     connection.path = path
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return connection
 
 
