@@ -148,8 +148,9 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The client sends no more. It counts as gone unless its answer is already written (which is then flushed)."""
-        if self._exchange is not None:
-            self._lose_exchange()
+        begun = self._exchange is not None and self._exchange.answering
+        self._lose_exchange()
+        if begun:
             self.reset()  # not a close: what was written of a close-delimited reply must not look whole
             return
         self._forget()
@@ -213,7 +214,7 @@ class Connection(asyncio.Protocol):
 
     def reset(self) -> None:
         """Drop the connection with a TCP reset, so that a close-delimited reply cannot look complete."""
-        if self._phase == _BUSY:
+        if self._phase == _BUSY and self._exchange is not None:
             self._host.running -= 1
         self._exchange = None
         self._phase = _CLOSED

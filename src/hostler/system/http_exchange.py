@@ -50,7 +50,9 @@ class Exchange(RequestHead):
     `context` carries what the head check found to the handler.
     """
 
-    __slots__ = ("_link", "_phase", "_waiters", "body", "client", "context", "disconnected", "on_disconnect", "on_writable")
+    __slots__ = (
+        "_link", "_phase", "_waiters", "body", "client", "context", "disconnected", "on_disconnect", "on_writable",
+    )  # fmt: skip
 
     def __init__(self, link: Link, client: str) -> None:
         self._link: Link | None = link
