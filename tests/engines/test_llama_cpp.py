@@ -3,12 +3,15 @@
 import dataclasses
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from hostler.engines import llama_child
 from hostler.engines.engine import Start
+from hostler.engines.engine_log import last_lines
+from hostler.engines.leftovers import log_path
 from hostler.engines.llama_cpp import (
     KNOBS,
     EmbeddedLlama,
@@ -20,6 +23,7 @@ from hostler.engines.llama_cpp import (
 )
 from hostler.engines.recipe import Recipe, demo_recipe
 from hostler.errors import EngineMissing
+from tests.engines.stable import stable
 
 EVERYTHING = Recipe(
     path="/m.gguf",
@@ -182,3 +186,35 @@ def test_progress_is_free_of_stamps_and_noise() -> None:
         "cmn  init: llama threadpool init, n_threads = 2"
     )
     assert progress("0.00.000.281 I srv          init: initializing ...") is None
+
+
+@pytest.mark.slow
+def test_llama_server_knows_the_flags_and_variables() -> None:
+    """The wheel carries llama-server's own argument parser, unbound; its strings are the names that it accepts."""
+    library = pytest.importorskip("xllamacpp")
+    (parser,) = Path(library.__file__).parent.glob("xllamacpp*.so")
+    spawn = LlamaServer("x", OURS, 8).spawn(start(EVERYTHING, 1))
+    names = {word for word in spawn.argv if word.startswith("--")}
+    names |= {name for name in spawn.environment if name.startswith("LLAMA_")}
+    names -= {"LLAMA_ARG_NO_MMAP"}  # older builds know this one instead of LLAMA_ARG_LOAD_MODE
+    data = parser.read_bytes()
+    assert [name for name in sorted(names) if name.encode() + b"\0" not in data] == []
+
+
+async def test_a_llama_server_on_path_is_run_and_asked(tmp_path: Path) -> None:
+    fake = Path(__file__).with_name("fake_engine.py")
+    script = executable(tmp_path / "llama-server")
+    script.write_text(
+        f"#!{sys.executable} -IS\n"
+        "import json, os, runpy, sys\n"
+        "port = sys.argv[sys.argv.index('--port') + 1]\n"
+        "os.write(2, f\"key {len(os.environ['LLAMA_API_KEY'])}\\n\".encode())\n"
+        "sys.argv[1:] = [json.dumps({'port': int(port)})]\n"
+        f"runpy.run_path({str(fake)!r}, run_name='__main__')\n"
+    )
+    engine = find_engine({"PATH": str(tmp_path)})
+    async with stable(tmp_path, engine) as around:
+        endpoint = await around.supervisor.hold("here/m")
+        assert endpoint.port
+        log = last_lines(log_path(tmp_path / "engines", "here/m"), 5)
+    assert log == (f"key {len(endpoint.api_key)}",)

@@ -16,7 +16,7 @@ import uvloop
 
 from hostler.engines.engine import EngineEndpoint
 from hostler.engines.leftovers import log_path, read_records, sweep_leftovers
-from hostler.engines.recipe import demo_recipe
+from hostler.engines.recipe import DEMO_MODEL, demo_recipe
 from hostler.engines.supervisor import Supervisor
 from hostler.errors import EngineCrashed, EngineFailed
 from hostler.system.process import identify, is_alive
@@ -160,3 +160,21 @@ async def test_nothing_survives_kill_9_of_an_owner_while_a_model_loads(tmp_path:
         process.wait()
         await wait_until(lambda: not is_alive(record.engine))
     assert b"listening on" not in log.read_bytes()
+
+
+async def test_a_draft_model_is_used(tmp_path: Path) -> None:
+    supervisor = real_supervisor(tmp_path, replace(demo_recipe(), draft=str(DEMO_MODEL), mmap=False, kv_type_k="q8_0"))
+    endpoint = await supervisor.hold(MODEL)
+    _, _, answer = await ask(endpoint, "/v1/chat/completions", {**QUESTION, "temperature": 0})
+    assert json.loads(answer)["timings"]["draft_n"] > 0
+    await supervisor.close()
+
+
+async def test_embeddings_are_a_knob(tmp_path: Path, supervisor: Supervisor) -> None:
+    text = await supervisor.hold(MODEL)
+    asked = {"model": MODEL, "input": "a stable"}
+    assert (await ask(text, "/v1/embeddings", asked))[0] == 501
+    embedder = real_supervisor(tmp_path / "other", replace(demo_recipe(), embedding=True, pooling="mean"))
+    status, _, answer = await ask(await embedder.hold(MODEL), "/v1/embeddings", asked)
+    assert status == 200 and len(json.loads(answer)["data"][0]["embedding"]) == 160
+    await embedder.close()
