@@ -4,7 +4,7 @@ import json
 from importlib.resources import files
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostler.errors import ConfigError
@@ -148,6 +148,7 @@ def test_no_text_brings_it_down(data: bytes) -> None:
     assert (checked.document is None) == bool(checked.errors)
 
 
+@settings(max_examples=40)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.sampled_from(["a", "engine", "http://a", "vllm"]),

@@ -96,6 +96,8 @@ def _host(url: str, parts: SplitResult) -> str:
     host = parts.hostname or ""
     if ":" in host:
         try:
+            if "%" in host:
+                raise ValueError("a zone means something on one machine only")
             return str(ipaddress.IPv6Address(host))
         except ValueError:
             raise ConfigError(f"'{url}': '{host}' is no IPv6 address") from None

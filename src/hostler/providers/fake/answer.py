@@ -1,0 +1,188 @@
+"""Knows how a scripted reply becomes a concrete answer to one request: pieces, calls with ids, counts.
+
+Does not know: how an answer is written on a wire, or when it is sent.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from hostler.providers.fake.asked import Asked, AskedTool
+from hostler.providers.fake.json_values import Json, array_at, is_array, is_number, is_object, object_at, text_at
+from hostler.providers.fake.script import Call, Chunks, Counts, Framing, Reply
+
+_WORD: Final = re.compile(r"\S+\s*|\s+")
+_DEPTH: Final = 8  # levels of a schema that are filled in; a schema may contain itself
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCall:
+    """A tool call: `pieces` joined are its argument text; `arguments` is that text read, {} where it is no object."""
+
+    id: str
+    name: str
+    pieces: tuple[str, ...]
+    arguments: Json
+
+    @property
+    def text(self) -> str:
+        """The argument text, whole."""
+        return "".join(self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Everything that a writer needs; `finish` is the script's word, never empty. `created` is in Unix seconds."""
+
+    number: int
+    created: int
+    asked: Asked
+    text: tuple[str, ...]
+    reasoning: tuple[str, ...]
+    signature: str
+    redacted: str
+    refusal: str
+    calls: tuple[AnswerCall, ...]
+    interleave: bool
+    finish: str
+    usage: Counts
+    framing: Framing
+
+
+def answer_to(asked: Asked, reply: Reply, *, number: int, created: int) -> Answer:
+    """The answer that `reply` gives to this request; `number` makes its ids unique within one fake."""
+    calls = tuple(_called(call, f"{number}_{place}") for place, call in enumerate(_calls(asked, reply)))
+    says = "" if calls and reply.call_first_tool else reply.text + (asked.text if reply.echo else "")
+    text = reply.chunks.pieces or pieces_of(says, reply.chunks)
+    reasoning = pieces_of(reply.reasoning, reply.chunks)
+    return Answer(
+        number=number,
+        created=created,
+        asked=asked,
+        text=text,
+        reasoning=reasoning,
+        signature=reply.signature or (signature_of(reply.reasoning) if reply.reasoning else ""),
+        redacted=reply.redacted,
+        refusal=reply.refusal,
+        calls=calls,
+        interleave=reply.interleave,
+        finish=reply.finish or _finish(reply, calls),
+        usage=reply.usage or _counted(asked, text, reasoning, calls),
+        framing=reply.framing,
+    )
+
+
+def signature_of(reasoning: str) -> str:
+    """The signature that the fake gives to this reasoning, so that it can tell later whether both came back whole."""
+    return "fake-" + hashlib.sha256(reasoning.encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+def pieces_of(text: str, chunks: Chunks) -> tuple[str, ...]:
+    """The text cut as `chunks` says; nothing for an empty text."""
+    if chunks.by == "whole":
+        return (text,) if text else ()
+    units = _WORD.findall(text) if chunks.by == "words" else list(text)
+    size = max(1, chunks.size)
+    return tuple("".join(units[at : at + size]) for at in range(0, len(units), size))
+
+
+def count_words(value: object) -> int:
+    """Words in all strings of a JSON value; the fake's tokens."""
+    if isinstance(value, str):
+        return len(value.split())
+    if is_object(value):
+        return sum(count_words(inner) for inner in value.values())
+    if is_array(value):
+        return sum(count_words(inner) for inner in value)
+    return 0
+
+
+def example_of(schema: Json, root: Json | None = None, depth: int = 0) -> object:  # signature: recursion over a schema
+    """A value that fits a JSON Schema (the parts of it that tools use)."""
+    root = schema if root is None else root
+    if depth > _DEPTH:
+        return None
+    if reference := text_at(schema, "$ref"):
+        return example_of(_resolved(reference, root), root, depth + 1)
+    for choice in ("anyOf", "oneOf", "allOf"):
+        if options := [option for option in array_at(schema, choice) if is_object(option)]:
+            return example_of(options[0], root, depth + 1)
+    for fixed in ("const", "default"):
+        if fixed in schema:
+            return schema[fixed]
+    if values := array_at(schema, "enum"):
+        return values[0]
+    return _typed(schema, root, depth)
+
+
+def _typed(schema: Json, root: Json, depth: int) -> object:  # signature: recursion over a schema
+    kind = schema.get("type")
+    if is_array(kind):
+        kind = kind[0] if kind else None
+    match kind:
+        case "object" | None:
+            properties = object_at(schema, "properties")
+            wanted = [name for name in array_at(schema, "required") if isinstance(name, str)] or list(properties)
+            return {name: example_of(object_at(properties, name), root, depth + 1) for name in wanted}
+        case "array":
+            least = schema.get("minItems", 1)
+            one = example_of(object_at(schema, "items"), root, depth + 1)
+            return [one] * max(1, int(least) if is_number(least) else 1)
+        case "integer" | "number":
+            least = schema.get("minimum", 1)
+            return least if is_number(least) else 1
+        case "boolean":
+            return True
+        case "null":
+            return None
+        case _:
+            return "example"
+
+
+def _resolved(reference: str, root: Json) -> Json:
+    found: object = root
+    for step in reference.removeprefix("#/").split("/"):
+        found = object_at(found, step)
+    return found if is_object(found) else {}
+
+
+def _calls(asked: Asked, reply: Reply) -> tuple[Call, ...]:
+    if not reply.call_first_tool:
+        return reply.calls
+    tool = _first_tool(asked)
+    if tool is None:
+        return ()
+    made = example_of(tool.schema)
+    return (Call(name=tool.name, arguments=made if is_object(made) else {}),)
+
+
+def _first_tool(asked: Asked) -> AskedTool | None:
+    if asked.tool_choice == "none":
+        return None
+    named = [tool for tool in asked.tools if tool.name == asked.tool_choice]
+    return next(iter(named or asked.tools), None)
+
+
+def _called(call: Call, number: str) -> AnswerCall:
+    text = call.raw if call.raw is not None else msgspec.json.encode(call.arguments).decode()
+    size = call.fragment or len(text) or 1
+    pieces = tuple(text[at : at + size] for at in range(0, len(text), size))
+    try:
+        read: object = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        read = None
+    return AnswerCall(call.id or number, call.name, pieces, read if is_object(read) else {})
+
+
+def _finish(reply: Reply, calls: tuple[AnswerCall, ...]) -> str:
+    if calls:
+        return "tool_calls"
+    return "refusal" if reply.refusal else "stop"
+
+
+def _counted(asked: Asked, text: tuple[str, ...], reasoning: tuple[str, ...], calls: tuple[AnswerCall, ...]) -> Counts:  # noqa: E501  # signature: what was said
+    said = count_words("".join(text)) + sum(1 + len(call.pieces) for call in calls)
+    return Counts(input=max(1, asked.words), output=said, reasoning=count_words("".join(reasoning)))

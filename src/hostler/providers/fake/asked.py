@@ -1,0 +1,93 @@
+"""Knows what the fake wants to know of a request, whatever its wire; and which reply a model gives to it.
+
+Does not know: either wire's JSON.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from hostler.providers.fake.json_values import Json
+from hostler.providers.fake.script import Model, Operation, Reply, When, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class AskedTool:
+    """A tool that the request offers."""
+
+    name: str
+    schema: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as far as a script can depend on it.
+
+    `words` is the number of words in everything that was sent; `tool_result` whether its last message brings results;
+    `tool_choice` "auto", "none", "any" or the name of the one tool that must be called.
+    """
+
+    wire: Wire
+    operation: Operation
+    model: str
+    stream: bool = False
+    include_usage: bool = False
+    text: str = ""
+    system: str = ""
+    tool_result: bool = False
+    tools: tuple[AskedTool, ...] = ()
+    tool_choice: str = "auto"
+    words: int = 0
+    body: Json = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class Fault(Exception):
+    """What is wrong with a request, in the vendor's words. `param` and `code` belong to the chat wire."""
+
+    message: str
+    status: int = 400
+    kind: str = ""
+    param: str | None = None
+    code: str | None = None
+
+
+@dataclass(slots=True)
+class Course:
+    """How far one model has come in its script."""
+
+    model: Model
+    requests: int = 0
+    taken: int = 0
+
+    def next_reply(self, asked: Asked) -> Reply | None:
+        """The reply to this request: the first rule that holds, else the next of the others; None when there is none.
+
+        Counting tokens takes part only in rules that name it, so that it uses up nothing.
+        """
+        counting = asked.operation == "count_tokens"
+        if not counting:
+            self.requests += 1
+        for reply in self.model.replies:
+            if reply.when and holds(reply.when, asked, nth=self.requests):
+                if not counting or reply.when.operation == "count_tokens":
+                    return reply
+        row = [reply for reply in self.model.replies if reply.when is None]
+        if counting or not row:
+            return None
+        place = self.taken % len(row) if self.model.after == "cycle" else min(self.taken, len(row) - 1)
+        self.taken += 1
+        return row[place]
+
+
+def holds(when: When, asked: Asked, *, nth: int) -> bool:
+    """Whether all conditions that are given hold; `nth` counts the model's requests from 1."""
+    return (
+        (when.contains is None or when.contains in asked.text)
+        and (when.matches is None or re.search(when.matches, asked.text) is not None)
+        and (when.system is None or when.system in asked.system)
+        and when.tool_result in (None, asked.tool_result)
+        and when.nth in (None, nth)
+        and when.stream in (None, asked.stream)
+        and when.wire in (None, asked.wire)
+        and when.operation in (None, asked.operation)
+    )

@@ -1,0 +1,229 @@
+"""Knows what a script of the fake vendor may say: models, their replies, and everything that can go wrong with one.
+
+Does not know: files and YAML (`reading`), how a reply becomes bytes (the writers), when it is sent (`plan`).
+"""
+
+from typing import Literal
+
+import msgspec
+
+Wire = Literal["openai-chat", "anthropic"]
+Operation = Literal["chat", "completions", "embeddings", "messages", "count_tokens", "models"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a script: immutable, every key known."""
+
+
+class When(Record, frozen=True):
+    """Conditions on a request; all that are given must hold."""
+
+    contains: str | None = None
+    """The last user message holds this text."""
+    matches: str | None = None
+    """A regular expression finds something in the last user message."""
+    system: str | None = None
+    """The system text holds this text."""
+    tool_result: bool | None = None
+    """The last message brings results of tools."""
+    nth: int | None = None
+    """It is the nth request for this model, counted from 1."""
+    stream: bool | None = None
+    wire: Wire | None = None
+    operation: Operation | None = None
+    """Replies for `count_tokens` are chosen only by this; without one, tokens are counted."""
+
+
+class Call(Record, frozen=True):
+    """One tool call of a reply."""
+
+    name: str
+    arguments: dict[str, object] = {}
+    raw: str | None = None
+    """Exact argument text instead of `arguments`; it need not be JSON."""
+    id: str = ""
+    """Generated in the wire's manner when empty."""
+    fragment: int = 12
+    """Characters per fragment in a stream; 0 sends all at once."""
+
+
+class Counts(Record, frozen=True):
+    """Tokens of one exchange as five numbers that do not overlap; each wire adds them up in its own way."""
+
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+    @property
+    def prompt(self) -> int:
+        """All that went in."""
+        return self.input + self.cache_read + self.cache_write
+
+    @property
+    def completion(self) -> int:
+        """All that came out."""
+        return self.output + self.reasoning
+
+
+class Chunks(Record, frozen=True):
+    """How text and reasoning are cut into the pieces of a stream."""
+
+    by: Literal["words", "characters", "whole"] = "words"
+    size: int = 1
+    """Words or characters per piece."""
+    pieces: tuple[str, ...] = ()
+    """Exact pieces of the text; they replace `text`."""
+
+
+class Pace(Record, frozen=True):
+    """When bytes are sent. Times in seconds."""
+
+    head_s: float = 0.0
+    """Silence before the status line."""
+    first_s: float = 0.0
+    """Silence between the head and the first byte of the body."""
+    between_s: float = 0.0
+    """Silence between two pieces of content."""
+    per_second: float = 0.0
+    """Pieces of content per second; instead of `between_s`."""
+
+    @property
+    def gap_s(self) -> float:
+        """Seconds between two pieces."""
+        return 1.0 / self.per_second if self.per_second > 0 else self.between_s
+
+
+class Framing(Record, frozen=True):
+    """Departures in how a good answer is put on the line; by default there are none."""
+
+    line_end: Literal["lf", "crlf", "cr"] = "lf"
+    comments: bool = False
+    """A comment line before each event."""
+    multiline: bool = False
+    """Each event's data goes over several `data:` lines."""
+    fields: bool = False
+    """Events carry `id:` and `retry:` lines too, and no blank after the colon."""
+    done: bool = True
+    """End with the wire's terminal marker (`[DONE]`, `message_stop`)."""
+    usage: Literal["once", "twice", "every", "unasked", "never"] = "once"
+    """Usage of a stream: in its place; again; with every piece; also when not asked for; not at all."""
+    reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
+    """Name of the field that carries reasoning on the chat wire."""
+    content_type: str = ""
+    """Instead of the right one."""
+    gzip: bool = False
+    """Compress the body, whatever the client accepts."""
+    body: Literal["chunked", "length", "close"] = "chunked"
+    """How a stream's end is marked in HTTP; `length` needs the whole body first. Plain replies have a length."""
+    cut_characters: bool = False
+    """Every character of more than one byte is cut in two by a write."""
+    write_size: int = 0
+    """Bytes per write, whatever the events; 0: one write per event."""
+    pings: int = 0
+    """Keep-alives before the first piece, in the wire's manner."""
+
+
+class Retry(Record, frozen=True):
+    """Hints of a refusal about when to come back; those that are given are sent."""
+
+    after_s: float | None = None
+    """`retry-after` in seconds."""
+    date_s: float | None = None
+    """`retry-after` as an HTTP date that many seconds ahead."""
+    after_ms: float | None = None
+    """`retry-after-ms` in milliseconds."""
+    should_retry: bool | None = None
+    """`x-should-retry`."""
+    limits: bool = False
+    """The wire's rate-limit headers."""
+
+
+class Failure(Record, frozen=True):
+    """A refusal: an error status in place of an answer."""
+
+    status: int = 500
+    kind: str = ""
+    """The wire's error type; by status when empty."""
+    code: str = ""
+    """The `code` of the chat wire; by status when empty."""
+    message: str = ""
+    """By status, in the vendor's words, when empty."""
+    retry: Retry = Retry()
+    headers: dict[str, str] = {}
+    page: bool = False
+    """An HTML page, as a proxy before the vendor would send, instead of the error's JSON."""
+    body: str | None = None
+    """The exact body."""
+
+
+class Break(Record, frozen=True):
+    """An answer that does not reach its end."""
+
+    how: Literal["reset", "close", "silence", "error"] = "reset"
+    """TCP reset; orderly close without the end; nothing more for ever; an error in the stream."""
+    before_head: bool = False
+    """Not even a status line is sent."""
+    after_chunks: int | None = None
+    """After so many pieces of content."""
+    after_bytes: int | None = None
+    """After so many bytes of the body."""
+    kind: str = ""
+    """Error type for `error`; the wire's word for an overloaded server when empty."""
+    message: str = ""
+
+
+class Reply(Record, frozen=True):
+    """One answer: what it says, and how it is delivered. The order is reasoning, text, calls."""
+
+    when: When | None = None
+    text: str = ""
+    echo: bool = False
+    """The last user text comes back, behind `text`."""
+    reasoning: str = ""
+    signature: str = ""
+    """Signature of the reasoning on the anthropic wire; derived from the reasoning when empty."""
+    redacted: str = ""
+    """Data of a redacted block on the anthropic wire."""
+    refusal: str = ""
+    calls: tuple[Call, ...] = ()
+    call_first_tool: bool = False
+    """Call the request's first tool (or the one it demands) with arguments made after its schema."""
+    interleave: bool = False
+    """Fragments of parallel calls take turns."""
+    finish: str = ""
+    """stop, length, tool_calls, content_filter, stop_sequence, pause, or another word, which is sent as it is."""
+    usage: Counts | None = None
+    """Counted in words when missing."""
+    chunks: Chunks = Chunks()
+    pace: Pace = Pace()
+    framing: Framing = Framing()
+    failure: Failure | None = None
+    broken: Break | None = None
+    hold_after: int | None = None
+    """Wait after so many pieces until the fake is told to go on (`release`)."""
+
+
+class Model(Record, frozen=True):
+    """A model by the name that requests use; `*` serves every name that no other model has."""
+
+    id: str
+    replies: tuple[Reply, ...] = (Reply(echo=True),)
+    after: Literal["last", "cycle"] = "last"
+    """What follows the last reply without `when`: the same again, or the first."""
+    strict: bool | None = None
+    """Instead of the script's."""
+    context: int = 131072
+    max_output: int = 32768
+    owned_by: str = "fake"
+
+
+class Script(Record, frozen=True):
+    """Everything that one fake vendor does."""
+
+    models: tuple[Model, ...]
+    strict: bool = False
+    """Refuse what the real vendor refuses."""
+    keys: tuple[str, ...] = ()
+    """Keys that are accepted; any, or none, when empty."""

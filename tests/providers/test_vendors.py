@@ -1,0 +1,87 @@
+"""Vendors and kinds are rows; every row must be whole."""
+
+import inspect
+import re
+from datetime import date
+
+import pytest
+
+from hostler.core.wires import WIRES
+from hostler.providers import vendors
+from hostler.providers.provider import Access, Credentials, from_vendor
+from hostler.providers.vendors import ENGINE, KINDS, LEGACY_KIND, VENDOR_KINDS, VENDORS, Vendor
+from hostler.registry.file_format import ID_PATTERN
+from hostler.system.address import split_url
+
+
+@pytest.mark.parametrize("vendor", VENDORS.values(), ids=lambda vendor: vendor.id)
+def test_a_vendors_row_is_whole(vendor: Vendor) -> None:
+    assert re.fullmatch(ID_PATTERN, vendor.id)
+    assert vendor.wire in WIRES
+    assert split_url(vendor.base_url)[0].tls, "keys go over TLS only"
+    assert all(re.fullmatch(r"[A-Z][A-Z0-9_]*", name) for name in vendor.env)
+    assert vendor.env
+    assert vendor.docs.startswith("https://")
+    assert date.fromisoformat(vendor.checked)
+    assert VENDOR_KINDS[vendor.wire] in KINDS
+
+
+def test_the_vendors_of_this_version() -> None:
+    assert set(VENDORS) == {"openai", "anthropic"}
+
+
+def test_a_plain_vendor_is_a_row_of_at_most_ten_lines() -> None:
+    row = re.search(r"( +)Vendor\(\n.*?\n\1\),", inspect.getsource(vendors), re.DOTALL)
+    assert row is not None
+    assert len(row.group().splitlines()) <= 10
+
+
+def test_the_kinds_are_those_of_the_providers_file() -> None:
+    assert list(KINDS) == [
+        *("openai-compatible", "openai-responses", "anthropic", "gemini", "ollama", "dashscope"),
+        *("llama.cpp", "llama-swap", "vllm", "lmstudio", "mlx", "sglang", "tabbyapi", "localai", "engine"),
+    ]
+    assert {kind.id for kind in KINDS.values() if not kind.served} == {"openai-responses", "gemini", "dashscope"}
+    assert {kind.id for kind in KINDS.values() if kind.local} == {
+        *("ollama", "llama.cpp", "llama-swap", "vllm", "lmstudio", "mlx", "sglang", "tabbyapi", "localai", "engine")
+    }
+    assert ENGINE in KINDS
+    assert LEGACY_KIND in KINDS
+    assert set(VENDOR_KINDS) == set(WIRES)
+
+
+def test_llama_cpp_takes_no_named_tool_choice_and_ollama_none_at_all() -> None:
+    for name in ("llama.cpp", "llama-swap", "engine", "ollama"):
+        assert not KINDS[name].dialect.named_tool_choice
+    assert not KINDS["ollama"].dialect.tool_choice
+    assert KINDS["vllm"].dialect.reasoning_fields[0] == "reasoning"
+
+
+def test_the_first_variable_that_is_set_counts_and_spaces_do_not() -> None:
+    row = Vendor(
+        id="x",
+        label="X",
+        wire="openai-chat",
+        base_url="https://x.example/openai/v1",
+        env=("X_KEY", "OLD_X_KEY"),
+        docs="https://x.example",
+        checked="2026-11-20",
+    )
+    provider = from_vendor(row, Access(credentials=Credentials({"X_KEY": " ", "OLD_X_KEY": "k\n"}, {"x": "other"})))
+    assert provider.auth == (b"authorization", b"Bearer k")
+    assert provider.path("chat") == "/openai/v1/chat/completions"
+    assert from_vendor(row, Access()).missing_key == "X_KEY"
+
+
+def test_another_version_path_is_part_of_the_row() -> None:
+    row = Vendor(
+        id="x",
+        label="X",
+        wire="openai-chat",
+        base_url="https://x.example/api/paas",
+        env=("X_KEY",),
+        version="/v4",
+        docs="https://x.example",
+        checked="2026-11-20",
+    )
+    assert from_vendor(row, Access()).path("chat") == "/api/paas/v4/chat/completions"
