@@ -325,6 +325,24 @@ def test_damaged_and_stray_lines_are_left_out_and_counted(
     assert (fold.statistics().damaged, fold.statistics().stray) == (2, 1)
 
 
+@pytest.mark.parametrize("left", [0, 100])
+def test_a_segment_that_lost_its_lines_does_not_stop_the_others(store: Store, tmp_path: Path, left: int) -> None:
+    folder = tmp_path / "journal"
+    journal = Journal(folder, "a")
+    Ledger(journal).begin(begin("lost"))
+    LedgerFold(store, folder).flush()
+    journal.close()
+    (segment,) = folder.glob("a.*.log")
+    segment.write_bytes(bytes(left))
+    other = Journal(folder, "b")
+    Ledger(other).refuse(refusal("kept"))
+    fold = LedgerFold(store, folder)
+    fold.flush()
+    assert outcomes(store) == {"kept": "refused"}
+    assert fold.statistics().damaged == 1
+    other.close()
+
+
 def test_old_and_surplus_rows_are_deleted_with_their_attempts(
     ledger: Ledger, store: Store, tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,6 @@ import msgspec
 from hostler.accounts.ledger import Line
 from hostler.accounts.ledger_open import OpenRequests
 from hostler.accounts.ledger_rows import Rows
-from hostler.errors import StorageError
 from hostler.settings import LogSettings
 from hostler.system.clock import Clock, SystemClock
 from hostler.system.files import storage_errors
@@ -214,7 +213,11 @@ class LedgerFold:
         while reader.position < position:
             block = reader.read(position - reader.position)
             if not block:
-                raise StorageError(f"{reader.path} is shorter than it was")
+                # a power cut took what was folded already; standing still for it would lose the rest too
+                _log.warning("%s is shorter than it was; requests open in it may be missing", reader.path)
+                self._damaged += 1
+                reader.position = position
+                break
             for decoded in self._decode(block):
                 writer.open.take(decoded, ignored)
         writer.open.stray = 0
