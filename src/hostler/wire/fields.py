@@ -67,13 +67,13 @@ def need_text(value: object, path: str) -> str:
     return value
 
 
-def text_or_none(members: Members, key: str, path: str = "") -> str | None:
+def text_or_none(members: Members, key: str, *, path: str = "") -> str | None:
     """A string that may be absent or null."""
     value = members.get(key)
     return None if value is None else need_text(value, f"{path}{key}")
 
 
-def flag_or_none(members: Members, key: str, path: str = "") -> bool | None:
+def flag_or_none(members: Members, key: str, *, path: str = "") -> bool | None:
     """A boolean that may be absent or null."""
     value = members.get(key)
     if value is None or isinstance(value, bool):
@@ -81,7 +81,7 @@ def flag_or_none(members: Members, key: str, path: str = "") -> bool | None:
     raise WireError(f"{path}{key} must be true or false.")
 
 
-def number_or_none(members: Members, key: str, path: str = "") -> float | None:
+def number_or_none(members: Members, key: str, *, path: str = "") -> float | None:
     """A number that may be absent or null."""
     value = members.get(key)
     if value is None:
@@ -91,9 +91,9 @@ def number_or_none(members: Members, key: str, path: str = "") -> float | None:
     return value
 
 
-def whole_or_none(members: Members, key: str, path: str = "") -> int | None:
+def whole_or_none(members: Members, key: str, *, path: str = "") -> int | None:
     """A whole number that may be absent or null; 12.0 is taken for 12."""
-    value = number_or_none(members, key, path)
+    value = number_or_none(members, key, path=path)
     if value is None or isinstance(value, int):
         return value
     if not value.is_integer():

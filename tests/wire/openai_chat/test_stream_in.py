@@ -201,6 +201,7 @@ def test_empty_frames_are_nothing() -> None:
     assert fold(decoded(frames(b"", b" ", good))).parts == (Text(text="a"),)
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([b"null", b"0", b'"x"', b"[]", b"{}", b"[{}]", b'["x"]']), min_size=9, max_size=9))
 def test_no_value_in_any_place_breaks_it(values: list[bytes]) -> None:
     chunk = (

@@ -83,13 +83,13 @@ def decode_request(body: bytes) -> ChatRequest:
     members = parse_object(body)
     if "model" not in members or "messages" not in members:
         raise WireError(f"{'messages' if 'model' in members else 'model'} is required.")
-    wire = parse(body, _Request, "body")
+    wire = parse(body, _Request, path="body")
     notes = Notes()
     extra: dict[str, object] = {key: value for key, value in members.items() if key not in _KNOWN}
     messages = _decode_messages(wire, notes)
     tools = _decode_tools(wire.tools or [], extra)
     choice, parallel = _decode_choice(wire.tool_choice)
-    reasoning, output_format = _decode_depth(wire, members, extra)
+    reasoning, output_format = _decode_depth(wire, members, extra=extra)
     extra |= dict.fromkeys(sorted(notes.lost), True)
     return ChatRequest(
         model=wire.model,
@@ -113,19 +113,19 @@ def decode_request(body: bytes) -> ChatRequest:
 
 def _decode_messages(wire: _Request, notes: Notes) -> tuple[Message, ...]:
     messages: list[Message] = []
-    system = decode_content(wire.system, "system", notes)
+    system = decode_content(wire.system, "system", notes=notes)
     if system:
         messages.append(Message("system", system))
     for position, raw in enumerate(wire.messages):
         path = f"messages[{position}]"
-        messages += _decode_message(raw, path, notes)
+        messages += _decode_message(raw, path, notes=notes)
     return tuple(messages)
 
 
-def _decode_message(raw: msgspec.Raw, path: str, notes: Notes) -> list[Message]:
-    message = parse(raw, _Message, path)
+def _decode_message(raw: msgspec.Raw, path: str, *, notes: Notes) -> list[Message]:
+    message = parse(raw, _Message, path=path)
     notes.keep_citations = message.role == "assistant"
-    parts = decode_content(message.content, f"{path}.content", notes)
+    parts = decode_content(message.content, f"{path}.content", notes=notes)
     match message.role:
         case "assistant" | "system":
             return [Message(message.role, parts)] if parts else []
@@ -156,12 +156,12 @@ def _decode_tools(raws: list[msgspec.Raw], extra: dict[str, object]) -> tuple[To
     tools: list[Tool] = []
     for position, raw in enumerate(raws):
         path = f"tools[{position}]"
-        members = parse(raw, dict[str, object], path)
+        members = parse(raw, dict[str, object], path=path)
         kind = as_text(members.get("type"))
         if kind not in ("", "custom"):
             tools.append(Tool(name=as_text(members.get("name")) or kind, server=bytes(raw)))
             continue
-        tool = parse(raw, _Tool, path)
+        tool = parse(raw, _Tool, path=path)
         if not tool.name:
             raise WireError(f"{path}.name is required")
         for key in members.keys() - _KNOWN_IN_TOOL:
@@ -183,7 +183,7 @@ def _decode_tools(raws: list[msgspec.Raw], extra: dict[str, object]) -> tuple[To
 def _decode_choice(raw: msgspec.Raw) -> tuple[ToolChoice | None, bool | None]:
     if bytes(raw) == b"null":
         return None, None
-    choice = parse(raw, _ToolChoice, "tool_choice")
+    choice = parse(raw, _ToolChoice, path="tool_choice")
     parallel = None if choice.disable_parallel_tool_use is None else not choice.disable_parallel_tool_use
     match choice.type:
         case "auto":
@@ -199,25 +199,25 @@ def _decode_choice(raw: msgspec.Raw) -> tuple[ToolChoice | None, bool | None]:
 
 
 def _decode_depth(
-    wire: _Request, members: Members, extra: dict[str, object]
+    wire: _Request, members: Members, *, extra: dict[str, object]
 ) -> tuple[ReasoningOptions | None, OutputFormat | None]:
     """Thinking and `output_config`: how deep the model thinks, and the form of its answer."""
     config = need_members(members.get("output_config") or {}, "output_config")
-    raw_effort = text_or_none(config, "effort", "output_config.")
+    raw_effort = text_or_none(config, "effort", path="output_config.")
     effort = _EFFORTS.get(raw_effort or "")
     if raw_effort is not None and effort is None:
         extra["output_config.effort"] = raw_effort
     for key in config.keys() - {"effort", "format"}:
         extra[f"output_config.{key}"] = config[key]
-    return _decode_thinking(wire.thinking, members, effort, extra), _decode_format(config, extra)
+    return _decode_thinking(wire.thinking, members, effort=effort, extra=extra), _decode_format(config, extra)
 
 
 def _decode_thinking(
-    raw: msgspec.Raw, members: Members, effort: Effort | None, extra: dict[str, object]
+    raw: msgspec.Raw, members: Members, *, effort: Effort | None, extra: dict[str, object]
 ) -> ReasoningOptions | None:
     if bytes(raw) == b"null":
         return None if effort is None else ReasoningOptions(effort=effort)
-    thinking = parse(raw, _Thinking, "thinking")
+    thinking = parse(raw, _Thinking, path="thinking")
     given = need_members(members.get("thinking"), "thinking")
     for key in given.keys() - {"type", "budget_tokens", "display"}:
         extra[f"thinking.{key}"] = given[key]
@@ -252,4 +252,4 @@ def _decode_user(members: Members, extra: dict[str, object]) -> str:
     metadata = need_members(members.get("metadata") or {}, "metadata")
     for key in metadata.keys() - {"user_id"}:
         extra[f"metadata.{key}"] = metadata[key]
-    return text_or_none(metadata, "user_id", "metadata.") or ""
+    return text_or_none(metadata, "user_id", path="metadata.") or ""

@@ -35,11 +35,11 @@ def read_part(value: object, path: str) -> Text | Refusal | Media:
         case "refusal":
             return Refusal(text=need_text(part.get("refusal"), f"{path}.refusal"))
         case "image_url" | "video_url" | "audio_url":
-            return _by_url(part.get(kind), f"{path}.{kind}", _URL_KINDS[kind], cache)
+            return _by_url(part.get(kind), f"{path}.{kind}", kind=_URL_KINDS[kind], cache=cache)
         case "input_audio" | "input_video":
-            return _by_data(need_members(part.get(kind), f"{path}.{kind}"), f"{path}.{kind}", kind, cache)
+            return _by_data(need_members(part.get(kind), f"{path}.{kind}"), f"{path}.{kind}", kind=kind, cache=cache)
         case "file":
-            return _file(need_members(part.get("file"), f"{path}.file"), f"{path}.file", cache)
+            return _file(need_members(part.get("file"), f"{path}.file"), f"{path}.file", cache=cache)
         case _:
             raise WireError(f"{path}.type: {kind!r} is not a content part that can be passed on.")
 
@@ -54,30 +54,30 @@ def split_data_url(url: str) -> tuple[str, str] | None:
     return head.removesuffix(";base64").split(";")[0], data
 
 
-def _by_url(value: object, path: str, kind: MediaKind, cache: CacheMark | None) -> Media:
+def _by_url(value: object, path: str, *, kind: MediaKind, cache: CacheMark | None) -> Media:
     members: Members = {"url": value} if isinstance(value, str) else need_members(value, path)
     url = need_text(members.get("url"), f"{path}.url")
-    detail = text_or_none(members, "detail", f"{path}.") or ""
+    detail = text_or_none(members, "detail", path=f"{path}.") or ""
     inline = split_data_url(url)
     if inline is None:
         return Media(kind=kind, url=url, detail=detail, cache=cache)
     return Media(kind=kind, media_type=inline[0], data=inline[1], detail=detail, cache=cache)
 
 
-def _by_data(members: Members, path: str, kind: str, cache: CacheMark | None) -> Media:
+def _by_data(members: Members, path: str, *, kind: str, cache: CacheMark | None) -> Media:
     data = need_text(members.get("data"), f"{path}.data")
     inline = split_data_url(data)
     if kind == "input_video":
-        media_type = inline[0] if inline else f"video/{text_or_none(members, 'format', f'{path}.') or 'mp4'}"
+        media_type = inline[0] if inline else f"video/{text_or_none(members, 'format', path=f'{path}.') or 'mp4'}"
         return Media(kind="video", media_type=media_type, data=inline[1] if inline else data, cache=cache)
-    name = text_or_none(members, "format", f"{path}.") or "wav"
+    name = text_or_none(members, "format", path=f"{path}.") or "wav"
     media_type = inline[0] if inline else AUDIO_TYPES.get(name, f"audio/{name}")
     return Media(kind="audio", media_type=media_type, data=inline[1] if inline else data, cache=cache)
 
 
-def _file(members: Members, path: str, cache: CacheMark | None) -> Media:
-    name = text_or_none(members, "filename", f"{path}.") or ""
-    file_id = text_or_none(members, "file_id", f"{path}.")
+def _file(members: Members, path: str, *, cache: CacheMark | None) -> Media:
+    name = text_or_none(members, "filename", path=f"{path}.") or ""
+    file_id = text_or_none(members, "file_id", path=f"{path}.")
     if file_id:
         return Media(kind="document", file_id=file_id, name=name, cache=cache)
     data = need_text(members.get("file_data"), f"{path}.file_data")

@@ -71,15 +71,16 @@ def read_usage(said: Members) -> Usage:
     if prompt is not None and (cached or 0) + (written or 0) <= prompt:
         plain = prompt - (cached or 0) - (written or 0)
     visible = completion
-    if completion is not None and reasoning is not None and not _excluded(said, prompt, completion, reasoning):
+    if completion is not None and reasoning is not None and not _excludes_reasoning(said, reasoning):
         visible = completion - reasoning
     return Usage(plain, cached, written, visible, reasoning)
 
 
-def _excluded(said: Members, prompt: int | None, completion: int, reasoning: int) -> bool:
-    """Whether the vendor left reasoning out of `completion_tokens`."""
+def _excludes_reasoning(said: Members, reasoning: int) -> bool:
+    """Whether the vendor left `reasoning` out of `completion_tokens`: told by its size, or by the total."""
+    prompt, completion = as_count(said.get("prompt_tokens")) or 0, as_count(said.get("completion_tokens")) or 0
     total = as_count(said.get("total_tokens"))
-    return reasoning > completion or (reasoning > 0 and total == (prompt or 0) + completion + reasoning)
+    return reasoning > completion or (reasoning > 0 and total == prompt + completion + reasoning)
 
 
 def read_timings(timings: Members) -> Usage:

@@ -51,7 +51,9 @@ def body_of(value: object) -> bytes:
     return _encode(value)
 
 
-def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
+def decode_error(  # signature: codec.Codec
+    status: int, headers: Mapping[str, str], body: bytes
+) -> UpstreamRefused:
     """What an upstream's error reply says; `status` is its own, and the body is kept for pass-through."""
     message, kind = _read_body(body)
     return UpstreamRefused(

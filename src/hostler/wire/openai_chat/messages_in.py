@@ -79,26 +79,27 @@ class _Reader:
             case "system" | "developer" | "user" as role:
                 parts = read_content(members.get("content"), f"{path}.content")
             case "assistant" as role:
-                parts = self._assistant(index, members, path)
+                parts = self._assistant(members, index)
             case "tool" | "function" as kind:
                 return Message("tool", (self._result(members, path, legacy=kind == "function"),))
             case other:
                 raise WireError(f"{path}.role: {other!r} is not a role of this wire.")
-        return Message(role, parts, text_or_none(members, "name", f"{path}.") or "")
+        return Message(role, parts, text_or_none(members, "name", path=f"{path}.") or "")
 
-    def _assistant(self, index: int, members: Members, path: str) -> tuple[Part, ...]:
+    def _assistant(self, members: Members, index: int) -> tuple[Part, ...]:
+        path = f"messages[{index}]"
         parts: list[Part] = []
         reasoning = self._reasoning(index, members)
         if reasoning is not None:
             parts.append(reasoning)
         parts += read_content(members.get("content"), f"{path}.content")
-        refusal = text_or_none(members, "refusal", f"{path}.")
+        refusal = text_or_none(members, "refusal", path=f"{path}.")
         if refusal:
             parts.append(Refusal(text=refusal))
         audio = as_members(members.get("audio"))
         if audio:
             parts.append(Media(kind="audio", file_id=need_text(audio.get("id"), f"{path}.audio.id")))
-        calls = _calls(index, members, path)
+        calls = _calls(members, index)
         self._waiting = list(calls)
         return (*parts, *calls)
 
@@ -111,8 +112,8 @@ class _Reader:
         return Reasoning(text=text, origin=CLIENT_ORIGIN, opaque=opaque)
 
     def _result(self, members: Members, path: str, *, legacy: bool) -> ToolResult:
-        name = text_or_none(members, "name", f"{path}.") or ""
-        call_id = text_or_none(members, "tool_call_id", f"{path}.") or self._oldest_waiting(name if legacy else "")
+        name = text_or_none(members, "name", path=f"{path}.") or ""
+        call_id = text_or_none(members, "tool_call_id", path=f"{path}.") or self._oldest_waiting(name if legacy else "")
         if call_id is None:
             raise WireError(f"{path}.tool_call_id is missing, and no call waits for a result.")
         self._waiting = [call for call in self._waiting if call.id != call_id]
@@ -124,13 +125,14 @@ class _Reader:
         return next((call.id for call in self._waiting if not name or call.name == name), None)
 
 
-def _calls(index: int, members: Members, path: str) -> list[ToolCall]:
+def _calls(members: Members, index: int) -> list[ToolCall]:
+    path = f"messages[{index}]"
     value = members.get("tool_calls")
     items = [] if value is None else need_items(value, f"{path}.tool_calls")
     calls: list[ToolCall] = []
     for position, item in enumerate(items):
         place = f"{path}.tool_calls[{position}]"
-        calls.append(_call(need_members(item, place), place, f"call_{index}_{position}"))
+        calls.append(_call(need_members(item, place), place, default_id=f"call_{index}_{position}"))
     legacy = members.get("function_call")
     if legacy is not None:
         function = need_members(legacy, f"{path}.function_call")
@@ -139,8 +141,8 @@ def _calls(index: int, members: Members, path: str) -> list[ToolCall]:
     return calls
 
 
-def _call(call: Members, path: str, default_id: str) -> ToolCall:
-    id_ = text_or_none(call, "id", f"{path}.") or default_id
+def _call(call: Members, path: str, *, default_id: str) -> ToolCall:
+    id_ = text_or_none(call, "id", path=f"{path}.") or default_id
     if call.get("type") == "custom" or ("custom" in call and "function" not in call):
         custom = need_members(call.get("custom"), f"{path}.custom")
         name = need_text(custom.get("name"), f"{path}.custom.name")

@@ -53,7 +53,7 @@ def decode_request(body: bytes) -> ChatRequest:
         reasoning=_reasoning(members, extra),
         output_format=_output_format(members, extra),
         stream=flag_or_none(members, "stream") or False,
-        include_usage=flag_or_none(options, "include_usage", "stream_options.") or False,
+        include_usage=flag_or_none(options, "include_usage", path="stream_options.") or False,
         user=text_or_none(members, "user") or text_or_none(members, "safety_identifier") or "",
         wire=OPENAI_CHAT,
         extra=extra,
@@ -124,7 +124,7 @@ def _schema_format(asked: Members) -> OutputFormat:
     return OutputFormat(
         "json_schema",
         None if schema is None else need_members(schema, f"{path}schema"),
-        name=text_or_none(described, "name", path) or "",
-        strict=flag_or_none(described, "strict", path),
-        description=text_or_none(described, "description", path) or "",
+        name=text_or_none(described, "name", path=path) or "",
+        strict=flag_or_none(described, "strict", path=path),
+        description=text_or_none(described, "description", path=path) or "",
     )

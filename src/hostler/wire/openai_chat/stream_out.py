@@ -87,14 +87,14 @@ class StreamEncoder:
         self._begin(out)
         match delta:
             case TextDelta(text):
-                self._chunk(b'"content":', _quoted(text), out)
+                self._chunk(b'"content":' + _quoted(text), out)
             case ReasoningDelta(text):
-                self._chunk(b'"reasoning_content":', _quoted(text), out)
+                self._chunk(b'"reasoning_content":' + _quoted(text), out)
             case RefusalDelta(text):
                 self._refused = True
-                self._chunk(b'"refusal":', _quoted(text), out)
+                self._chunk(b'"refusal":' + _quoted(text), out)
             case ToolCallStarted() | ToolCallDelta():
-                self._chunk(b'"tool_calls":', self._call_piece(delta), out)
+                self._chunk(b'"tool_calls":' + self._call_piece(delta), out)
             case _:
                 self._note(delta, out)
 
@@ -121,10 +121,10 @@ class StreamEncoder:
     def _begin(self, out: list[bytes]) -> None:
         if not self._begun:
             self._begun = True
-            self._chunk(b'"role":"assistant","content":', b'""', out)
+            self._chunk(b'"role":"assistant","content":""', out)
 
-    def _chunk(self, key: bytes, value: bytes, out: list[bytes]) -> None:
-        out += (self._start, key, value, _END)
+    def _chunk(self, piece: bytes, out: list[bytes]) -> None:
+        out += (self._start, piece, _END)
 
     def _call_piece(self, delta: ToolCallStarted | ToolCallDelta) -> bytes:
         if isinstance(delta, ToolCallDelta):

@@ -88,7 +88,7 @@ def _tool(tool: Members, path: str) -> Tool:
         custom = need_members(tool.get("custom"), f"{path}.custom")
         return Tool(
             name=need_text(custom.get("name"), f"{path}.custom.name"),
-            description=text_or_none(custom, "description", f"{path}.custom.") or "",
+            description=text_or_none(custom, "description", path=f"{path}.custom.") or "",
             parameters=as_members(custom.get("format")),
             custom=True,
         )
@@ -99,7 +99,7 @@ def _function(function: Members, path: str) -> Tool:
     parameters = function.get("parameters")
     return Tool(
         name=need_text(function.get("name"), f"{path}.name"),
-        description=text_or_none(function, "description", f"{path}.") or "",
+        description=text_or_none(function, "description", path=f"{path}.") or "",
         parameters={} if parameters is None else need_members(parameters, f"{path}.parameters"),
-        strict=flag_or_none(function, "strict", f"{path}."),
+        strict=flag_or_none(function, "strict", path=f"{path}."),
     )
