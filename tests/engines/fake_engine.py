@@ -37,7 +37,7 @@ class FakeEngine:
         return "fake 1"
 
     def spawn(self, start: "Start") -> "Spawn":
-        from hostler.engines.engine import Spawn
+        from hostler.engines.engine import Spawn  # lazy: the process runs without hostler
 
         self.starts.append(start)
         if self.before_spawn:
@@ -47,7 +47,7 @@ class FakeEngine:
         return Spawn(argv, {"PATH": os.defpath})
 
     def diagnose(self, log: Sequence[str]) -> "Failure | None":
-        from hostler.engines.engine import Failure
+        from hostler.engines.engine import Failure  # lazy: the process runs without hostler
 
         for line in log:
             word, _, reason = line.partition(": ")
@@ -67,8 +67,8 @@ def serve(order: Mapping[str, object]) -> None:
         os.write(2, f"{line}\n".encode())
     if "exit" in order:
         sys.exit(order["exit"])  # type: ignore[arg-type]
-    if order.get("hang"):
-        time.sleep(600)  # noqa: TID251 - the process itself hangs, no test waits
+    while order.get("hang"):
+        signal.pause()
     try:
         listener = socket.create_server(("127.0.0.1", int(str(order["port"]))))
     except OSError as error:

@@ -27,13 +27,13 @@ def test_exits_in_words(returncode: int, out_of_memory: bool, words: str) -> Non
 
 def test_a_kill_for_lack_of_memory_is_told_as_such() -> None:
     end = End(-signal.SIGKILL, ("FILE: misleading",), out_of_memory=True)
-    assert isinstance(start_error("here/a", ENGINE, end), NotEnoughMemory)
-    crash = crash_error("here/a", ENGINE, end)
+    assert isinstance(start_error("here/a", end, engine=ENGINE), NotEnoughMemory)
+    crash = crash_error("here/a", end, engine=ENGINE)
     assert isinstance(crash, EngineCrashed) and "run out of memory" in crash.message and "smaller" in (crash.hint or "")
 
 
 def test_an_error_carries_the_end_of_the_log_only() -> None:
-    error = start_error("here/a", ENGINE, End(1, tuple(str(n) for n in range(100)), out_of_memory=False))
+    error = start_error("here/a", End(1, tuple(str(n) for n in range(100)), out_of_memory=False), engine=ENGINE)
     assert isinstance(error, EngineFailed) and error.log_tail == tuple(str(n) for n in range(88, 100))
 
 

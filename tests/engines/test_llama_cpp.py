@@ -70,9 +70,9 @@ def test_every_attribute_exists_in_the_wheel_and_takes_its_value() -> None:
     for recipe in (EVERYTHING, demo_recipe()):
         order = json.loads(EmbeddedLlama(OURS, 1).spawn(start(recipe)).stdin)
         for name, value in order["attributes"].items():
-            llama_child._set(parameters, name, llama_child._value(xllamacpp, value))  # pyright: ignore[reportPrivateUsage]
+            llama_child._set(parameters, name, value=llama_child._value(xllamacpp, value))  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(SystemExit, match="knows no 'n_ctxx'"):
-        llama_child._set(parameters, "n_ctxx", 1)  # pyright: ignore[reportPrivateUsage]
+        llama_child._set(parameters, "n_ctxx", value=1)  # pyright: ignore[reportPrivateUsage]
 
 
 def test_llama_server_gets_flags_and_the_key_by_variable() -> None:

@@ -51,7 +51,7 @@ def why(engine: Engine, end: End) -> Failure:
     return engine.diagnose(end.log) or Failure("other", describe_exit(end))
 
 
-def start_error(model_id: str, engine: Engine, end: End) -> EngineError:
+def start_error(model_id: str, end: End, *, engine: Engine) -> EngineError:
     """The error for an engine that ended before it was ready."""
     failure = why(engine, end)
     tail = end.log[-TAIL:]
@@ -70,7 +70,7 @@ def start_error(model_id: str, engine: Engine, end: End) -> EngineError:
             return EngineFailed(f"the engine of {model_id} ended before it was ready: {failure.reason}", log_tail=tail)
 
 
-def crash_error(model_id: str, engine: Engine, end: End) -> EngineCrashed:
+def crash_error(model_id: str, end: End, *, engine: Engine) -> EngineCrashed:
     """The error for an engine that ended while it was serving."""
     failure = why(engine, end)
     return EngineCrashed(

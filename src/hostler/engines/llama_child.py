@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any  # edge: the wheel has no types, and the order is JSON
 
 REPORT_FD = 3
 
@@ -26,9 +26,9 @@ def main() -> int:
     library: Any = importlib.import_module("xllamacpp")
     parameters: Any = library.CommonParams()
     for name, value in order["attributes"].items():
-        _set(parameters, name, _value(library, value))
+        _set(parameters, name, value=_value(library, value))
     for name, path in order["read_files"].items():
-        _set(parameters, name, Path(path).read_text("utf-8"))
+        _set(parameters, name, value=Path(path).read_text("utf-8"))
     try:
         server: Any = library.Server(parameters)
     except RuntimeError as error:  # all that the wheel says; the reason went to the log before
@@ -54,7 +54,7 @@ def _value(library: Any, value: Any) -> Any:
     return getattr(kind, order["member"])
 
 
-def _set(parameters: Any, name: str, value: object) -> None:
+def _set(parameters: Any, name: str, *, value: object) -> None:
     *outer, last = name.split(".")
     target = parameters
     for part in outer:

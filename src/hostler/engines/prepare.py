@@ -45,10 +45,10 @@ def prepare(recipe: Recipe, folder: Path, *, gpu: Gpu = "none") -> Prepared:
     path = Path(whole.path)
     header = _checked(path)
     whole = with_context(whole, header.context_length or None)
-    needed = _bytes(header, whole, gpu)
+    needed = _bytes(header, whole, gpu=gpu)
     for extra in (whole.draft, whole.projector):
         if extra:
-            needed += _bytes(_checked(Path(extra)), dataclasses.replace(whole, embedding=False), gpu)
+            needed += _bytes(_checked(Path(extra)), dataclasses.replace(whole, embedding=False), gpu=gpu)
     return Prepared(whole, needed + whole.prompt_cache_mib * MIB, model_fingerprint(path))
 
 
@@ -57,5 +57,5 @@ def _checked(path: Path) -> Header:
     return read_header(path)
 
 
-def _bytes(header: Header, recipe: Recipe, gpu: Gpu) -> int:
+def _bytes(header: Header, recipe: Recipe, *, gpu: Gpu) -> int:
     return predict(header, recipe, gpu=gpu).expected

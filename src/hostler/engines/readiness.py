@@ -25,7 +25,7 @@ def free_port() -> int:
         return port
 
 
-async def readiness(pid: int, port: int, path: str) -> Readiness:
+async def readiness(pid: int, port: int, *, path: str) -> Readiness:
     """Ask once. `silent`: nobody listens; `stranger`: somebody does, but not this process or a descendant."""
     try:
         reader, writer = await asyncio.open_connection(LOOPBACK, port)

@@ -156,7 +156,7 @@ class EngineRun:
                     await report
 
     async def _is_ready(self, child: ChildProcess, port: int) -> bool:
-        answer = await readiness(child.pid, port, self.plan.engine.health_path)
+        answer = await readiness(child.pid, port, path=self.plan.engine.health_path)
         if answer == "stranger":
             # It may have ended just now; then its exit says more than the port.
             await asyncio.wait((child.ended,), timeout=FIRST_STEP_S)
@@ -168,7 +168,7 @@ class EngineRun:
         end = self.how_it_ended()
         if start.port and why(self.plan.engine, end).kind == "port":
             return _PortTaken(self._port_error(start.port))
-        return start_error(self.plan.model_id, self.plan.engine, end)
+        return start_error(self.plan.model_id, end, engine=self.plan.engine)
 
     def _port_error(self, port: int) -> EngineFailed:
         return EngineFailed(

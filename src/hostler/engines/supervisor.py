@@ -186,10 +186,10 @@ class Supervisor:
         model.attempt = attempt
         task = model.task = loop.create_task(self._start(model, attempt))
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._settle(model, attempt, done))
+        task.add_done_callback(lambda done: self._settle(model, attempt, task=done))
         return attempt
 
-    def _settle(self, model: ModelState, attempt: Attempt, task: asyncio.Task[None]) -> None:
+    def _settle(self, model: ModelState, attempt: Attempt, *, task: asyncio.Task[None]) -> None:
         """A start is over, however it ended, also when it was cancelled before its first step."""
         self._tasks.discard(task)
         if model.attempt is attempt:
@@ -230,7 +230,7 @@ class Supervisor:
             await self._make_room(model, prepared)
             model.recipe, model.predicted, model.state = recipe, prepared.predicted_bytes, "starting"
             model.recipe_id = recipe_id(prepared.recipe, model_hash=prepared.model_hash, engine_build=build)
-            model.run = self._new_run(model, engine, prepared)
+            model.run = self._new_run(model, prepared, engine=engine)
         await self._load(model, model.run)
 
     def _look_up(self, recipe: Recipe) -> tuple[Engine, str, Prepared]:
@@ -238,7 +238,7 @@ class Supervisor:
         engine = self._around.engine_for(recipe)
         return engine, engine.build(), self._around.prepare(recipe)
 
-    def _new_run(self, model: ModelState, engine: Engine, prepared: Prepared) -> EngineRun:
+    def _new_run(self, model: ModelState, prepared: Prepared, *, engine: Engine) -> EngineRun:
         self._options.folder.mkdir(parents=True, exist_ok=True)
         plan = RunPlan(
             model.id,
@@ -328,7 +328,8 @@ class Supervisor:
         model.state = "stopping"
         self._publish("engine.stopping", model, reason=reason)
         if run.endpoint is not None:
-            self._remember_end(model, run.endpoint, EngineCrashed(f"the engine of {model.id} was ended: {reason}"))
+            error = EngineCrashed(f"the engine of {model.id} was ended: {reason}")
+            self._remember_end(model, run.endpoint, error=error)
         try:
             await run.end()
         finally:
@@ -343,14 +344,14 @@ class Supervisor:
             return
         remove_record(self._options.folder, model.id)
         model.run, model.state, model.asked_away = None, "stopped", False
-        error = crash_error(model.id, run.plan.engine, run.how_it_ended())
-        self._remember_end(model, run.endpoint, error)
+        error = crash_error(model.id, run.how_it_ended(), engine=run.plan.engine)
+        self._remember_end(model, run.endpoint, error=error)
         if self._now() - model.ready_at >= STEADY_S:
             model.failures = 0
         self._note_failure(model, error, served=True)
         self._notify()
 
-    def _remember_end(self, model: ModelState, endpoint: EngineEndpoint, error: EngineError) -> None:
+    def _remember_end(self, model: ModelState, endpoint: EngineEndpoint, *, error: EngineError) -> None:
         model.last_end = (endpoint, error, self._now())
 
     def _note_failure(self, model: ModelState, error: HostlerError, *, served: bool) -> None:
