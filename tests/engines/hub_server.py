@@ -52,6 +52,8 @@ class HubServer:
     """Given instead of the next file lists."""
     failures: list[Answer] = field(default_factory=list)
     """Given instead of the next transfers, by the storage host."""
+    gated: bool = False
+    """Lists its files to everybody, gives them to those who have consented."""
     page: int = 1000
     """Entries per page of a file list."""
     tag: str = '"v1"'
@@ -76,6 +78,8 @@ class HubServer:
             return Answer(307, {"location": f"/api/models/{REPO}/tree/main?recursive=true"})
         prefix = f"/{REPO}/resolve/main/"
         name = unquote(url.path.removeprefix(prefix))
+        if url.path.startswith(prefix) and self.gated:
+            return Answer(401, {"x-error-code": "GatedRepo"}, b"Access to this model is restricted.")
         if url.path.startswith(prefix) and name in self.files:
             location = self.location or f"{self.store}/blob/{name}?signature=x"
             linked = {"x-linked-size": str(len(self.files[name])), "x-linked-etag": f'"{self._hash(name)}"'}

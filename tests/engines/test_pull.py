@@ -305,6 +305,11 @@ async def test_a_gated_repository(hub: HubServer, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="gated") as caught:
         await pulled(hub, tmp_path, token="t")
     assert f"Accept its terms at {hub.address}/{REPO}" in (caught.value.hint or "")
+    hub.gated = True
+    with pytest.raises(DownloadError, match="gated") as caught:
+        await pulled(hub, tmp_path)
+    assert "set HF_TOKEN" in (caught.value.hint or "")
+    assert hub.transfers() == []
 
 
 async def test_no_gguf_and_no_such_quantisation(hub: HubServer, tmp_path: Path) -> None:

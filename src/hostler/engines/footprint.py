@@ -20,6 +20,10 @@ RUNTIME_LOW: Final = 28 * MB
 RUNTIME_HIGH: Final = 72 * MB
 PAD: Final = 256
 """llama.cpp rounds the cells of a KV cache up to this many."""
+CHECKPOINTS: Final = 2
+"""Copies of a slot's windowed cache and recurrent state that the server makes per prompt, to go back to."""
+CHECKPOINTS_MOST: Final = 32
+"""Copies that it keeps per slot in a long conversation, unless it is told otherwise."""
 REPACKED: Final = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
 """Types that a CPU build copies into another layout at load; the mapped file pages stay resident beside the copy."""
 REPACKED_SOMEWHERE: Final = REPACKED | {"Q2_K", "Q5_K", "Q6_K", "Q8_0"}
@@ -117,6 +121,8 @@ class Footprint:
     """Buffers for one physical batch, and outputs."""
     runtime: int
     """The process itself."""
+    checkpoints: int = 0
+    """Copies of state for models with a sliding window or recurrent layers; they grow with use."""
     device: int = 0
     """Expected bytes on a discrete GPU; they are not part of the others."""
 
@@ -136,12 +142,21 @@ def predict(header: Header, knobs: Knobs, *, gpu: Gpu = "none") -> Footprint:
     device = round((tensors + kv) * on_device) + (compute if on_device else 0)
     weights = round(tensors * (1 - on_device)) + (kept if knobs.mmap else 0)
     kv_here = round(kv * (1 - on_device))
-    expected = weights + kv_here + compute + RUNTIME
+    checkpoint = shape.state_bytes()
+    checkpoints = CHECKPOINTS * checkpoint
+    expected = weights + kv_here + compute + RUNTIME + checkpoints
     # a mapped page that was copied into another layout can be evicted, and untouched buffers are never backed
     low = weights - (kept if knobs.mmap else 0) + kv_here + compute // 3 + RUNTIME_LOW
     further = round((_repacked(header.tensors, REPACKED_SOMEWHERE) - copies) * (1 - moved)) if knobs.mmap else 0
-    high = expected + further + shape.spare_bytes() + (RUNTIME_HIGH - RUNTIME) + (weights + kv_here) // 50
-    return Footprint(low, expected, high, weights, kv_here, compute, RUNTIME, device)
+    high = (
+        expected
+        + (CHECKPOINTS_MOST - CHECKPOINTS) * checkpoint
+        + further
+        + shape.spare_bytes()
+        + (RUNTIME_HIGH - RUNTIME)
+        + (weights + kv_here) // 50
+    )
+    return Footprint(low, expected, high, weights, kv_here, compute, RUNTIME, checkpoints, device)
 
 
 def _moved_share(layers: int, gpu_layers: int, *, gpu: Gpu) -> float:
@@ -243,16 +258,21 @@ class _Shape:
 
     def kv_bytes(self) -> int:
         """Cache of all layers and slots, and the recurrent state of each slot."""
-        windowed = min(self.cells, _padded(self.window + self.rows))
-        total = 0
-        for layer in self.table:
-            cells = windowed if layer.windowed else self.cells
-            total += cells * row_bytes(self._knobs.kv_type_k, layer.k)
-            total += cells * row_bytes(self._knobs.kv_type_v, layer.v)
-            total += self._state_bytes() if layer.recurrent else 0
-        return total * self.streams
+        return self.state_bytes() + self.streams * sum(
+            self.cells * self._cell_bytes(layer) for layer in self.table if not layer.windowed
+        )
 
-    def _state_bytes(self) -> int:
+    def state_bytes(self) -> int:
+        """The part of it that is overwritten as tokens come: windowed caches and recurrent states of all slots."""
+        cells = min(self.cells, _padded(self.window + self.rows))
+        windowed = sum(cells * self._cell_bytes(layer) for layer in self.table if layer.windowed)
+        recurrent = sum(self._recurrent_bytes() for layer in self.table if layer.recurrent)
+        return self.streams * (windowed + recurrent)
+
+    def _cell_bytes(self, layer: _Layer) -> int:
+        return row_bytes(self._knobs.kv_type_k, layer.k) + row_bytes(self._knobs.kv_type_v, layer.v)
+
+    def _recurrent_bytes(self) -> int:
         """Recurrent state of one layer and slot, in float32."""
         inner, state = self._number("ssm.inner_size"), self._number("ssm.state_size")
         history = max(self._number("ssm.conv_kernel", 1) - 1, 0)
