@@ -179,6 +179,7 @@ def test_usage_is_merged_by_replacement() -> None:
     assert usages[-1].input == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STREAMS)
 @given(st.data())
 def test_any_cut_gives_the_same_deltas(name: str, data: st.DataObject) -> None:

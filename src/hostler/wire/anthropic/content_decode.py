@@ -94,7 +94,7 @@ class Notes:
         self.keep_citations = True
 
 
-def parse(raw: msgspec.Raw | bytes, kind: type[_T], path: str) -> _T:
+def parse(raw: msgspec.Raw | bytes, kind: type[_T], *, path: str) -> _T:
     """Read `raw` as `kind`; a `WireError` names the place."""
     try:
         return msgspec.json.decode(raw, type=kind)
@@ -108,24 +108,24 @@ def _plain(message: str) -> str:
     return f"{text} ({place.strip('`').lstrip('.')})" if found else text
 
 
-def decode_content(content: msgspec.Raw, path: str, notes: Notes) -> tuple[Part, ...]:
+def decode_content(content: msgspec.Raw, path: str, *, notes: Notes) -> tuple[Part, ...]:
     """Parts of a `content` or `system` value: a string, a list of blocks, or nothing."""
     head = memoryview(content)[:1].tobytes()
     if head == b'"':
-        return (Text(text=parse(content, str, path)),)
+        return (Text(text=parse(content, str, path=path)),)
     if head == b"n":
         return ()
     if head != b"[":
         raise WireError(f"{path}: expected a string or a list of content blocks")
     parts: list[Part] = []
-    for position, raw in enumerate(parse(content, list[msgspec.Raw], path)):
-        parts += decode_block(raw, f"{path}[{position}]", notes)
+    for position, raw in enumerate(parse(content, list[msgspec.Raw], path=path)):
+        parts += decode_block(raw, f"{path}[{position}]", notes=notes)
     return tuple(parts)
 
 
-def decode_block(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
+def decode_block(raw: msgspec.Raw, path: str, *, notes: Notes) -> list[Part]:
     """The parts of one block; mostly one, more where a document carries a context or pictures."""
-    kind = parse(raw, _Kind, path).type
+    kind = parse(raw, _Kind, path=path).type
     reader = _READERS.get(kind)
     return [_unknown(raw)] if reader is None else reader(raw, path, notes)
 
@@ -135,7 +135,7 @@ def _unknown(raw: msgspec.Raw) -> Text:
 
 
 def _text(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
-    block = parse(raw, _TextBlock, path)
+    block = parse(raw, _TextBlock, path=path)
     cache = cache_to_core(block.cache_control)
     if bytes(block.citations) in (b"null", b"[]"):
         return [Text(text=block.text, cache=cache)]
@@ -146,7 +146,7 @@ def _text(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
 
 
 def _thinking(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
-    block = parse(raw, _ThinkingBlock, path)
+    block = parse(raw, _ThinkingBlock, path=path)
     if block.signature in (None, "", UNSIGNED_SIGNATURE):  # made elsewhere, and shown to this wire's client by us
         return [Reasoning(text=block.thinking)]
     return [Reasoning(text=block.thinking, origin=HISTORY, opaque=bytes(raw))]
@@ -157,7 +157,7 @@ def _redacted(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
 
 
 def _tool_use(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
-    block = parse(raw, _ToolUseBlock, path)
+    block = parse(raw, _ToolUseBlock, path=path)
     keep = block.toolset_name is not None or bytes(block.caller) != b"null"
     return [
         ToolCall(
@@ -179,7 +179,7 @@ def arguments_text(value: msgspec.Raw, path: str) -> str:
     if not text.startswith("{"):
         raise WireError(f"{path}: expected an object")
     if INVALID_JSON in text:
-        fields = parse(value, dict[str, object], path)
+        fields = parse(value, dict[str, object], path=path)
         wrapped = fields.get(INVALID_JSON)
         if len(fields) == 1 and isinstance(wrapped, str):
             return wrapped
@@ -187,8 +187,8 @@ def arguments_text(value: msgspec.Raw, path: str) -> str:
 
 
 def _tool_result(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
-    block = parse(raw, _ToolResultBlock, path)
-    inner = decode_content(block.content, f"{path}.content", notes)
+    block = parse(raw, _ToolResultBlock, path=path)
+    inner = decode_content(block.content, f"{path}.content", notes=notes)
     for part in inner:
         if not isinstance(part, Text | Media):
             raise WireError(f"{path}.content: a tool result holds no {type(part).__name__} blocks")
@@ -203,7 +203,7 @@ def _tool_result(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
 
 
 def _search_result(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
-    block = parse(raw, _SearchResultBlock, path)
+    block = parse(raw, _SearchResultBlock, path=path)
     lines = [line for line in (block.title, block.source) if line]
     lines += [item.text for item in block.content]
     cache = cache_to_core(block.cache_control)
@@ -211,12 +211,12 @@ def _search_result(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
 
 
 def _tool_reference(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
-    block = parse(raw, _ToolReferenceBlock, path)
+    block = parse(raw, _ToolReferenceBlock, path=path)
     return [Text(text=block.tool_name, origin=HISTORY, opaque=bytes(raw))]
 
 
 def _image(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
-    block = parse(raw, _MediaBlock, path)
+    block = parse(raw, _MediaBlock, path=path)
     source = block.source
     cache = cache_to_core(block.cache_control)
     if bytes(block.transformations) != b"null":
@@ -234,7 +234,7 @@ def _image(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
 
 
 def _document(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
-    block = parse(raw, _MediaBlock, path)
+    block = parse(raw, _MediaBlock, path=path)
     source, name = block.source, block.title or ""
     cache = cache_to_core(block.cache_control)
     if bytes(block.citations) != b"null":
@@ -253,7 +253,7 @@ def _document(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
             kind = source.media_type or "text/plain"
             parts.append(Media(kind="document", media_type=kind, text=source.data or "", name=name, cache=cache))
         case "content":
-            inner = decode_content(source.content, f"{path}.source.content", notes)
+            inner = decode_content(source.content, f"{path}.source.content", notes=notes)
             texts = [part.text for part in inner if isinstance(part, Text)]
             parts.append(Media(kind="document", media_type="text/plain", text="\n".join(texts), name=name, cache=cache))
             parts += [part for part in inner if isinstance(part, Media)]

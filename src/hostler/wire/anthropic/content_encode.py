@@ -160,7 +160,7 @@ class BlockEncoder:
             if not url.startswith("data:"):
                 return {"type": "url", "url": url}
             media_type, data = split_data_url(url, path)
-        return _inline(part.kind, media_type, data, path)
+        return _inline(part.kind, media_type, data=data, path=path)
 
 
 def split_data_url(url: str, path: str) -> tuple[str, str]:
@@ -172,7 +172,7 @@ def split_data_url(url: str, path: str) -> tuple[str, str]:
     return media_type, data
 
 
-def _inline(kind: str, media_type: str, data: str, path: str) -> dict[str, str]:
+def _inline(kind: str, media_type: str, *, data: str, path: str) -> dict[str, str]:
     media_type = media_type.lower()
     if kind == "image":
         media_type = "image/jpeg" if media_type == "image/jpg" else media_type

@@ -14,7 +14,9 @@ class _Refusal(msgspec.Struct):
     request_id: str | None = None
 
 
-def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamRefused:
+def decode_error(  # signature: codec.Codec
+    status: int, headers: Mapping[str, str], body: bytes
+) -> UpstreamRefused:
     """What an upstream's error reply says; a body of another form becomes the message as far as it is text."""
     try:
         error = msgspec.json.decode(body, type=_Refusal).error

@@ -39,8 +39,8 @@ class _TokenCount(msgspec.Struct):
 def decode_response(body: bytes) -> Reply:
     """The reply that an upstream gave; raises UpstreamGarbled when it is no message of this wire."""
     try:
-        message = parse(body, _Message, "reply")
-        parts = decode_content(message.content, "content", Notes())
+        message = parse(body, _Message, path="reply")
+        parts = decode_content(message.content, "content", notes=Notes())
     except WireError as error:
         raise UpstreamGarbled(f"The reply is no message of its wire: {error.message}.") from error
     raw = message.stop_reason or ""
@@ -72,7 +72,7 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
         "role": "assistant",
         "model": asked.model,
         "content": content,
-        "stop_reason": finish_to_wire(reply.finish, reply.raw_finish, has_calls),
+        "stop_reason": finish_to_wire(reply.finish, reply.raw_finish, has_calls=has_calls),
         "stop_sequence": reply.stop_sequence,
         "usage": usage_to_wire(reply.usage),
     }
@@ -82,7 +82,7 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
 def decode_count_tokens_reply(body: bytes) -> int:
     """The count that an upstream gave; raises UpstreamGarbled when there is none."""
     try:
-        return parse(body, _TokenCount, "reply").input_tokens
+        return parse(body, _TokenCount, path="reply").input_tokens
     except WireError as error:
         raise UpstreamGarbled(f"The reply is no token count: {error.message}.") from error
 

@@ -157,27 +157,23 @@ class StreamDecoder:
     def _take(self, events: list[SseEvent], out: list[Delta]) -> None:
         blocks = self._blocks
         for event in events:
-            data = event.data
             try:
-                read = _decode_event(data)
+                read = _decode_event(event.data)
+                if read.type == "content_block_delta" and read.delta is not None and read.delta.text:
+                    block = blocks.get(read.index)
+                    if block is not None and block is self._current and block.start.type == "text":
+                        block.fragments.append(read.delta.text)
+                        out.append(TextDelta(read.delta.text))
+                        continue
+                handler = self._handlers.get(read.type or event.event or ("error" if read.error is not None else ""))
+                if handler is not None:
+                    handler(read, event.data, out)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                self._on_unreadable(event, error, out)
-                if self._over:
-                    return
-                continue
-            if read.type == "content_block_delta" and read.delta is not None and read.delta.text is not None:
-                block = blocks.get(read.index)
-                if block is not None and block is self._current and block.start.type == "text":
-                    block.fragments.append(read.delta.text)
-                    out.append(TextDelta(read.delta.text))
-                    continue
-            handler = self._handlers.get(read.type or event.event or ("error" if read.error is not None else ""))
-            if handler is not None:
-                handler(read, data, out)
-                if self._over:
-                    return
+                self._on_unreadable(event, error, out=out)
+            if self._over:
+                return
 
-    def _on_unreadable(self, event: SseEvent, error: Exception, out: list[Delta]) -> None:
+    def _on_unreadable(self, event: SseEvent, error: Exception, *, out: list[Delta]) -> None:
         """Broken JSON, or a known field of another type: fatal only in events that we must understand."""
         try:
             kind = _decode_kind(event.data).type or event.event
@@ -204,15 +200,15 @@ class StreamDecoder:
             start = _Start(type=_decode_kind(raw).type)
         if event.index in self._blocks:
             self._stop_block(event.index, out)
-        block = self._open(event.index, start, raw)
+        block = self._open(event.index, start, raw=raw)
         if start.type == "tool_use":
             out.append(ToolCallStarted(block.slot, start.id, start.name))
         elif start.text and start.type == "text":
-            self._grow(block, TextDelta(start.text), start.text, out)
+            self._grow(block, TextDelta(start.text), text=start.text, out=out)
         elif start.thinking and start.type == "thinking":
-            self._grow(block, ReasoningDelta(start.thinking), start.thinking, out)
+            self._grow(block, ReasoningDelta(start.thinking), text=start.thinking, out=out)
 
-    def _open(self, index: int, start: _Start, raw: bytes) -> _Block:
+    def _open(self, index: int, start: _Start, *, raw: bytes) -> _Block:
         block = _Block(start, raw)
         self._blocks[index] = block
         if start.type == "tool_use":
@@ -233,12 +229,12 @@ class StreamDecoder:
             kind = {"text_delta": "text", "thinking_delta": "thinking"}.get(delta.type)
             if kind is None:
                 return
-            block = self._open(event.index, _Start(type=kind), b"")
+            block = self._open(event.index, _Start(type=kind), raw=b"")
         match block.start.type:
             case "text":
-                self._grow_text(block, delta, data, out)
+                self._grow_text(block, delta, data=data, out=out)
             case "thinking":
-                self._grow_thinking(block, delta, out)
+                self._grow_thinking(block, delta, out=out)
             case "tool_use":
                 if delta.partial_json:
                     block.grown = True
@@ -248,21 +244,21 @@ class StreamDecoder:
             case _:
                 block.deltas.append(msgspec.json.decode(data, type=_RawDelta).delta)
 
-    def _grow_text(self, block: _Block, delta: _Delta, data: bytes, out: list[Delta]) -> None:
+    def _grow_text(self, block: _Block, delta: _Delta, *, data: bytes, out: list[Delta]) -> None:
         if delta.type == "text_delta":
-            self._grow(block, TextDelta(delta.text or ""), delta.text, out)
+            self._grow(block, TextDelta(delta.text or ""), text=delta.text, out=out)
         elif delta.type == "citations_delta":
             citation = msgspec.json.decode(data, type=_RawDelta).delta.get("citation")
             if citation is not None:
                 block.citations.append(citation)
 
-    def _grow_thinking(self, block: _Block, delta: _Delta, out: list[Delta]) -> None:
+    def _grow_thinking(self, block: _Block, delta: _Delta, *, out: list[Delta]) -> None:
         if delta.type == "thinking_delta":
-            self._grow(block, ReasoningDelta(delta.thinking or ""), delta.thinking, out)
+            self._grow(block, ReasoningDelta(delta.thinking or ""), text=delta.thinking, out=out)
         elif delta.type == "signature_delta":
             block.signature = delta.signature or ""
 
-    def _grow(self, block: _Block, delta: Delta, text: str | None, out: list[Delta]) -> None:
+    def _grow(self, block: _Block, delta: Delta, *, text: str | None, out: list[Delta]) -> None:
         if not text:
             return
         block.fragments.append(text)

@@ -119,7 +119,7 @@ class StreamEncoder:
         self._advance(out)
         finished = self._finished
         delta = {
-            "stop_reason": finish_to_wire(finished.reason, finished.raw, bool(self._calls)),
+            "stop_reason": finish_to_wire(finished.reason, finished.raw, has_calls=bool(self._calls)),
             "stop_sequence": finished.stop_sequence,
         }
         usage = usage_to_wire(self._usage if self._usage.known else Usage(input=self._asked.prompt_tokens))
@@ -151,9 +151,9 @@ class StreamEncoder:
     def _take(self, delta: Delta, out: list[bytes]) -> None:
         match delta:
             case TextDelta(text) | RefusalDelta(text):
-                self._grow("text", text, out)
+                self._grow("text", text, out=out)
             case ReasoningDelta(text):
-                self._grow("thinking", text, out)
+                self._grow("thinking", text, out=out)
             case ReasoningSealed(opaque):
                 self._seal(opaque, out)
             case PartEnded(opaque):
@@ -161,7 +161,7 @@ class StreamEncoder:
             case ToolCallStarted():
                 self._start_call(delta, out)
             case ToolCallDelta(slot, text):
-                self._grow_call(slot, text, out)
+                self._grow_call(slot, text, out=out)
             case ToolCallEnded(slot):
                 self._complete(self._calls[slot])
                 self._advance(out)
@@ -177,9 +177,9 @@ class StreamEncoder:
             case Started() | Failed():
                 pass  # our own id and model go out, and errors come by `fail`
 
-    def _grow(self, kind: _Kind, text: str, out: list[bytes]) -> None:
+    def _grow(self, kind: _Kind, text: str, *, out: list[bytes]) -> None:
         if text:
-            self._write(self._grow_into(kind, out), text, out)
+            self._write(self._grow_into(kind, out), text, out=out)
 
     def _grow_into(self, kind: _Kind, out: list[bytes]) -> _Block:
         block = self._growing
@@ -224,14 +224,14 @@ class StreamEncoder:
         self._calls[delta.slot] = block
         self._add(block, out)
         if block.custom:
-            self._write(block, f'{{"{CUSTOM_INPUT}":"', out)
+            self._write(block, f'{{"{CUSTOM_INPUT}":"', out=out)
 
-    def _grow_call(self, slot: int, text: str, out: list[bytes]) -> None:
+    def _grow_call(self, slot: int, text: str, *, out: list[bytes]) -> None:
         block = self._calls[slot]
         if block.custom:
             text = _encode_json(text)[1:-1].decode()
         if text:
-            self._write(block, text, out)
+            self._write(block, text, out=out)
 
     def _end_growing(self, out: list[bytes]) -> None:
         if self._growing is not None:
@@ -267,7 +267,7 @@ class StreamEncoder:
         block.prefix = (head + _DELTA_FIELDS.get(block.kind, "")).encode()
         self._write_waiting(block, out)
 
-    def _write(self, block: _Block, text: str, out: list[bytes]) -> None:
+    def _write(self, block: _Block, text: str, *, out: list[bytes]) -> None:
         if block.prefix:
             out.append(block.prefix + _quoted(text) + _END)
         else:
@@ -275,7 +275,7 @@ class StreamEncoder:
 
     def _write_waiting(self, block: _Block, out: list[bytes]) -> None:
         if block.fragments:
-            self._write(block, "".join(block.fragments), out)
+            self._write(block, "".join(block.fragments), out=out)
             block.fragments.clear()
 
     def _advance(self, out: list[bytes]) -> None:

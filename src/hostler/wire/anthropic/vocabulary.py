@@ -137,7 +137,7 @@ def finish_to_core(raw: str) -> FinishReason:
     return FINISH_TO_CORE.get(raw, "unknown")
 
 
-def finish_to_wire(finish: FinishReason, raw: str, has_calls: bool) -> str:
+def finish_to_wire(finish: FinishReason, raw: str, *, has_calls: bool) -> str:
     """The stop reason for a client. The wire's own word survives; `stop` beside tool calls becomes `tool_use`.
 
     Several engines say `stop` after a call, and clients then never run it.
