@@ -3,6 +3,7 @@
 Does not know: sockets, heads, replies.
 """
 
+import io
 import re
 from typing import Final, Literal
 
@@ -13,8 +14,8 @@ _TRAILER_LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t\x20-\x7e\
 _MAX_LINE: Final = 4096
 _MAX_EXTENSIONS: Final = 16384
 _MAX_TRAILERS: Final = 16384
-# Chunks taken in one call: 1-byte chunks by the hundred thousand must not keep the loop.
-_PIECES: Final = 1024
+# Lines and chunks taken in one call: 1-byte chunks by the hundred thousand must not keep the loop.
+_PIECES: Final = 256
 
 # What a trailer could smuggle past a check that looked at the head: framing, routing, credentials, request modifiers.
 _FORBIDDEN_TRAILERS: Final = frozenset(
@@ -31,7 +32,7 @@ class Dechunker:
     __slots__ = ("_awaiting", "_extensions", "_limit", "_line", "_missing", "_trailers", "body", "done")
 
     def __init__(self, limit: int) -> None:
-        self.body = bytearray()
+        self.body = io.BytesIO()
         self.done = False
         self._limit = limit
         self._line = b""
@@ -52,7 +53,7 @@ class Dechunker:
             pieces -= 1
             if self._awaiting == "data":
                 taken = min(self._missing, end - position)
-                self.body += data[position : position + taken]
+                self.body.write(data[position : position + taken])
                 position += taken
                 self._missing -= taken
                 if not self._missing:
@@ -90,7 +91,7 @@ class Dechunker:
         if self._extensions > _MAX_EXTENSIONS:
             raise Refusal(400, "The chunk extensions are too long.")
         size = int(found[1], 16)
-        if len(self.body) + size > self._limit:
+        if self.body.tell() + size > self._limit:
             raise Refusal(413, "The request body is too large.")
         self._missing = size
         self._awaiting = "data" if size else "trailer"

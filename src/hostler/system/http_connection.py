@@ -4,6 +4,7 @@ One request at a time: pipelined bytes are held back until the answer ended. Doe
 """
 
 import asyncio
+import io
 import socket
 import struct
 from collections.abc import Callable
@@ -116,7 +117,7 @@ class Connection(asyncio.Protocol):
         self._held: bytes | bytearray = b""
         self._looked = 0
         self._exchange: Exchange | None = None
-        self._body = bytearray()
+        self._body: io.BytesIO | None = None
         self._missing = 0
         self._dechunker: Dechunker | None = None
         self._budget = 0
@@ -387,22 +388,26 @@ class Connection(asyncio.Protocol):
         else:
             self._phase = _BODY
             self._missing = exchange.length
+            self._body = io.BytesIO()  # its getvalue() copies nothing, where joining 64 MB would keep the loop
         if exchange.expects and not self._held:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _take_body(self) -> bool:
         held = self._held
-        missing = self._missing
+        body = self._body
         exchange = self._exchange
+        if body is None or exchange is None:
+            return False
+        missing = self._missing
         if len(held) < missing:
-            self._body += held
+            body.write(held)
             self._missing = missing - len(held)
             self._held = b""
-        elif exchange is not None:
-            self._body += held[:missing]
+        else:
+            body.write(held[:missing])
             self._held = held[missing:]
-            body, self._body = bytes(self._body), bytearray()
-            self._hand_over(exchange, body)
+            self._body = None
+            self._hand_over(exchange, body.getvalue())
         return True
 
     def _take_chunks(self) -> bool:
@@ -418,7 +423,7 @@ class Connection(asyncio.Protocol):
         self._held = self._held[taken:]
         if dechunker.done:
             self._dechunker = None
-            self._hand_over(exchange, bytes(dechunker.body))
+            self._hand_over(exchange, dechunker.body.getvalue())
         return True
 
     def _hand_over(self, exchange: Exchange, body: bytes) -> None:
@@ -482,7 +487,7 @@ class Connection(asyncio.Protocol):
 
     def _forget(self) -> None:
         self._held = b""
-        self._body = bytearray()
+        self._body = None
         self._dechunker = None
 
     def _lose_exchange(self) -> None:

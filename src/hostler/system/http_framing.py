@@ -23,6 +23,7 @@ _TOKEN_BYTES: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTU
 _STRAY: Final = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _REQUEST_LINE: Final = re.compile(rb"[^ ]+ [^ ]+ ([^ ]+)")
 _MAX_LENGTH_DIGITS: Final = 18
+_MAX_FIELDS: Final = 256
 
 
 class Refusal(Exception):
@@ -86,6 +87,8 @@ class HeadReader:
         request.headers = headers = self._fields(head)
         request.http_10 = http_10
         request.method = _METHODS.get(method) or method.decode("ascii")
+        if len(headers) > _MAX_FIELDS:
+            raise Refusal(431, "The request head has too many fields.")
         index = dict(headers)
         if len(index) != len(headers):
             index = _index_of_doubles(headers)

@@ -86,7 +86,13 @@ class HttpServer:
         """
         self.loop = asyncio.get_running_loop()
         listener = await self.loop.create_server(
-            lambda: Connection(self), host, port, ssl=ssl, backlog=_BACKLOG, reuse_port=reuse_port or None
+            lambda: Connection(self),
+            host,
+            port,
+            ssl=ssl,
+            ssl_handshake_timeout=self.limits.head_timeout if ssl else None,
+            backlog=_BACKLOG,
+            reuse_port=reuse_port or None,
         )
         self._listeners.append(listener)
         if self._timer is None:

@@ -344,17 +344,51 @@ async def test_refusals_are_shaped_by_the_caller(door: Door) -> None:
     assert door.server.statistics().refused == 3
 
 
-async def test_tls(door: Door) -> None:
+@pytest.fixture(scope="module")
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's and a client's TLS context that trust each other."""
     authority = trustme.CA()
     ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(ours)
     theirs = ssl.create_default_context()
     authority.configure_trust(theirs)
+    return ours, theirs
+
+
+async def test_tls(door: Door, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    ours, theirs = contexts
     await door.listen(ssl_context=ours)
     client = await door.client(theirs)
     assert (await client.ask(post(b"x" * 100_000))).body == b"x" * 100_000
     reply = await client.ask(b"GET / HTTP/1.1\r\n\r\n")
     assert (reply.status, reply.closes) == (400, True)
+
+
+async def test_tls_streams_break_visibly_and_leavers_are_noticed(
+    door: Door, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    ours, theirs = contexts
+    gone = asyncio.Event()
+
+    def begin(exchange: Exchange) -> None:
+        exchange.on_disconnect = gone.set
+        exchange.start(200, ())
+
+    await door.listen(begin, ssl_context=ours)
+    client = await door.client(theirs)
+    client.send(b"GET / HTTP/1.0\r\n\r\n")
+    exchange = await door.request()
+    await client.head()
+    exchange.abort()
+    with pytest.raises((ConnectionError, ssl.SSLError)):
+        await client.rest()
+    assert not gone.is_set()
+    client = await door.client(theirs)
+    client.send(GET)
+    await door.request(2)
+    await client.close()
+    async with asyncio.timeout(PATIENCE):
+        await gone.wait()
 
 
 async def test_tls_spoken_to_a_plain_port_is_refused_at_once(door: Door) -> None:

@@ -8,18 +8,19 @@ import pytest
 from hostler.system.http_server import Exchange, Limits
 from tests.system.http_server.door import GET, PATIENCE, Door, echo, post
 
-SMALL = Limits(max_head=1000, max_body=1000, write_high_water=10_000)
+SMALL = Limits(max_head=2000, max_body=1000, write_high_water=10_000)
 QUICK = Limits(head_timeout=0.04, body_timeout=0.04, idle_timeout=0.04, linger_timeout=0.04)
 
 
 @pytest.mark.parametrize(
     ("message", "status"),
     [
-        (b"GET /" + b"a" * 2000 + b" HTTP/1.1\r\nHost: here\r\n\r\n", 414),
-        (b"GET /" + b"a" * 2000, 414),
-        (b"GET / HTTP/1.1\r\nHost: here\r\nX: " + b"a" * 2000 + b"\r\n\r\n", 431),
-        (b"GET / HTTP/1.1\r\nHost: here\r\nX: " + b"a" * 2000, 431),
-        (b"GET / HTTP/1.1\r\nHost: here\r\n" + b"X: a\r\n" * 500 + b"\r\n", 431),
+        (b"GET /" + b"a" * 3000 + b" HTTP/1.1\r\nHost: here\r\n\r\n", 414),
+        (b"GET /" + b"a" * 3000, 414),
+        (b"GET / HTTP/1.1\r\nHost: here\r\nX: " + b"a" * 3000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: here\r\nX: " + b"a" * 3000, 431),
+        (b"GET / HTTP/1.1\r\nHost: here\r\n" + b"X: a\r\n" * 1000 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: here\r\n" + b"X:\r\n" * 257 + b"\r\n", 431),
         (b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 1001\r\n\r\n", 413),
         (b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n", 413),
         (post(b"x" * 1001), 413),
@@ -44,7 +45,7 @@ async def test_sizes_up_to_the_bound_are_served(door: Door) -> None:
     chunks = b"".join(b"1\r\nx\r\n" for _ in range(1000))
     head = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert (await client.ask(head + chunks + b"0\r\n\r\n")).body == b"x" * 1000
-    padding = b"a" * (1000 - len(b"GET / HTTP/1.1\r\nHost: here\r\nX: \r\n\r\n"))
+    padding = b"a" * (2000 - len(b"GET / HTTP/1.1\r\nHost: here\r\nX: \r\n\r\n"))
     assert (await client.ask(b"GET / HTTP/1.1\r\nHost: here\r\nX: " + padding + b"\r\n\r\n")).status == 200
 
 
