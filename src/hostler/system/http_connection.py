@@ -18,7 +18,6 @@ from hostler.system.http_framing import (
     HEAD_END,
     HeadReader,
     Refusal,
-    RequestHead,
     check_unfinished,
     refuse_length,
 )
@@ -462,8 +461,7 @@ class Connection(asyncio.Protocol):
         headers, body = self._host.on_refusal(refusal.status, refusal.reason, exchange)
         if exchange is not None:
             exchange.close()
-        request: RequestHead | None = exchange
-        self.transport.write(whole_reply(refusal.status, headers, body, request))
+        self.transport.write(whole_reply(refusal.status, headers, body=body, request=exchange))
         self._linger()
 
     def _linger(self) -> None:

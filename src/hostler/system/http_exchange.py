@@ -78,7 +78,7 @@ class Exchange(RequestHead):
         link = self._take_link(_NEW)
         if link is None:
             return
-        link.transport.write(whole_reply(status, headers, body, self))
+        link.transport.write(whole_reply(status, headers, body=body, request=self))
         self._end(link, self.keep_alive)
 
     def respond_raw(self, head_and_body: bytes) -> None:
@@ -109,7 +109,7 @@ class Exchange(RequestHead):
             phase, framing = _CHUNKED, b"transfer-encoding: chunked\r\n"
         if self.method == "HEAD":
             phase = _SILENT
-        head = reply_head(status, headers, framing + self._connection_header())
+        head = reply_head(status, headers, framing=framing + self._connection_header())
         self._phase = phase
         link.transport.write(head)
 
@@ -223,7 +223,7 @@ def connection_header(*, keep_alive: bool, http_10: bool) -> bytes:
     return b"connection: keep-alive\r\n" if http_10 else b""
 
 
-def whole_reply(status: int, headers: Headers, body: bytes, request: RequestHead | None) -> bytes:
+def whole_reply(status: int, headers: Headers, *, body: bytes, request: RequestHead | None) -> bytes:
     """A reply with its length. Without a request (it could not be read) the connection is announced as closing."""
     if request is None:
         connection = b"connection: close\r\n"
@@ -232,12 +232,12 @@ def whole_reply(status: int, headers: Headers, body: bytes, request: RequestHead
         connection = connection_header(keep_alive=request.keep_alive, http_10=request.http_10)
         silent = request.method == "HEAD"
     if status in _BODILESS:
-        return reply_head(status, headers, connection)
-    head = reply_head(status, headers, b"content-length: %d\r\n%b" % (len(body), connection))
+        return reply_head(status, headers, framing=connection)
+    head = reply_head(status, headers, framing=b"content-length: %d\r\n%b" % (len(body), connection))
     return head if silent else head + body
 
 
-def reply_head(status: int, headers: Headers, framing: bytes) -> bytes:
+def reply_head(status: int, headers: Headers, *, framing: bytes) -> bytes:
     """Status line and headers, with the framing lines last. Raises ValueError for what would break the head."""
     parts = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d Unnamed\r\n" % status]
     for name, value in headers:

@@ -99,7 +99,7 @@ class HeadReader:
                 raise Refusal(400, "HTTP/1.1 asks for a Host header.")
         elif _HOST.fullmatch(host) is None:
             raise Refusal(400, "The Host header is not a host with an optional port.")
-        _take_target(request, target, host)
+        _take_target(request, target, host=host)
         request.length = _body_length(index, http_10=http_10)
         request.keep_alive = _keeps_alive(index.get(b"connection"), http_10=http_10)
         request.expects = b"expect" in index and _expects_continue(index[b"expect"], http_10=http_10)
@@ -161,21 +161,21 @@ def _index_of_doubles(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return index
 
 
-def _take_target(request: RequestHead, raw: bytes, host: bytes | None) -> None:
+def _take_target(request: RequestHead, raw: bytes, *, host: bytes | None) -> None:
     if not raw.isascii():
         raise Refusal(400, "The request target must be ASCII; other characters are percent-encoded.")
     target = raw.decode("ascii")
     if "#" in target or not target.isprintable():
         raise Refusal(400, "Fragments and control characters have no place in a request target.")
     if target[:1] != "/":
-        target = _other_form(request.method, target, host)
+        target = _other_form(request.method, target, host=host)
     request.target = target
     path, _, query = target.partition("?")
     request.path = path
     request.query = query
 
 
-def _other_form(method: str, target: str, host: bytes | None) -> str:
+def _other_form(method: str, target: str, *, host: bytes | None) -> str:
     if target == "*" and method == "OPTIONS":
         return target
     absolute = _ABSOLUTE.fullmatch(target)
