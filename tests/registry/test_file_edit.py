@@ -129,7 +129,7 @@ def test_the_owners_layout_is_followed(tmp_path: Path) -> None:
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=8,
+    max_leaves=4,
 )
 TREES = st.dictionaries(st.text(max_size=4), VALUES, max_size=3)
 LAYOUT = st.sampled_from([None, 1, 2, "\t"])
