@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hostler.errors import ConfigError
 from hostler.registry.file_edit import add_engine_model, add_provider, remove_provider, set_default
 from hostler.registry.file_format import parse
-from hostler.registry.json_places import append_item, append_member, line_of, remove_item, replace_value, spans
+from hostler.registry.json_places import JsonText, line_of, spans
 from tests.registry.cases import DESIGN_FILE
 
 RECIPE = {"engine": "llama.cpp", "path": "models/x.gguf"}
@@ -37,12 +37,12 @@ def test_a_machine_is_added_and_nothing_else_is_touched(file: Path) -> None:
 
 
 def test_a_model_is_added_to_here(file: Path) -> None:
-    add_engine_model(file, "x", RECIPE)
+    add_engine_model(file, "x", recipe=RECIPE)
     here = parse(file.read_bytes(), "file").providers[2]
     assert [model.id for model in here.models] == ["qwen3-8b", "x"]
     with pytest.raises(ConfigError, match="here/x"):
-        add_engine_model(file, "x", RECIPE)
-    add_engine_model(file, "x", {**RECIPE, "slots": 2}, replace=True)
+        add_engine_model(file, "x", recipe=RECIPE)
+    add_engine_model(file, "x", recipe={**RECIPE, "slots": 2}, replace=True)
     assert parse(file.read_bytes(), "file").providers[2].models[1].recipe["slots"] == 2
     assert parse(file.read_bytes(), "file").providers[:2] == parse(DESIGN_FILE.encode(), "file").providers[:2]
 
@@ -53,7 +53,7 @@ def test_a_new_file_keeps_what_bare_names_mean(tmp_path: Path) -> None:
     assert parse(path.read_bytes(), "file").default_provider == "here"
     assert path.stat().st_mode & 0o777 == 0o600
     other = tmp_path / "other.json"
-    add_engine_model(other, "x", RECIPE, legacy_base_url="http://old:8080")
+    add_engine_model(other, "x", recipe=RECIPE, legacy_base_url="http://old:8080")
     document = parse(other.read_bytes(), "file")
     assert (document.default_provider, [entry.id for entry in document.providers]) == ("local", ["local", "here"])
 
@@ -70,10 +70,10 @@ def test_an_empty_file_keeps_here_as_the_default(tmp_path: Path, text: str) -> N
 def test_an_engine_entry_is_made_where_there_is_none(tmp_path: Path) -> None:
     path = tmp_path / "llama-providers.json"
     path.write_text('{"providers": [{"id": "here", "kind": "engine"}]}')
-    add_engine_model(path, "x", RECIPE)
+    add_engine_model(path, "x", recipe=RECIPE)
     assert parse(path.read_bytes(), "file").providers[0].models[0].id == "x"
     path.write_text("{}")
-    add_engine_model(path, "x", RECIPE)
+    add_engine_model(path, "x", recipe=RECIPE)
     assert parse(path.read_bytes(), "file").providers[0].models[0].id == "x"
 
 
@@ -87,9 +87,9 @@ def test_edits_that_would_break_the_file_are_refused(file: Path) -> None:
         with pytest.raises(ConfigError, match=reason):
             add_provider(file, entry)
     with pytest.raises(ConfigError, match="mini"):
-        add_engine_model(file, "x", RECIPE, provider_id="mini")
+        add_engine_model(file, "x", recipe=RECIPE, provider_id="mini")
     with pytest.raises(ConfigError, match="path"):
-        add_engine_model(file, "x", {"slots": 2})
+        add_engine_model(file, "x", recipe={"slots": 2})
     assert file.read_text() == DESIGN_FILE
     assert list(file.parent.iterdir()) == [file], "a refused edit leaves no backup"
 
@@ -142,12 +142,12 @@ def test_text_edits_do_what_the_same_edit_of_the_value_would(
 ) -> None:
     tree = {**tree, "items": items}
     text = json.dumps(tree, indent=indent, ensure_ascii=False)
-    assert json.loads(append_item(text, ("items",), value)) == {**tree, "items": [*items, value]}
-    assert json.loads(append_member(text, (), "brand new", value)) == {**tree, "brand new": value}
-    assert json.loads(replace_value(text, ("items",), value)) == {**tree, "items": value}
+    assert json.loads(JsonText(text).with_item(("items",), value)) == {**tree, "items": [*items, value]}
+    assert json.loads(JsonText(text).with_member((), "brand new", value=value)) == {**tree, "brand new": value}
+    assert json.loads(JsonText(text).with_value(("items",), value)) == {**tree, "items": value}
     for i in range(len(items)):
         left = [item for j, item in enumerate(items) if j != i]
-        assert json.loads(remove_item(text, ("items",), i)) == {**tree, "items": left}
+        assert json.loads(JsonText(text).without_item(("items",), i)) == {**tree, "items": left}
 
 
 @given(TREES, LAYOUT)

@@ -37,9 +37,9 @@ def test_a_demo_of_the_users_own_is_not_the_demo() -> None:
 def test_the_server_wins_over_the_kind_and_the_user_over_all() -> None:
     catalogue = Catalogue()
     here = source(document(machine("a", "vllm", label="Box")), settings(HERE))
-    matrix = Matrix(here, catalogue, {"a/m": make({"vision": True}, source=USER)})
+    matrix = Matrix(here, catalogue, overrides={"a/m": make({"vision": True}, source=USER)})
     assert answer(matrix.capabilities("a/m").vision) == "yes"
-    catalogue.saw_up("a", [KnownModel("m", make({"vision": False, "context_window": 5}, source="list"))], 1.0)
+    catalogue.saw_up("a", [KnownModel("m", make({"vision": False, "context_window": 5}, source="list"))], now=1.0)
     facts = matrix.capabilities("a/m")
     assert facts.vision is not None
     assert (facts.vision.value, facts.vision.source, facts.vision.uncertain) == (True, USER, False)
@@ -60,9 +60,9 @@ def test_facts_follow_the_directory_and_the_catalogue() -> None:
     catalogue = Catalogue()
     here = source(document(machine("a", "vllm")), settings(HERE))
     matrix = Matrix(here, catalogue)
-    catalogue.saw_up("a", [KnownModel("m", make({"vision": False}, source="list"))], 1.0)
+    catalogue.saw_up("a", [KnownModel("m", make({"vision": False}, source="list"))], now=1.0)
     assert answer(matrix.capabilities("a/m").vision) == "no"
-    catalogue.saw_up("a", [KnownModel("m", make({"vision": True}, source="list"))], 2.0)
+    catalogue.saw_up("a", [KnownModel("m", make({"vision": True}, source="list"))], now=2.0)
     assert answer(matrix.capabilities("a/m").vision) == "yes"
     here.directory = source(document(machine("a", "openai-compatible")), settings(HERE)).directory
     assert answer(matrix.capabilities("a/m").local) == "unknown"
@@ -70,14 +70,14 @@ def test_facts_follow_the_directory_and_the_catalogue() -> None:
 
 def test_the_catalogue_keeps_models_of_a_machine_that_is_down_and_a_bounded_number() -> None:
     catalogue = Catalogue()
-    assert catalogue.saw_up("a", [KnownModel("m")], 1.0)
-    assert not catalogue.saw_up("a", [KnownModel("m")], 2.0)
+    assert catalogue.saw_up("a", [KnownModel("m")], now=1.0)
+    assert not catalogue.saw_up("a", [KnownModel("m")], now=2.0)
     assert catalogue.machine("a").since == 1.0
-    assert catalogue.saw_down("a", "gone", 3.0)
-    assert not catalogue.saw_down("a", "gone", 4.0)
+    assert catalogue.saw_down("a", "gone", now=3.0)
+    assert not catalogue.saw_down("a", "gone", now=4.0)
     assert (catalogue.machine("a").since, catalogue.machine("a").checked) == (3.0, 4.0)
     assert [model.name for model in catalogue.machine("a").models] == ["m"]
-    catalogue.saw_up("b", (KnownModel(str(i)) for i in range(MAX_MODELS + 5)), 1.0)
+    catalogue.saw_up("b", (KnownModel(str(i)) for i in range(MAX_MODELS + 5)), now=1.0)
     assert len(catalogue.machine("b").models) == MAX_MODELS
 
 

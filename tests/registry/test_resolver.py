@@ -115,7 +115,7 @@ def test_a_file_entry_with_a_vendors_id_replaces_that_vendor() -> None:
 
 def test_a_vendors_error_names_models_that_have_that_whole_name() -> None:
     catalogue = Catalogue()
-    catalogue.saw_up("b", [KnownModel("openai/gpt-oss-20b")], 1.0)
+    catalogue.saw_up("b", [KnownModel("openai/gpt-oss-20b")], now=1.0)
     resolver = Resolver(source(TWO, settings(HERE)), catalogue=catalogue)
     assert one(resolver, "b/openai/gpt-oss-20b") == ("b", "openai/gpt-oss-20b")
     with pytest.raises(ProviderNotReady, match="OPENAI_API_KEY") as caught:
@@ -125,7 +125,7 @@ def test_a_vendors_error_names_models_that_have_that_whole_name() -> None:
 
 def test_without_a_file_the_default_is_here_and_unknown_names_are_refused_with_what_matches() -> None:
     catalogue = Catalogue()
-    catalogue.saw_up("desk", [KnownModel("qwen3")], 1.0)
+    catalogue.saw_up("desk", [KnownModel("qwen3")], now=1.0)
     nothing = Resolver(Fixed(built_in(settings(HERE))))
     assert one(nothing, "demo") == ("here", "demo")
     with pytest.raises(ModelNotFound, match="no model 'qwen3' at provider 'here'") as caught:
@@ -152,7 +152,7 @@ def test_an_endless_name_is_not_repeated_whole() -> None:
 
 def test_remote_providers_are_asked_for_models_that_their_list_lacks() -> None:
     catalogue = Catalogue()
-    catalogue.saw_up("a", [KnownModel("known")], 1.0)
+    catalogue.saw_up("a", [KnownModel("known")], now=1.0)
     assert one(Resolver(source(TWO, settings(HERE)), catalogue=catalogue), "a/unknown") == ("a", "unknown")
 
 
@@ -221,9 +221,9 @@ def test_invented_names_do_not_grow_memory() -> None:
 
 def test_models_and_providers_are_listed_with_their_state() -> None:
     catalogue = Catalogue()
-    catalogue.saw_up("a", [KnownModel("m", make({"context_window": 4096}, source="list"), created=7)], 1.0)
-    catalogue.saw_up("b", [KnownModel("m")], 1.0)
-    catalogue.saw_down("b", "connection refused", 2.0)
+    catalogue.saw_up("a", [KnownModel("m", make({"context_window": 4096}, source="list"), created=7)], now=1.0)
+    catalogue.saw_up("b", [KnownModel("m")], now=1.0)
+    catalogue.saw_down("b", "connection refused", now=2.0)
     resolver = Resolver(source(TWO, settings(HERE)), catalogue=catalogue)
     entries = {entry.id: entry for entry in resolver.models()}
     assert list(entries) == ["a/m", "b/m", "here/demo"]

@@ -9,7 +9,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
-from typing import (
+from typing import (  # edge: Any is what a person may annotate a parameter with
     Annotated,
     Any,
     Final,
@@ -44,19 +44,19 @@ _MARKS: Final = cast("tuple[object, ...]", (Required, NotRequired))
 _ANYTHING: Final = cast("tuple[object, ...]", (Any, object))
 
 
-def schema_of(hint: object, where: str, seen: tuple[object, ...] = ()) -> Schema:
+def schema_of(hint: object, where: str, *, seen: tuple[object, ...] = ()) -> Schema:
     """The JSON Schema of a type; `where` names the place for errors, `seen` holds the records around it."""
     if hint in _ANYTHING:
         return {}
     if _is_plain(hint):
         return {"type": _PLAIN[hint]}
     if isinstance(hint, NewType):
-        return schema_of(cast("object", hint.__supertype__), where, seen)
+        return schema_of(cast("object", hint.__supertype__), where, seen=seen)
     if (choices := _choices(hint)) is not None:
         return _values([cast("object", member.value) for member in choices], where)
     if _is_record(hint):
-        return _record(cast("type", hint), where, seen)
-    return _composed(hint, where, seen)
+        return _record(cast("type", hint), where, seen=seen)
+    return _composed(hint, where, seen=seen)
 
 
 def _class(hint: object) -> type[object] | None:
@@ -77,20 +77,20 @@ def _is_record(hint: object) -> bool:
     return kind is not None and (dataclasses.is_dataclass(kind) or is_typeddict(kind))
 
 
-def _composed(hint: object, where: str, seen: tuple[object, ...]) -> Schema:
+def _composed(hint: object, where: str, *, seen: tuple[object, ...]) -> Schema:
     origin, args = _parts(hint)
     if origin is Annotated:
-        return described(schema_of(args[0], where, seen), annotation_text(hint))
+        return described(schema_of(args[0], where, seen=seen), annotation_text(hint))
     if origin in _MARKS:
-        return schema_of(args[0], where, seen)
+        return schema_of(args[0], where, seen=seen)
     if origin is Literal:
         return _values(list(args), where)
     if origin in _UNIONS:
-        return {"anyOf": [schema_of(arg, where, seen) for arg in args]}
+        return {"anyOf": [schema_of(arg, where, seen=seen) for arg in args]}
     if origin in _LISTS:
-        return _array(origin, args, where, seen)
+        return _array(hint, where, seen=seen)
     if origin in _DICTS:
-        return _object(args, where, seen)
+        return _object(args, where, seen=seen)
     raise TypeError(
         f"{where}: {_show(hint)} has no JSON form; use str, int, float, bool, list, dict, Literal, Enum, "
         "a dataclass or a TypedDict"
@@ -106,27 +106,28 @@ def _values(values: list[object], where: str) -> Schema:
     return {"type": kinds.pop(), **schema} if len(kinds) == 1 else schema
 
 
-def _array(origin: object, args: tuple[object, ...], where: str, seen: tuple[object, ...]) -> Schema:
+def _array(hint: object, where: str, *, seen: tuple[object, ...]) -> Schema:
+    origin, args = _parts(hint)
     schema: Schema = {"type": "array"}
     if origin is tuple and args and args[-1] is not Ellipsis:
-        items = [schema_of(arg, f"{where}[{i}]", seen) for i, arg in enumerate(args)]
+        items = [schema_of(arg, f"{where}[{i}]", seen=seen) for i, arg in enumerate(args)]
         return schema | {"prefixItems": items, "minItems": len(items), "maxItems": len(items)}
     if args:
-        schema["items"] = schema_of(args[0], f"{where}[]", seen)
+        schema["items"] = schema_of(args[0], f"{where}[]", seen=seen)
     if origin in _SETS:
         schema["uniqueItems"] = True
     return schema
 
 
-def _object(args: tuple[object, ...], where: str, seen: tuple[object, ...]) -> Schema:
+def _object(args: tuple[object, ...], where: str, *, seen: tuple[object, ...]) -> Schema:
     if args and args[0] is not str:
         raise TypeError(f"{where}: the keys of a JSON object are strings, not {_show(args[0])}")
     schema: Schema = {"type": "object"}
-    values = schema_of(args[1], f"{where}{{}}", seen) if args else {}
+    values = schema_of(args[1], f"{where}{{}}", seen=seen) if args else {}
     return schema | {"additionalProperties": values} if values else schema
 
 
-def _record(kind: type, where: str, seen: tuple[object, ...]) -> Schema:
+def _record(kind: type, where: str, *, seen: tuple[object, ...]) -> Schema:
     if kind in seen:
         raise TypeError(f"{where}: {kind.__name__} holds itself, which a tool's schema cannot say")
     inner = (*seen, kind)
@@ -135,7 +136,7 @@ def _record(kind: type, where: str, seen: tuple[object, ...]) -> Schema:
     names = [name for name in hints if name in _fields(kind)]
     return {
         "type": "object",
-        "properties": {name: schema_of(hints[name], f"{where}.{name}", inner) for name in names},
+        "properties": {name: schema_of(hints[name], f"{where}.{name}", seen=inner) for name in names},
         "required": [name for name in names if name in needed],
         "additionalProperties": False,
     }
@@ -205,7 +206,7 @@ def from_json(hint: object, value: object) -> object:
         return float(value)
     if isinstance(value, dict | list):
         return _from_container(hint, cast("dict[str, object] | list[object]", value))
-    if not _accepts(origin, args, value):
+    if not _accepts(hint, value):
         raise ValueError(f"{value!r} is no {_show(hint)}")
     return value
 
@@ -220,7 +221,7 @@ def _from_container(hint: object, value: dict[str, object] | list[object]) -> ob
         return value
     if isinstance(value, list):
         if origin in _LISTS:
-            return _make_list(origin, args, value)
+            return _make_list(hint, value)
     elif _is_record(hint):
         return _make_record(cast("type", hint), value)
     elif origin in _DICTS:
@@ -237,8 +238,9 @@ def _first_fit(args: tuple[object, ...], value: object) -> object:
     raise ValueError(f"{value!r} is none of {', '.join(map(_show, args))}")
 
 
-def _accepts(origin: object, args: tuple[object, ...], value: object) -> bool:
+def _accepts(hint: object, value: object) -> bool:
     """Whether a JSON value that is no container is one of the type's."""
+    origin, args = _parts(hint)
     if origin is Literal:
         return any(value == arg and type(value) is type(arg) for arg in args)
     if _is_plain(origin):
@@ -246,7 +248,8 @@ def _accepts(origin: object, args: tuple[object, ...], value: object) -> bool:
     return origin in _ANYTHING
 
 
-def _make_list(origin: object, args: tuple[object, ...], items: list[object]) -> object:
+def _make_list(hint: object, items: list[object]) -> object:
+    origin, args = _parts(hint)
     if origin is tuple and args and args[-1] is not Ellipsis:
         if len(items) != len(args):
             raise ValueError(f"{len(args)} items are wanted, not {len(items)}")

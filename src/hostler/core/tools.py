@@ -78,11 +78,11 @@ def tool_from_function(function: Callable[..., object], *, name: str = "") -> To
     required: list[str] = []
     for parameter in _parameters(function).values():
         where = f"tool '{called}', parameter '{parameter.name}'"
-        _check(parameter, hints, where)
+        _check(parameter, hints, where=where)
         hint = hints[parameter.name]
         schema = schema_of(hint, where)
         text = annotation_text(hint) or docs.parameters.get(parameter.name, "")
-        properties[parameter.name] = _with_default(described(schema, text), parameter, where)
+        properties[parameter.name] = _with_default(described(schema, text), parameter, where=where)
         if parameter.default is parameter.empty:
             required.append(parameter.name)
     parameters: Schema = {
@@ -106,7 +106,7 @@ def _hints(function: Callable[..., object]) -> dict[str, object]:
         raise TypeError(f"{function!r}: its annotations cannot be read: {error}") from None
 
 
-def _check(parameter: inspect.Parameter, hints: Mapping[str, object], where: str) -> None:
+def _check(parameter: inspect.Parameter, hints: Mapping[str, object], *, where: str) -> None:
     match parameter.kind:
         case inspect.Parameter.VAR_POSITIONAL | inspect.Parameter.VAR_KEYWORD:
             stars = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else "**"
@@ -119,7 +119,7 @@ def _check(parameter: inspect.Parameter, hints: Mapping[str, object], where: str
         raise TypeError(f"{where}: it has no annotation")
 
 
-def _with_default(schema: Schema, parameter: inspect.Parameter, where: str) -> Schema:
+def _with_default(schema: Schema, parameter: inspect.Parameter, *, where: str) -> Schema:
     if parameter.default is parameter.empty:
         return schema
     try:

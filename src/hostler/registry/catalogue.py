@@ -66,14 +66,14 @@ class Catalogue:
         """All machines that were ever seen, also of providers that no file names any more."""
         return dict(self._machines)
 
-    def saw_up(self, provider_id: str, models: Iterable[KnownModel], now: float) -> bool:
+    def saw_up(self, provider_id: str, models: Iterable[KnownModel], *, now: float) -> bool:
         """The machine answered with this list. True when that changed anything but the time."""
         old = self.machine(provider_id)
         unique = {model.name: model for model in models}
         since = old.since if old.state == "up" else now
         return self._put(provider_id, Machine("up", since, now, "", tuple(unique.values())[:MAX_MODELS]))
 
-    def saw_down(self, provider_id: str, reason: str, now: float) -> bool:
+    def saw_down(self, provider_id: str, reason: str, *, now: float) -> bool:
         """The machine did not answer well. Its models stay. True when that changed anything but the time."""
         old = self.machine(provider_id)
         since = old.since if old.state == "down" else now

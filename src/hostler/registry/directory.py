@@ -78,10 +78,10 @@ def from_document(document: Document, settings: Settings, *, source: Source = "f
         credentials=Credentials(settings.environment, settings.vendor_keys),
         timeouts=_timeouts(TimeoutsEntry(), settings),
     )
-    providers = {entry.id: _provider(entry, settings, access) for entry in document.providers}
+    providers = {entry.id: _provider(entry, settings, access=access) for entry in document.providers}
     if HERE not in providers:
         here = ProviderEntry(id=HERE, kind=ENGINE, label="This machine")
-        providers[HERE] = _provider(here, settings, access)
+        providers[HERE] = _provider(here, settings, access=access)
     for vendor in VENDORS.values():
         if vendor.id not in providers:
             providers[vendor.id] = from_vendor(vendor, access)
@@ -104,11 +104,11 @@ def _timeouts(entry: TimeoutsEntry, settings: Settings) -> Timeouts:
     )
 
 
-def _provider(entry: ProviderEntry, settings: Settings, access: Access) -> Provider:
+def _provider(entry: ProviderEntry, settings: Settings, *, access: Access) -> Provider:
     kind = KINDS[entry.kind]
     address, prefix = (NOWHERE, "") if entry.base_url is None else parse_base_url(entry.base_url, kind.url_wire)
     headers = tuple((name.lower().encode("ascii"), value.encode("ascii")) for name, value in entry.headers.items())
-    auth, missing, unready = _auth(entry, kind, access, headers)
+    auth, missing, unready = _auth(entry, kind, access=access, headers=headers)
     if kind.id == ENGINE and not settings.engine.enabled:
         unready = _ENGINES_OFF
     named = {name for name, _ in headers}
@@ -135,7 +135,7 @@ def _provider(entry: ProviderEntry, settings: Settings, access: Access) -> Provi
 
 
 def _auth(
-    entry: ProviderEntry, kind: Kind, access: Access, headers: tuple[Header, ...]
+    entry: ProviderEntry, kind: Kind, *, access: Access, headers: tuple[Header, ...]
 ) -> tuple[Header | None, str | None, str]:
     """The key's header, the variable that is missing, and why the key cannot be used. The entry's own header wins."""
     if any(name in _AUTH_HEADERS for name, _ in headers):

@@ -18,7 +18,8 @@ from hostler.providers.model_lists import survey
 from hostler.providers.provider import Provider
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.directory import Directory, DirectorySource
-from hostler.registry.questions import Asker, converse, load_asker, target_of
+from hostler.registry.lazy_asker import load_asker
+from hostler.registry.questions import Asker, converse, target_of
 from hostler.system.proxy import Proxies
 
 _log: Final = logging.getLogger(__name__)
@@ -188,7 +189,7 @@ class Discovery:
             asker = await self._load()
             today = datetime.now(UTC).date().isoformat()
             try:
-                models = await converse(asker, target_of(provider), survey(provider, today))
+                models = await converse(asker, target_of(provider), dialogue=survey(provider, today))
             except UpstreamRefused as refused:
                 if refused.status not in NO_LIST:
                     return self._down(provider, refused)
@@ -197,7 +198,7 @@ class Discovery:
             except UpstreamError as error:
                 return self._down(provider, error)
         before = self._catalogue.machine(provider.id)
-        if self._catalogue.saw_up(provider.id, models, time.time()):
+        if self._catalogue.saw_up(provider.id, models, now=time.time()):
             kind = "models.changed" if before.state == "up" else "machine.up"
             self._publish(kind, {"provider": provider.id, "models": [model.name for model in models]})
         return True
@@ -205,7 +206,7 @@ class Discovery:
     def _down(self, provider: Provider, error: UpstreamError) -> bool:
         self._failures += 1
         before = self._catalogue.machine(provider.id).state
-        self._catalogue.saw_down(provider.id, error.message, time.time())
+        self._catalogue.saw_down(provider.id, error.message, now=time.time())
         if before != "down":
             self._publish("machine.down", {"provider": provider.id, "reason": error.message})
         return False

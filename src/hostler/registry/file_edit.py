@@ -12,7 +12,7 @@ from hostler.errors import ConfigError, StorageError
 from hostler.providers.vendors import ENGINE, HERE, LEGACY_KIND
 from hostler.registry.directory import LEGACY_ID
 from hostler.registry.file_format import Document, ProviderEntry, check, refusal
-from hostler.registry.json_places import append_item, append_member, remove_item, replace_value
+from hostler.registry.json_places import JsonText
 from hostler.system.files import PRIVATE, backup, storage_errors, write_atomic
 
 _AS_BEFORE: Final = 0o777
@@ -34,19 +34,19 @@ def add_provider(path: Path, entry: Mapping[str, object], *, legacy_base_url: st
             raise ConfigError(f"{path}: there is a provider '{entry.get('id')}' already", hint="Choose another id.")
         if not document.providers and document.default_provider is None:
             # the first entry would become the default
-            text = append_member(text, (), "defaultProvider", HERE)
+            text = JsonText(text).with_member((), "defaultProvider", value=HERE)
         if "providers" not in _tree(text):
-            return append_member(text, (), "providers", [dict(entry)])
-        return append_item(text, ("providers",), dict(entry))
+            return JsonText(text).with_member((), "providers", value=[dict(entry)])
+        return JsonText(text).with_item(("providers",), dict(entry))
 
-    return _edit(path, edit, legacy_base_url)
+    return _edit(path, edit, legacy_base_url=legacy_base_url)
 
 
 def add_engine_model(
     path: Path,
     model_id: str,
-    recipe: Mapping[str, object],
     *,
+    recipe: Mapping[str, object],
     provider_id: str = HERE,
     replace: bool = False,
     legacy_base_url: str = "",
@@ -60,15 +60,16 @@ def add_engine_model(
     def edit(text: str, document: Document) -> str:
         index = _index(document, provider_id)
         if index is None:
-            entry: Tree = {"id": provider_id, "kind": ENGINE, "models": [model]}
+            new: Tree = {"id": provider_id, "kind": ENGINE, "models": [model]}
             if "providers" not in _tree(text):
-                return append_member(text, (), "providers", [entry])
+                return JsonText(text).with_member((), "providers", value=[new])
             if not document.providers and document.default_provider is None and provider_id != HERE:
-                text = append_member(text, (), "defaultProvider", HERE)
-            return append_item(text, ("providers",), entry)
-        return _with_model(path, text, document.providers[index], index, model, replace=replace)
+                text = JsonText(text).with_member((), "defaultProvider", value=HERE)
+            return JsonText(text).with_item(("providers",), new)
+        entry = document.providers[index]
+        return _with_model(path, text, entry=entry, index=index, model=model, replace=replace)
 
-    return _edit(path, edit, legacy_base_url)
+    return _edit(path, edit, legacy_base_url=legacy_base_url)
 
 
 def remove_provider(path: Path, provider_id: str) -> Path | None:
@@ -82,9 +83,9 @@ def remove_provider(path: Path, provider_id: str) -> Path | None:
             raise ConfigError(
                 f"{path}: '{provider_id}' is the default provider", hint="Name another defaultProvider first."
             )
-        return remove_item(text, ("providers",), index)
+        return JsonText(text).without_item(("providers",), index)
 
-    return _edit(path, edit, "")
+    return _edit(path, edit)
 
 
 def set_default(path: Path, provider_id: str, *, legacy_base_url: str = "") -> Path | None:
@@ -92,13 +93,13 @@ def set_default(path: Path, provider_id: str, *, legacy_base_url: str = "") -> P
 
     def edit(text: str, document: Document) -> str:
         if "defaultProvider" in _tree(text):
-            return replace_value(text, ("defaultProvider",), provider_id)
-        return append_member(text, (), "defaultProvider", provider_id)
+            return JsonText(text).with_value(("defaultProvider",), provider_id)
+        return JsonText(text).with_member((), "defaultProvider", value=provider_id)
 
-    return _edit(path, edit, legacy_base_url)
+    return _edit(path, edit, legacy_base_url=legacy_base_url)
 
 
-def _with_model(path: Path, text: str, entry: ProviderEntry, index: int, model: Tree, *, replace: bool) -> str:
+def _with_model(path: Path, text: str, *, entry: ProviderEntry, index: int, model: Tree, replace: bool) -> str:
     if entry.kind != ENGINE:
         raise ConfigError(f"{path}: provider '{entry.id}' is no '{ENGINE}', so its models are not listed in the file")
     at = ("providers", index)
@@ -106,10 +107,10 @@ def _with_model(path: Path, text: str, entry: ProviderEntry, index: int, model: 
     if place is not None:
         if not replace:
             raise ConfigError(f"{path}: '{entry.id}/{model['id']}' is there already", hint="Choose another id.")
-        return replace_value(text, (*at, "models", place), model)
+        return JsonText(text).with_value((*at, "models", place), model)
     if "models" in cast("list[Tree]", _tree(text)["providers"])[index]:
-        return append_item(text, (*at, "models"), model)
-    return append_member(text, at, "models", [model])
+        return JsonText(text).with_item((*at, "models"), model)
+    return JsonText(text).with_member(at, "models", value=[model])
 
 
 def _index(document: Document, provider_id: str) -> int | None:
@@ -137,7 +138,7 @@ def _read(path: Path) -> bytes | None:
             return None
 
 
-def _edit(path: Path, edit: Callable[[str, Document], str], legacy_base_url: str) -> Path | None:
+def _edit(path: Path, edit: Callable[[str, Document], str], *, legacy_base_url: str = "") -> Path | None:
     before = _read(path)
     data = _new_file(legacy_base_url).encode() if before is None else before
     old = check(data)
@@ -147,10 +148,10 @@ def _edit(path: Path, edit: Callable[[str, Document], str], legacy_base_url: str
     new = check(after)
     if new.document is None:
         raise refusal(new, f"{path} stays as it is: with this change it would be wrong")
-    return _write(path, before, after)
+    return _write(path, after, before=before)
 
 
-def _write(path: Path, before: bytes | None, after: bytes) -> Path | None:
+def _write(path: Path, after: bytes, *, before: bytes | None) -> Path | None:
     saved = None
     if before is None:
         with storage_errors(path, "written"):

@@ -126,13 +126,13 @@ def check(data: bytes) -> Checked:
         text, tree = _load(data)
     except _Refused as refused:
         return Checked(None, (refused.problem,))
-    warnings = tuple(_problem(text, path, message) for path, message in _unknown_keys(tree))
+    warnings = tuple(_problem(text, path, message=message) for path, message in _unknown_keys(tree))
     try:
         document = msgspec.convert(tree, Document)
     except msgspec.ValidationError as error:
         path, message = _read_validation(str(error))
-        return Checked(None, (_problem(text, path, message),), warnings)
-    errors = tuple(_problem(text, path, message) for path, message in _faults(document))
+        return Checked(None, (_problem(text, path, message=message),), warnings)
+    errors = tuple(_problem(text, path, message=message) for path, message in _faults(document))
     return Checked(None if errors else document, errors, warnings)
 
 
@@ -205,7 +205,7 @@ def _no_constant(name: str) -> object:
     raise _Refused(f"{name} is not JSON")
 
 
-def _problem(text: str, path: Path, message: str) -> Problem:
+def _problem(text: str, path: Path, *, message: str) -> Problem:
     return Problem(show(path), line_of(text, path), message)
 
 
@@ -231,21 +231,21 @@ def _read_validation(text: str) -> tuple[Path, str]:
 
 def _unknown_keys(tree: object) -> Iterator[tuple[Path, str]]:
     """Keys that no record has, with the nearest one that does."""
-    yield from _unknown_in(tree, _names(Document), ())
+    yield from _unknown_in(tree, _names(Document), path=())
     for i, entry in enumerate(_items(tree, "providers")):
         at: Path = ("providers", i)
-        yield from _unknown_in(entry, _names(ProviderEntry), at)
-        yield from _unknown_in(_member(entry, "timeouts"), _names(TimeoutsEntry), (*at, "timeouts"))
+        yield from _unknown_in(entry, _names(ProviderEntry), path=at)
+        yield from _unknown_in(_member(entry, "timeouts"), _names(TimeoutsEntry), path=(*at, "timeouts"))
         for j, model in enumerate(_items(entry, "models")):
-            yield from _unknown_in(model, _names(EngineModel), (*at, "models", j))
-            yield from _unknown_in(_member(model, "recipe"), KNOBS, (*at, "models", j, "recipe"))
+            yield from _unknown_in(model, _names(EngineModel), path=(*at, "models", j))
+            yield from _unknown_in(_member(model, "recipe"), KNOBS, path=(*at, "models", j, "recipe"))
 
 
 def _names(record: type[Struct]) -> tuple[str, ...]:
     return record.__struct_encode_fields__
 
 
-def _unknown_in(value: object, known: tuple[str, ...], path: Path) -> Iterator[tuple[Path, str]]:
+def _unknown_in(value: object, known: tuple[str, ...], *, path: Path) -> Iterator[tuple[Path, str]]:
     if not isinstance(value, dict):
         return
     for key in cast("dict[str, object]", value):

@@ -12,7 +12,8 @@ from typing import Final
 from hostler.errors import UpstreamError
 from hostler.providers.fingerprints import USUAL_PORTS, fingerprint
 from hostler.registry.directory import Directory
-from hostler.registry.questions import Asker, Target, converse, load_asker
+from hostler.registry.lazy_asker import load_asker
+from hostler.registry.questions import Asker, Target, converse
 from hostler.system.address import Address
 
 LOOPBACK: Final = "127.0.0.1"
@@ -42,7 +43,7 @@ async def probe_local_servers(
     own = asker or await load_asker()
     try:
         room = asyncio.Semaphore(_AT_ONCE)
-        kinds = await asyncio.gather(*(_kind_at(Address(LOOPBACK, port), own, room) for port in open_ports))
+        kinds = await asyncio.gather(*(_kind_at(Address(LOOPBACK, port), own, room=room) for port in open_ports))
     finally:
         if asker is None:
             await own.close()
@@ -65,10 +66,10 @@ async def _knock(port: int) -> bool:
     return True
 
 
-async def _kind_at(address: Address, asker: Asker, room: asyncio.Semaphore) -> str | None:
+async def _kind_at(address: Address, asker: Asker, *, room: asyncio.Semaphore) -> str | None:
     async with room:
         try:
-            return await converse(asker, Target(address), fingerprint())
+            return await converse(asker, Target(address), dialogue=fingerprint())
         except UpstreamError:
             return None
 

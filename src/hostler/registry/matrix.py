@@ -36,7 +36,7 @@ class Matrix:
     said, the user's overrides (by model id)."""
 
     def __init__(
-        self, source: DirectorySource, catalogue: Catalogue, overrides: Mapping[str, Capabilities] | None = None
+        self, source: DirectorySource, catalogue: Catalogue, *, overrides: Mapping[str, Capabilities] | None = None
     ) -> None:
         self._source = source
         self._catalogue = catalogue

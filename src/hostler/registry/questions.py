@@ -4,8 +4,6 @@ Knows: which statuses count as an answer, and that a dialogue ends with its resu
 (http_asker, loaded when the first question is asked), what the questions are about.
 """
 
-import asyncio
-import importlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -14,7 +12,6 @@ from hostler.errors import UpstreamError, UpstreamRefused
 from hostler.providers.model_lists import Answer, Ask
 from hostler.providers.provider import Header, Provider
 from hostler.system.address import Address
-from hostler.system.proxy import Proxies
 
 Result = TypeVar("Result")
 
@@ -34,36 +31,24 @@ class Asker(Protocol):
     async def close(self) -> None: ...
 
 
-async def load_asker(proxies: Proxies | None = None) -> Asker:
-    """The asker over HTTP, through the same proxies as model traffic.
-
-    Its library is imported on a thread, so that the loop goes on meanwhile.
-    """
-    await asyncio.to_thread(importlib.import_module, "hostler.registry.http_asker")
-    # lazy: the HTTP client costs 10 MB and 0.1 s, and many set-ups never ask anybody
-    from hostler.registry.http_asker import HttpAsker
-
-    return HttpAsker(proxies)
-
-
 def target_of(provider: Provider) -> Target:
     """How a provider is asked: with its key and headers, and those that its wire demands."""
     return Target(provider.address, (*provider.sent, *provider.defaults))
 
 
-async def converse(asker: Asker, target: Target, dialogue: Generator[Ask, Answer | None, Result]) -> Result:
+async def converse(asker: Asker, target: Target, *, dialogue: Generator[Ask, Answer | None, Result]) -> Result:
     """Carry a dialogue to its end. Raises UpstreamError when a question that is not optional got no good answer."""
     try:
         question = next(dialogue)
         while True:
-            question = dialogue.send(await _answer(asker, target, question))
+            question = dialogue.send(await _answer(asker, target, question=question))
     except StopIteration as done:
         return done.value
     finally:
         dialogue.close()
 
 
-async def _answer(asker: Asker, target: Target, question: Ask) -> Answer | None:
+async def _answer(asker: Asker, target: Target, *, question: Ask) -> Answer | None:
     try:
         answer = await asker.ask(target, question)
     except UpstreamError:
@@ -74,10 +59,10 @@ async def _answer(asker: Asker, target: Target, question: Ask) -> Answer | None:
         return answer
     if question.optional:
         return None
-    raise UpstreamRefused(refusal_text(target, question, answer), status=answer.status, body=answer.body[:2000])
+    raise UpstreamRefused(refusal_text(target, question, answer=answer), status=answer.status, body=answer.body[:2000])
 
 
-def refusal_text(target: Target, question: Ask, answer: Answer) -> str:
+def refusal_text(target: Target, question: Ask, *, answer: Answer) -> str:
     """What an error status means for a person."""
     asked = f"{target.address} answered {answer.status} to {question.path.partition('?')[0]}"
     match answer.status:
