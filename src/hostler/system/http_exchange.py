@@ -147,6 +147,13 @@ class Exchange(RequestHead):
             self._finish(_GONE)
             link.reset()
 
+    def cut(self) -> None:
+        """Close the connection in good order, where the answer stands: a body without its end. As `abort` otherwise."""
+        link = self._link
+        if link is not None:
+            self._finish(_GONE)
+            link.transport.close()
+
     async def wait_writable(self) -> None:
         """Wait until the write buffer is below its high-water mark. Raises ConnectionError when the client is gone."""
         link = self._link

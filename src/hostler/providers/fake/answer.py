@@ -70,7 +70,7 @@ def answer_to(asked: Asked, reply: Reply, *, number: int, created: int) -> Answe
         calls=calls,
         interleave=reply.interleave,
         finish=reply.finish or _finish(reply, calls),
-        usage=reply.usage or _counted(asked, text, reasoning, calls),
+        usage=reply.usage or Counts(input=max(1, asked.words), output=_said(text, calls), reasoning=_words(reasoning)),
         framing=reply.framing,
     )
 
@@ -100,25 +100,25 @@ def count_words(value: object) -> int:
     return 0
 
 
-def example_of(schema: Json, root: Json | None = None, depth: int = 0) -> object:  # signature: recursion over a schema
+def example_of(schema: Json, root: Json | None = None, *, depth: int = 0) -> object:
     """A value that fits a JSON Schema (the parts of it that tools use)."""
     root = schema if root is None else root
     if depth > _DEPTH:
         return None
     if reference := text_at(schema, "$ref"):
-        return example_of(_resolved(reference, root), root, depth + 1)
+        return example_of(_resolved(reference, root), root, depth=depth + 1)
     for choice in ("anyOf", "oneOf", "allOf"):
         if options := [option for option in array_at(schema, choice) if is_object(option)]:
-            return example_of(options[0], root, depth + 1)
+            return example_of(options[0], root, depth=depth + 1)
     for fixed in ("const", "default"):
         if fixed in schema:
             return schema[fixed]
     if values := array_at(schema, "enum"):
         return values[0]
-    return _typed(schema, root, depth)
+    return _typed(schema, root, depth=depth)
 
 
-def _typed(schema: Json, root: Json, depth: int) -> object:  # signature: recursion over a schema
+def _typed(schema: Json, root: Json, *, depth: int) -> object:
     kind = schema.get("type")
     if is_array(kind):
         kind = kind[0] if kind else None
@@ -126,10 +126,10 @@ def _typed(schema: Json, root: Json, depth: int) -> object:  # signature: recurs
         case "object" | None:
             properties = object_at(schema, "properties")
             wanted = [name for name in array_at(schema, "required") if isinstance(name, str)] or list(properties)
-            return {name: example_of(object_at(properties, name), root, depth + 1) for name in wanted}
+            return {name: example_of(object_at(properties, name), root, depth=depth + 1) for name in wanted}
         case "array":
             least = schema.get("minItems", 1)
-            one = example_of(object_at(schema, "items"), root, depth + 1)
+            one = example_of(object_at(schema, "items"), root, depth=depth + 1)
             return [one] * max(1, int(least) if is_number(least) else 1)
         case "integer" | "number":
             least = schema.get("minimum", 1)
@@ -183,6 +183,9 @@ def _finish(reply: Reply, calls: tuple[AnswerCall, ...]) -> str:
     return "refusal" if reply.refusal else "stop"
 
 
-def _counted(asked: Asked, text: tuple[str, ...], reasoning: tuple[str, ...], calls: tuple[AnswerCall, ...]) -> Counts:  # noqa: E501  # signature: what was said
-    said = count_words("".join(text)) + sum(1 + len(call.pieces) for call in calls)
-    return Counts(input=max(1, asked.words), output=said, reasoning=count_words("".join(reasoning)))
+def _said(text: tuple[str, ...], calls: tuple[AnswerCall, ...]) -> int:
+    return _words(text) + sum(1 + len(call.pieces) for call in calls)
+
+
+def _words(pieces: tuple[str, ...]) -> int:
+    return count_words("".join(pieces))

@@ -9,7 +9,7 @@ from typing import Final
 from hostler.providers.fake.answer import Answer, AnswerCall
 from hostler.providers.fake.asked import Fault
 from hostler.providers.fake.frames import Frame, frame
-from hostler.providers.fake.json_values import Json
+from hostler.providers.fake.json_values import Json, array_at
 from hostler.providers.fake.refusals import error_body
 from hostler.providers.fake.script import Counts
 
@@ -50,7 +50,7 @@ def whole(answer: Answer) -> Json:
         blocks.append({"type": "redacted_thinking", "data": answer.redacted})
     if text := "".join(answer.text) or answer.refusal:
         blocks.append({"type": "text", "text": text})
-    blocks += [{"type": "tool_use", "id": _call_id(c), "name": c.name, "input": c.arguments} for c in answer.calls]
+    blocks.extend(_tool_use(call) for call in answer.calls)
     reply: Json = {**_head(answer), "content": blocks, "stop_reason": stop_reason(answer)}
     reply["stop_sequence"] = _sequence(answer)
     if answer.framing.usage != "never":
@@ -74,8 +74,8 @@ def stream(answer: Answer) -> Iterator[Frame]:
 
 def broken(fault: Fault) -> Iterator[Frame]:
     """An error inside a stream: an event of its own, and nothing behind it."""
-    told = Fault(fault.message or "Overloaded", fault.status, fault.kind or "overloaded_error")
-    yield frame(error_body("anthropic", told, "req_fake"), "error")
+    told = Fault(fault.message or "Overloaded", fault.status, kind=fault.kind or "overloaded_error")
+    yield frame(error_body("anthropic", told, request_id="req_fake"), "error")
 
 
 Block = tuple[Json, list[Json]]
@@ -106,6 +106,10 @@ def _spoken(answer: Answer) -> Iterator[Block]:
     text = answer.text or ((answer.refusal,) if answer.refusal else ())
     if text:
         yield {"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in text]
+
+
+def _tool_use(call: AnswerCall) -> Json:
+    return {"type": "tool_use", "id": _call_id(call), "name": call.name, "input": call.arguments}
 
 
 def _called(call: AnswerCall) -> Block:
@@ -150,10 +154,9 @@ def _head(answer: Answer) -> Json:
 
 
 def _sequence(answer: Answer) -> str | None:
-    asked = answer.asked.body.get("stop_sequences")
     if answer.finish != "stop_sequence":
         return None
-    return str(asked[0]) if isinstance(asked, list) and asked else "STOP"
+    return next((str(sequence) for sequence in array_at(answer.asked.body, "stop_sequences")), "STOP")
 
 
 def _call_id(call: AnswerCall) -> str:

@@ -40,15 +40,18 @@ class Asked:
     body: Json = field(default_factory=dict[str, object])
 
 
-@dataclass(frozen=True, slots=True)
 class Fault(Exception):
-    """What is wrong with a request, in the vendor's words. `param` and `code` belong to the chat wire."""
+    """What is wrong with a request, as its vendor says it; `kind` is the error type, the rest belongs to chat."""
 
-    message: str
-    status: int = 400
-    kind: str = ""
-    param: str | None = None
-    code: str | None = None
+    def __init__(
+        self, message: str, status: int = 400, *, kind: str = "", param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.kind = kind
+        self.param = param
+        self.code = code
 
 
 @dataclass(slots=True)
@@ -68,9 +71,9 @@ class Course:
         if not counting:
             self.requests += 1
         for reply in self.model.replies:
-            if reply.when and holds(reply.when, asked, nth=self.requests):
-                if not counting or reply.when.operation == "count_tokens":
-                    return reply
+            when = reply.when
+            if when and (not counting or when.operation == "count_tokens") and holds(when, asked, nth=self.requests):
+                return reply
         row = [reply for reply in self.model.replies if reply.when is None]
         if counting or not row:
             return None

@@ -11,7 +11,6 @@ import msgspec
 from hostler.providers.fake.script import Framing
 
 _LINE_ENDS: Final = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}
-_BREAKS: Final = '{[,'  # JSON may be broken into lines behind these, where they stand outside of strings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ def frame(data: object, event: str = "", *, content: bool = False) -> Frame:
     return Frame(msgspec.json.encode(data).decode(), event, content)
 
 
-def frame_bytes(piece: Frame, framing: Framing, number: int) -> bytes:  # signature: one row of a table of frames
+def frame_bytes(piece: Frame, framing: Framing, *, number: int) -> bytes:
     """The event on the line, in the manner that `framing` asks for; `number` is its place in the stream."""
     blank = "" if framing.fields else " "
     lines: list[str] = []
@@ -44,19 +43,17 @@ def frame_bytes(piece: Frame, framing: Framing, number: int) -> bytes:  # signat
 
 
 def _over_lines(data: str) -> list[str]:
-    """The JSON over two or more lines: a reader joins them by line breaks, which are white space between its tokens."""
+    """JSON with a line break behind each comma between its tokens, where white space means nothing."""
+    lines = [""]
     quoted = escaped = False
-    for place, sign in enumerate(data):
+    for sign in data:
+        lines[-1] += sign
         if escaped:
             escaped = False
         elif sign == "\\":
-            escaped = quoted
+            escaped = True
         elif sign == '"':
             quoted = not quoted
-        elif not quoted and sign in _BREAKS and 0 < place < len(data) - 2:
-            return [data[: place + 1], *_over_lines_once(data[place + 1 :])]
-    return [data]
-
-
-def _over_lines_once(rest: str) -> list[str]:
-    return ["", rest] if rest.startswith('"') else [rest]
+        elif sign == "," and not quoted:
+            lines.append("")
+    return lines

@@ -87,8 +87,8 @@ def stream(answer: Answer) -> Iterator[Frame]:
 def broken(fault: Fault) -> Iterator[Frame]:
     """An error inside a stream: the error object as an event's data, and no end marker."""
     kind, message = OVERLOADED
-    told = Fault(fault.message or message, fault.status, fault.kind or kind, None, fault.code)
-    yield frame(error_body("openai-chat", told, ""))
+    told = Fault(fault.message or message, fault.status, kind=fault.kind or kind, code=fault.code)
+    yield frame(error_body("openai-chat", told))
 
 
 def _head(answer: Answer, kind: str) -> Json:

@@ -14,6 +14,7 @@ import msgspec
 from hostler.errors import ConfigError
 from hostler.providers.fake import script
 from hostler.providers.fake.default_script import DEFAULT
+from hostler.providers.fake.json_values import is_array
 from hostler.providers.fake.script import Script
 
 _UNKNOWN: Final = re.compile(r"unknown field `(\w+)`")
@@ -57,22 +58,22 @@ def parse_script(text: str, name: str) -> Script:
 
 def _loaded(text: str, name: str) -> object:
     # lazy: the parser takes 60 ms to import, and most runs of hostler read no YAML
-    from ruamel.yaml import YAML  # noqa: I001  # lazy: see above
+    from ruamel.yaml import YAML  # lazy: see above
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # lazy: see above
 
     try:
         loaded: object = YAML(typ="safe", pure=True).load(text)  # pyright: ignore[reportUnknownMemberType]
     except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{name}, line {mark.line + 1}" if mark else name
-        raise ConfigError(f"{where}: {error.problem or error.context or 'this is no YAML'}") from error
+        line: object = getattr(getattr(error, "problem_mark", None), "line", None)  # the package has no types
+        where = f"{name}, line {line + 1}" if isinstance(line, int) else name
+        raise ConfigError(f"{where}: {getattr(error, 'problem', None) or 'this is no YAML'}") from error
     except YAMLError as error:
         raise ConfigError(f"{name}: {error}") from error
     return loaded
 
 
 def _converted(loaded: object, name: str) -> Script:
-    if isinstance(loaded, list):
+    if is_array(loaded):
         loaded = {"models": loaded}
     try:
         made = msgspec.convert(loaded, Script)

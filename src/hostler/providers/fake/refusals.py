@@ -17,7 +17,8 @@ Headers = list[tuple[bytes, bytes]]
 
 JSON: Final = (b"content-type", b"application/json")
 _PAGE: Final = (
-    "<html>\r\n<head><title>{status} {phrase}</title></head>\r\n<body>\r\n<center><h1>{status} {phrase}</h1></center>\r\n"
+    "<html>\r\n<head><title>{status} {phrase}</title></head>\r\n"
+    "<body>\r\n<center><h1>{status} {phrase}</h1></center>\r\n"
     "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
 _PHRASES: Final = {429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 504: "Gateway Time-out"}
@@ -27,7 +28,7 @@ _CHAT: Final = {
     400: ("invalid_request_error", None, "We could not parse the JSON body of your request."),
     401: ("invalid_request_error", "invalid_api_key", "Incorrect API key provided: sk-fake."),
     402: ("insufficient_quota", "insufficient_quota", "Insufficient Balance"),
-    403: ("invalid_request_error", "unsupported_country_region_territory", "Country, region, or territory not supported"),
+    403: ("invalid_request_error", "unsupported_country_region_territory", "Country or region not supported"),
     404: ("invalid_request_error", "model_not_found", "The model does not exist or you do not have access to it."),
     413: ("invalid_request_error", "request_too_large", "Request too large: the maximum size of a request is 64 MB."),
     422: ("invalid_request_error", "unprocessable_entity", "The request was well-formed but could not be followed."),
@@ -51,7 +52,7 @@ _MESSAGES: Final = {
 }
 
 
-def error_body(wire: Wire, fault: Fault, request_id: str) -> Json:
+def error_body(wire: Wire, fault: Fault, *, request_id: str = "") -> Json:
     """The error's JSON in the wire's shape."""
     if wire == "anthropic":
         kind = fault.kind or _MESSAGES.get(fault.status, _by_class(fault.status))[0]
@@ -61,26 +62,26 @@ def error_body(wire: Wire, fault: Fault, request_id: str) -> Json:
     return {"error": {"message": fault.message, "type": kind, "param": fault.param, "code": fault.code}}
 
 
-def failure_reply(wire: Wire, failure: Failure, request_id: str) -> tuple[Headers, bytes]:  # signature: a table's row
+def failure_reply(wire: Wire, failure: Failure, *, request_id: str) -> tuple[Headers, bytes]:
     """Headers and body of a scripted refusal."""
     headers: Headers = [(name.lower().encode(), value.encode()) for name, value in failure.headers.items()]
     headers += retry_headers(wire, failure.retry)
     if failure.page:
         phrase = _PHRASES.get(failure.status, "Error")
         return [(b"content-type", b"text/html"), *headers], _PAGE.format(status=failure.status, phrase=phrase).encode()
-    headers = [JSON, *(pair for pair in headers)] if "content-type" not in failure.headers else headers
+    headers = [JSON, *headers] if b"content-type" not in dict(headers) else headers
     if failure.body is not None:
         return headers, failure.body.encode()
-    return headers, msgspec.json.encode(error_body(wire, fault_of(wire, failure), request_id))
+    return headers, msgspec.json.encode(error_body(wire, fault_of(wire, failure), request_id=request_id))
 
 
 def fault_of(wire: Wire, failure: Failure) -> Fault:
     """A scripted failure with the vendor's own words where the script leaves them open."""
     if wire == "anthropic":
         kind, message = _MESSAGES.get(failure.status, _by_class(failure.status))
-        return Fault(failure.message or message, failure.status, failure.kind or kind)
+        return Fault(failure.message or message, failure.status, kind=failure.kind or kind)
     kind, code, message = _CHAT.get(failure.status, ("server_error", None, "The server had an error."))
-    return Fault(failure.message or message, failure.status, failure.kind or kind, None, failure.code or code)
+    return Fault(failure.message or message, failure.status, kind=failure.kind or kind, code=failure.code or code)
 
 
 def retry_headers(wire: Wire, retry: Retry) -> Headers:

@@ -1,0 +1,210 @@
+"""Knows in which steps an answer goes out: bytes, waits, and the place where it breaks off. Pure; nothing is sent here.
+
+Does not know: sockets, requests, wires.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from hostler.providers.fake.frames import Frame, frame_bytes
+from hostler.providers.fake.refusals import JSON, Headers
+from hostler.providers.fake.script import Framing, Reply
+
+_GZIP: Final = 31  # zlib's window bits for the gzip format
+_CONTINUES: Final = 0b11000000
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Bytes of the body, in one write; `content` when a piece of what is said is in them."""
+
+    data: bytes
+    content: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing for so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing until the fake is told to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The answer ends here, and not well."""
+
+    how: Literal["reset", "close", "silence"]
+
+
+Step = Send | Wait | Hold | Cut
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An answer as it will go out. Without `head` nothing is sent; `missing` bytes of a body are cut off its end."""
+
+    status: int
+    headers: Headers
+    steps: tuple[Step, ...]
+    body: Literal["chunked", "length", "close"] = "chunked"
+    head_s: float = 0.0
+    head: bool = True
+    missing: int = 0
+
+    @property
+    def content(self) -> bytes:
+        """The whole body as far as it is sent."""
+        return b"".join(step.data for step in self.steps if isinstance(step, Send))
+
+    @property
+    def cut(self) -> Cut | None:
+        """Where it breaks off, if it does."""
+        return next((step for step in self.steps if isinstance(step, Cut)), None)
+
+
+def whole_plan(status: int, headers: Headers, *, body: bytes, reply: Reply) -> Plan:
+    """A reply in one piece, with everything that the script does to it."""
+    framing = reply.framing
+    headers = _typed(headers, framing)
+    if framing.gzip:
+        body = gzip.compress(body, mtime=0)
+        headers = [*headers, (b"content-encoding", b"gzip")]
+    steps: list[Step] = [Wait(reply.pace.first_s)] if reply.pace.first_s else []
+    steps += _split([Send(body, content=True)], framing)
+    return _ended(Plan(status, headers, tuple(steps), "length", reply.pace.head_s), reply)
+
+
+def stream_plan(frames: Iterable[Frame], reply: Reply, *, ping: bytes, broken: Iterable[Frame]) -> Plan:
+    """A streamed reply. `ping` is the wire's keep-alive; `broken` the frames of an error inside the stream."""
+    framing = reply.framing
+    steps: list[Step] = [Wait(reply.pace.first_s)] if reply.pace.first_s else []
+    steps += [Send(ping)] * framing.pings
+    steps += _spoken(frames, reply, broken)
+    if framing.gzip:
+        steps = list(_compressed(steps))
+    headers = _typed([(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")], framing)
+    if framing.gzip:
+        headers.append((b"content-encoding", b"gzip"))
+    plan = Plan(200, headers, tuple(_split(steps, framing)), framing.body, reply.pace.head_s)
+    return _ended(plan, reply)
+
+
+def _spoken(frames: Iterable[Frame], reply: Reply, broken: Iterable[Frame]) -> Iterator[Step]:
+    """Frames with the waits between them, up to the place where the script breaks off."""
+    end = reply.broken
+    said = 0
+    for number, piece in enumerate(frames):
+        if piece.content and reply.hold_after == said:
+            yield Hold()
+        if end and end.after_chunks is not None and said >= end.after_chunks and (piece.content or said):
+            yield from _broken(end.how, broken, framing=reply.framing)
+            return
+        if piece.content:
+            if said and reply.pace.gap_s:
+                yield Wait(reply.pace.gap_s)
+            said += 1
+        yield Send(frame_bytes(piece, reply.framing, number=number), piece.content)
+    if reply.hold_after is not None and reply.hold_after > said:
+        yield Hold()
+
+
+def _broken(how: str, frames: Iterable[Frame], *, framing: Framing) -> Iterator[Step]:
+    match how:
+        case "reset" | "close" | "silence":
+            yield Cut(how)
+        case _:
+            for number, piece in enumerate(frames):
+                yield Send(frame_bytes(piece, framing, number=number))
+
+
+def _ended(plan: Plan, reply: Reply) -> Plan:
+    """The plan with the breaks that count bytes, and those before the head."""
+    broken = reply.broken
+    if broken is None or broken.how == "error":
+        return plan
+    if broken.before_head:
+        return replace(plan, steps=(Cut(broken.how),), head=False)
+    length = len(plan.content)
+    count = broken.after_bytes
+    if count is None and plan.body == "length" and plan.cut is None:
+        count = length // 2  # a body in one piece has no pieces to count
+    if count is None:
+        return plan
+    ended = replace(plan, steps=tuple(_until(plan.steps, count, end=Cut(broken.how))))
+    return replace(ended, missing=length - len(ended.content))
+
+
+def _until(steps: tuple[Step, ...], count: int, *, end: Cut) -> Iterator[Step]:
+    """The steps up to so many bytes of body, then the end."""
+    left = count
+    for step in steps:
+        if isinstance(step, Cut):
+            break
+        if isinstance(step, Send):
+            if len(step.data) >= left:
+                if left:
+                    yield Send(step.data[:left], step.content)
+                break
+            left -= len(step.data)
+        yield step
+    yield end
+
+
+def _compressed(steps: Iterable[Step]) -> Iterator[Step]:
+    """Each piece compressed and flushed, so that it can be read when it arrives."""
+    packer = zlib.compressobj(wbits=_GZIP)
+    whole = True
+    for step in steps:
+        if isinstance(step, Send):
+            yield Send(packer.compress(step.data) + packer.flush(zlib.Z_SYNC_FLUSH), step.content)
+        else:
+            whole = whole and not isinstance(step, Cut)
+            yield step
+    if whole:
+        yield Send(packer.flush())
+
+
+def _split(steps: Iterable[Step], framing: Framing) -> Iterator[Step]:
+    """The writes in the sizes that the script asks for."""
+    for step in steps:
+        if not isinstance(step, Send):
+            yield step
+        elif framing.write_size:
+            size = framing.write_size
+            for at in range(0, len(step.data), size):
+                yield Send(step.data[at : at + size], step.content and at == 0)
+        elif framing.cut_characters:
+            yield from _cut_characters(step)
+        else:
+            yield step
+
+
+def _cut_characters(step: Send) -> Iterator[Step]:
+    """One write per stretch of bytes that begins inside a character and ends inside the next one."""
+    start = 0
+    for at, byte in enumerate(step.data):
+        if byte >= _CONTINUES:  # the first byte of a character; the cut comes behind it
+            yield Send(step.data[start : at + 1], step.content and start == 0)
+            start = at + 1
+    if start < len(step.data):
+        yield Send(step.data[start:], step.content and start == 0)
+
+
+def _typed(headers: Headers, framing: Framing) -> Headers:
+    if not framing.content_type:
+        return headers
+    rest = [pair for pair in headers if pair[0] != b"content-type"]
+    return [(b"content-type", framing.content_type.encode()), *rest]
+
+
+def plain_plan(body: bytes) -> Plan:
+    """A good JSON reply that no script touches."""
+    return Plan(200, [JSON], (Send(body),), "length")
