@@ -89,7 +89,7 @@ class Control:
         task = asyncio.get_running_loop().create_task(self._run(work, unquote(name), exchange))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        exchange.on_disconnect = task.cancel
+        exchange.on_disconnect = lambda: _cancel(task)
 
     async def _run(self, work: Callable[[str, Exchange], Awaitable[object]], name: str, exchange: Exchange) -> None:
         try:
@@ -176,6 +176,10 @@ class Control:
         if candidate.recipe is None:
             raise WireError(f"'{candidate.model_id}' is not served by an engine of ours.")
         return candidate.model_id
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
 
 
 def _model(entry: ModelEntry) -> dict[str, Any]:

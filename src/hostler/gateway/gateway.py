@@ -21,14 +21,15 @@ from hostler.gateway.access import Access, Caller
 from hostler.gateway.listing import list_models, show_model
 from hostler.gateway.routes import Face, Plain
 from hostler.registry.resolver import Resolver
-from hostler.routing.answer import JSON_TYPE, Answer, retry_headers
-from hostler.routing.call import Call
+from hostler.routing.answer import JSON_TYPE, retry_headers
+from hostler.routing.call import Call, Headers
 from hostler.routing.dispatch import Dispatch
 from hostler.routing.opaque import OpaqueStore
-from hostler.routing.outlets import HttpOutlet, Relaying, Translating
+from hostler.routing.outlets import HttpOutlet, Tools
+from hostler.routing.requests import client_lines
 from hostler.settings import GatewaySettings
 from hostler.system.eager import Eager
-from hostler.system.http_server import Exchange, Headers
+from hostler.system.http_server import Exchange
 from hostler.wire.codecs import codec_of
 from hostler.wire.scan import BodyScanner
 
@@ -56,6 +57,16 @@ class GatewayParts:
     health: Callable[[], Mapping[str, object]]
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a request's head was found to be: where it leads, who calls, and the lines that a pass-through sends on."""
+
+    place: Face | Plain
+    caller: Caller
+    cors: Headers
+    lines: bytes
+
+
 class Gateway:
     """Give `check_head`, `handle` and `refuse` to an HttpServer."""
 
@@ -63,11 +74,10 @@ class Gateway:
         self._parts = parts
         self._access = parts.access
         self._scanner = BodyScanner()
-        self._relaying = Relaying(self._scanner)
-        self._translating = Translating(parts.keeper)
+        self._tools = Tools(parts.keeper, self._scanner)
         self._loop = asyncio.get_running_loop()
-        self._calls: dict[Eager, tuple[Call, Answer]] = {}
-        self._waiting: set[Answer] = set()
+        self._calls: dict[Eager, HttpOutlet] = {}
+        self._waiting: set[HttpOutlet] = set()
         self._draining = False
         self._request_prefix = f"req-{os.urandom(5).hex()}-"
         self._requests = 0
@@ -83,22 +93,22 @@ class Gateway:
             if exchange.method == "OPTIONS":
                 exchange.respond(204, [*cors, *self._access.preflight(exchange)], b"")
                 return
-            place = routes.find(exchange.path)
-            self._check_place(exchange, place)
+            place = self._find_place(exchange)
             caller = self._check_caller(exchange, place)
         except HostlerError as error:
             self._refuse(exchange, error)
             return
-        exchange.context = (place, caller, cors)
+        exchange.context = Head(place, caller, cors, client_lines(exchange.headers) if isinstance(place, Face) else b"")
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a complete request whose head was found good."""
-        place, caller, cors = cast("tuple[Face | Plain, Caller, Headers]", exchange.context)
+        head = cast("Head", exchange.context)
+        place = head.place
         if isinstance(place, Face):
-            self._call(exchange, place, caller, cors)
+            self._call(exchange, place, head)
             return
         try:
-            self._answer_plain(exchange, place, cors)
+            self._answer_plain(exchange, place, head.cors)
         except HostlerError as error:
             self._refuse(exchange, error)
 
@@ -131,14 +141,16 @@ class Gateway:
 
     # inner workings
 
-    def _check_place(self, exchange: Exchange, place: Face | Plain | None) -> None:
+    def _find_place(self, exchange: Exchange) -> Face | Plain:
+        place = routes.find(exchange.path)
         if place is None:
             raise NotFound(f"There is nothing at {exchange.path}.", hint="See docs/gateway.md for the paths served.")
         allowed = ("POST",) if isinstance(place, Face) else place.methods
         if exchange.method not in allowed:
             raise MethodNotAllowed(f"{exchange.path} takes {' or '.join(allowed)}, not {exchange.method}.")
+        return place
 
-    def _check_caller(self, exchange: Exchange, place: Face | Plain | None) -> Caller:
+    def _check_caller(self, exchange: Exchange, place: Face | Plain) -> Caller:
         if isinstance(place, Plain) and place.page in ("front", "health"):
             return Caller("")
         if isinstance(place, Plain) and place.page == "control":
@@ -146,26 +158,25 @@ class Gateway:
             return Caller("")
         return self._access.check_key(exchange)
 
-    def _call(self, exchange: Exchange, face: Face, caller: Caller, cors: Headers) -> None:
+    def _call(self, exchange: Exchange, face: Face, head: Head) -> None:
         """Read what the body asks for, and start the call."""
-        answer = Answer(exchange, face.wire, self._next_id())
-        answer.extra = list(cors)
+        outlet = HttpOutlet(exchange, face.wire, self._next_id(), tools=self._tools)
+        outlet.extra = head.cors
         try:
-            call = self._read(exchange, face, caller, answer.request_id)
+            call = outlet.call = self._read(exchange, face, head, outlet.request_id)
         except HostlerError as error:
-            self._note_refusal(face, caller, answer.request_id, error)
-            answer.fail(error)
+            self._note_refusal(face, head.caller, outlet.request_id, error)
+            outlet.fail(error)
             return
-        outlet = HttpOutlet(answer, call, self._relaying, self._translating)
-        running = Eager(self._parts.dispatch.run(call, outlet), self._ended)
-        self._calls[running] = (call, answer)
+        running = Eager(self._parts.dispatch.run(call.route, outlet, call.key_id), self._ended)
+        self._calls[running] = outlet
         exchange.on_disconnect = running.cancel
         if call.stream:
-            answer.since = self._loop.time()
-            self._waiting.add(answer)
+            outlet.since = self._loop.time()
+            self._waiting.add(outlet)
         running.start()
 
-    def _read(self, exchange: Exchange, face: Face, caller: Caller, request_id: str) -> Call:
+    def _read(self, exchange: Exchange, face: Face, head: Head, request_id: str) -> Call:
         if self._draining:
             raise Draining("hostler is shutting down.", retry_after=5)
         scan = self._scanner.scan(exchange.body)
@@ -173,24 +184,24 @@ class Gateway:
             raise WireError("model: is missing.", hint="GET /v1/models lists what there is.")
         return Call(
             id=request_id,
-            key_id=caller.key_id,
+            key_id=head.caller.key_id,
             face=face.wire,
             operation=face.operation,
             asked=scan.model,
             route=self._parts.resolver.resolve(scan.model),
             stream=scan.stream and face.operation in ("chat", "completions"),
             body=exchange.body,
-            headers=exchange.headers,
+            head=head.lines,
         )
 
     def _ended(self, running: Eager, error: BaseException | None) -> None:
-        call, answer = self._calls.pop(running)
-        if call.stream:
+        answer = self._calls.pop(running)
+        if answer.call.stream:
             self._waiting.discard(answer)
         if error is not None and not isinstance(error, asyncio.CancelledError):
             # the named edge of a call: a bug of ours must not leave a client waiting
-            _log.error("call %s failed unexpectedly", call.id, exc_info=error)
-            answer.fail(HostlerError("hostler failed at this call; its log says why.", hint=f"Request id: {call.id}."))
+            _log.error("call %s failed unexpectedly", answer.request_id, exc_info=error)
+            answer.fail(HostlerError("hostler failed at this call; its log says why.", hint=f"Request id: {answer.request_id}."))
         elif error is not None and not answer.exchange.disconnected:
             answer.fail(Draining("hostler is shutting down.", retry_after=5))
 

@@ -11,35 +11,41 @@ from http import HTTPStatus
 from hostler.core.requests import Asked
 from hostler.core.wires import Wire
 from hostler.errors import HostlerError, UpstreamRefused
-from hostler.routing.call import Attempt, Headers
+from hostler.registry.resolver import Candidate
+from hostler.routing.call import Headers
 from hostler.system.http_server import Exchange
 from hostler.wire.codec import Codec
 from hostler.wire.codecs import codec_of
 
 JSON_TYPE = (b"content-type", b"application/json")
-_REASONS = {s.value: s.phrase.encode() for s in HTTPStatus}
+_STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
+NO_HEADERS: Headers = []
 _PASSED_ON = ("retry-after", "retry-after-ms", "x-should-retry")
 
 
 class Answer:
     """Writes to the client. `started`: the head is out; `forwarded`: bytes of an upstream's reply are out.
 
-    `extra`: headers that the gateway adds to every answer of this exchange (CORS); `since`: when it was last heard of.
+    `candidate` and `number` tell of the attempt that is under way (0: none yet). `extra`: headers that the gateway
+    adds to every answer of this exchange (CORS); `since`: when a waiting stream was last given a sign of life.
     """
 
-    __slots__ = ("_codec", "attempt", "dropped", "exchange", "extra", "face", "forwarded", "request_id", "since", "started")
+    __slots__ = (
+        "_codec", "candidate", "dropped", "exchange", "extra", "face", "forwarded", "number", "request_id", "since",
+        "started",
+    )  # fmt: skip
 
     def __init__(self, exchange: Exchange, face: Wire, request_id: str) -> None:
         self.exchange = exchange
-        self.face = face
+        self.face: Wire = face
         self.request_id = request_id
-        self.attempt: Attempt | None = None
+        self.number = 0
         self.dropped: tuple[str, ...] = ()
-        self.started = False
-        self.forwarded = False
-        self.extra: Headers = []
+        self.started = self.forwarded = False
+        self.extra: Headers = NO_HEADERS
         self.since = 0.0
         self._codec: Codec | None = None
+        self.candidate: Candidate
 
     @property
     def codec(self) -> Codec:
@@ -51,10 +57,9 @@ class Answer:
     def own_headers(self) -> Headers:
         """The headers that are ours: request id, and once an upstream was tried, which and at which attempt."""
         headers: Headers = [(b"x-request-id", self.request_id.encode()), *self.extra]
-        attempt = self.attempt
-        if attempt is not None:
-            headers.append((b"x-hostler-model", header_text(attempt.candidate.model_id)))
-            headers.append((b"x-hostler-attempts", b"%d" % attempt.number))
+        if self.number:
+            headers.append((b"x-hostler-model", header_text(self.candidate.model_id)))
+            headers.append((b"x-hostler-attempts", b"%d" % self.number))
         if self.dropped:
             headers.append((b"x-hostler-dropped", header_text(",".join(self.dropped))))
         return headers
@@ -63,14 +68,20 @@ class Answer:
         """Send a whole reply in one write; `headers` without framing, their values as an upstream's parser gave them."""
         self.started = self.forwarded = True
         exchange = self.exchange
-        headers = headers + self.own_headers()
-        if exchange.http_10 or not exchange.keep_alive:
-            exchange.respond(status, headers, body)
+        if exchange.http_10 or not exchange.keep_alive or self.extra or self.dropped or not self.number:
+            exchange.respond(status, headers + self.own_headers(), body)
             return
-        lines = [b"%b: %b\r\n" % header for header in headers]
+        # what nearly every reply is: one formatting instead of one per header of ours
         exchange.respond_raw(
-            b"HTTP/1.1 %d %b\r\n%bcontent-length: %d\r\n\r\n%b"
-            % (status, _REASONS.get(status, b"Answer"), b"".join(lines), len(body), body)
+            b"%b%bx-request-id: %b\r\n%bcontent-length: %d\r\n\r\n%b"
+            % (
+                _STATUS_LINES.get(status) or b"HTTP/1.1 %d Answer\r\n" % status,
+                b"".join([b"%b: %b\r\n" % header for header in headers]),
+                self.request_id.encode(),
+                _attempt_lines(self.candidate.model_id, self.number),
+                len(body),
+                body,
+            )
         )
 
     def start(self, status: int, headers: Headers) -> None:
@@ -109,9 +120,9 @@ class Answer:
 
     def _upstreams_body(self, error: HostlerError) -> bytes:
         """The upstream's own error body, if it is one of the face's wire: nobody tells it better."""
-        if not isinstance(error, UpstreamRefused) or self.attempt is None:
+        if not isinstance(error, UpstreamRefused) or not self.number:
             return b""
-        same = self.attempt.candidate.provider.wire == self.face
+        same = self.candidate.provider.wire == self.face
         return error.body if same and error.body[:1] == b"{" and b'"error"' in error.body else b""
 
 
@@ -124,6 +135,11 @@ def retry_headers(error: HostlerError) -> Headers:
     if error.retry_after is None:
         return []
     return [(b"retry-after", b"%d" % max(1, round(error.retry_after)))]
+
+
+@lru_cache(maxsize=1024)
+def _attempt_lines(model_id: str, number: int) -> bytes:
+    return b"x-hostler-model: %b\r\nx-hostler-attempts: %d\r\n" % (header_text(model_id), number)
 
 
 @lru_cache(maxsize=1024)

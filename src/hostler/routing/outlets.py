@@ -1,227 +1,152 @@
 """Where a call's answer goes, as dispatch sees it: an HTTP client, or whoever iterates over deltas.
 
-Knows: what is sent to an upstream for an attempt, and which receiver takes its answer. Does not know: queues, retries.
+Knows: which kind of attempt suits a candidate, and how deltas become a face's bytes. Does not know: queues, retries.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Protocol
 
 from hostler.core.deltas import Delta, ReplyBuilder
-from hostler.core.messages import Origin
 from hostler.core.requests import Asked, ChatRequest
-from hostler.core.wires import OPENAI_CHAT
-from hostler.errors import Cancelled, HostlerError, Unsupported
-from hostler.providers.provider import Header
+from hostler.core.wires import Wire
+from hostler.errors import Cancelled, HostlerError
+from hostler.registry.resolver import Candidate
 from hostler.routing.answer import JSON_TYPE, Answer
-from hostler.routing.call import Attempt, Call
+from hostler.routing.attempt import Attempt
+from hostler.routing.call import Call
 from hostler.routing.opaque import OpaqueStore
-from hostler.routing.receiver import AttemptReceiver, Done
-from hostler.routing.relay import Relay, client_headers
+from hostler.routing.relay import Relay
 from hostler.routing.translate import Translate
-from hostler.system.address import Address
 from hostler.system.eager import Eager
-from hostler.system.upstream import Patience, UpstreamConnection
-from hostler.wire import openai_chat
+from hostler.system.http_server import Exchange
 from hostler.wire.codec import StreamEncoder
-from hostler.wire.codecs import codec_of
 from hostler.wire.scan import BodyScanner
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where one attempt goes: for an engine the address of the moment, for others the provider's own."""
-
-    address: Address
-    host: bytes
-    sent: tuple[Header, ...]
-    patience: Patience
-
-
 class Outlet(Protocol):
-    """Takes one call's answer, over as many attempts as it needs."""
+    """Takes one call's answer, over as many attempts as it needs.
+
+    `forwarded`: bytes of an upstream have reached the client; from then on no attempt may follow.
+    """
 
     @property
-    def forwarded(self) -> bool:
-        """Whether bytes of an upstream have reached the client: from then on no attempt may follow."""
-        ...
-
-    def message(self, attempt: Attempt, target: Target) -> bytes: ...
-    def receiver(self, attempt: Attempt, connection: UpstreamConnection, done: Done) -> AttemptReceiver: ...
+    def forwarded(self) -> bool: ...
+    def attempt(self, candidate: Candidate, number: int) -> Attempt: ...
     def fail(self, error: HostlerError) -> None: ...
 
 
-@lru_cache(maxsize=1024)
-def _request_head(path: str, host: bytes, sent: tuple[Header, ...]) -> bytes:
-    """The part of a request head that is the same for every call of an operation at a target."""
-    lines = [b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (path.encode(), host)]
-    lines += [b"%b: %b\r\n" % header for header in sent]
-    lines.append(b"accept-encoding: identity\r\ncontent-type: application/json\r\n")
-    return b"".join(lines)
+class HttpOutlet(Answer):
+    """Answers an HTTP client: by pass-through where the wires match, else translated to the face.
 
-
-def _message(attempt: Attempt, target: Target, others: bytes, body: bytes) -> bytes:
-    provider, operation = attempt.candidate.provider, attempt.call.operation
-    path = provider.path(operation)
-    if path is None:
-        raise Unsupported(f"Provider '{provider.id}' has no way to do {operation.replace('_', ' ')}.")
-    head = _request_head(path, target.host, target.sent)
-    return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, others, len(body), body)
-
-
-def _defaults(attempt: Attempt) -> bytes:
-    """Headers that the provider's wire demands and that the client did not send."""
-    defaults = attempt.candidate.provider.defaults
-    if not defaults:
-        return b""
-    given = {name for name, _ in attempt.call.headers}
-    return b"".join([b"%b: %b\r\n" % (n, v) for n, v in defaults if n not in given])
-
-
-class Relaying:
-    """Builds what a pass-through sends: the client's bytes with the model's name spliced."""
-
-    def __init__(self, scanner: BodyScanner) -> None:
-        self._scanner = scanner
-
-    def message(self, attempt: Attempt, target: Target) -> bytes:
-        """The client's request, addressed to the target; every other byte of the body as it came."""
-        call = attempt.call
-        body = call.body
-        provider = attempt.candidate.provider
-        if attempt.model != call.asked:
-            body = self._scanner.splice_model(body, call.asked, attempt.model)
-        if call.operation == "chat" and not provider.dialect.named_tool_choice and b'"tool_choice"' in body:
-            body = openai_chat.bridge_tool_choice(body)
-        return _message(attempt, target, client_headers(call.headers) + _defaults(attempt), body)
-
-
-def passes_through(attempt: Attempt) -> bool:
-    """Whether client and upstream speak the same wire for this operation.
-
-    Everything but chat has one shape each; servers of other wires that count tokens do it in the `anthropic` shape.
+    `call` is set once the request was read; until then only `fail` makes sense.
     """
-    call = attempt.call
-    return call.operation != "chat" or attempt.candidate.provider.wire == call.face
 
+    __slots__ = ("_builder", "_encoder", "_keeper", "_request", "_scanner", "call")
 
-class Translating:
-    """Builds what a translation sends, and keeps opaque state for clients that cannot carry it."""
+    def __init__(self, exchange: Exchange, face: Wire, request_id: str, *, tools: "Tools") -> None:
+        super().__init__(exchange, face, request_id)
+        self._keeper = tools.keeper
+        self._scanner = tools.scanner
+        self._request: ChatRequest | None = None
+        self._encoder: StreamEncoder | None = None
+        self._builder: ReplyBuilder | None = None
+        self.call: Call
 
-    def __init__(self, keeper: OpaqueStore) -> None:
-        self.keeper = keeper
+    def attempt(self, candidate: Candidate, number: int) -> Attempt:
+        call = self.call
+        self.candidate, self.number = candidate, number
+        # everything but chat has one shape each; servers that count tokens all do it in the same one
+        if call.operation != "chat" or candidate.provider.wire == call.face:
+            return Relay(call, candidate, number, answer=self, scanner=self._scanner)
+        return Translate(call, candidate, number, sink=self, keeper=self._keeper)
 
-    def encode(self, attempt: Attempt, request: ChatRequest, target: Target) -> tuple[bytes, tuple[str, ...]]:
-        """The whole request for the target's wire, and the names of what that wire cannot express."""
-        call, candidate = attempt.call, attempt.candidate
-        provider = candidate.provider
-        origin = Origin(provider.id, provider.wire, candidate.model)
-        request = self.keeper.restore(call.key_id, origin, request)
-        request = replace(request, model=attempt.model, include_usage=True)
-        encoded = codec_of(provider.wire).encode_request(request, provider.dialect)
-        defaults = b"".join([b"%b: %b\r\n" % header for header in provider.defaults])
-        return _message(attempt, target, defaults, encoded.body), encoded.dropped
+    # translate.DeltaSink
 
-
-class HttpOutlet:
-    """Answers an HTTP client: by pass-through where the wires match, else translated to the face."""
-
-    def __init__(self, answer: Answer, call: Call, relaying: Relaying, translating: Translating) -> None:
-        self._answer = answer
-        self._call = call
-        self._relaying = relaying
-        self._translating = translating
-        self._request: ChatRequest | None = call.request
-
-    @property
-    def forwarded(self) -> bool:
-        return self._answer.forwarded
-
-    def message(self, attempt: Attempt, target: Target) -> bytes:
-        self._answer.attempt = attempt
-        if passes_through(attempt):
-            return self._relaying.message(attempt, target)
+    def request(self) -> ChatRequest:
+        """The client's request, decoded when a translation first needs it."""
         if self._request is None:
-            self._request = self._answer.codec.decode_request(self._call.body)
-        message, self._answer.dropped = self._translating.encode(attempt, self._request, target)
-        return message
+            self._request = self.codec.decode_request(self.call.body)
+        return self._request
 
-    def receiver(self, attempt: Attempt, connection: UpstreamConnection, done: Done) -> AttemptReceiver:
-        if passes_through(attempt):
-            return Relay(attempt, self._answer, connection, done)
-        include_usage = self._request is None or self._request.include_usage
-        sink = _TranslatedAnswer(self._answer, self._call, include_usage=include_usage)
-        return Translate(attempt, connection, done, sink=sink, keeper=self._translating.keeper)
+    def take_dropped(self, names: tuple[str, ...]) -> None:
+        """What the candidate's wire cannot express."""
+        self.dropped = names
 
-    def fail(self, error: HostlerError) -> None:
-        self._answer.fail(error)
-
-
-class _TranslatedAnswer:
-    """Encodes deltas for the face, as a stream or as one reply."""
-
-    def __init__(self, answer: Answer, call: Call, *, include_usage: bool) -> None:
-        self._answer = answer
-        created = int(time.time())
-        self._asked = Asked(model=call.asked, id=answer.request_id, created=created, include_usage=include_usage)
-        self._encoder: StreamEncoder | None = answer.codec.stream_encoder(self._asked) if call.stream else None
-        self._builder = ReplyBuilder()
-
-    def deltas(self, batch: Sequence[Delta], receiver: AttemptReceiver) -> None:
-        if self._encoder is None:
+    def deltas(self, batch: Sequence[Delta], attempt: Attempt) -> None:
+        """Encode for the face: at once for a stream, at the end for a whole reply."""
+        if not self.call.stream:
+            builder = self._builder
+            if builder is None:
+                builder = self._builder = ReplyBuilder()
             for delta in batch:
-                self._builder.add(delta)
+                builder.add(delta)
             return
-        answer = self._answer
-        if not answer.forwarded:
-            answer.forwarded = True
-            answer.start_stream()
-            connection = receiver.connection
-            answer.exchange.on_writable = (
-                lambda writable: connection.resume_reading() if writable else connection.pause_reading()
-            )
-        answer.exchange.write(self._encoder.encode(batch))
+        encoder = self._encoder
+        if encoder is None:
+            encoder = self._encoder = self.codec.stream_encoder(self._asked())
+            self.forwarded = True
+            self.start_stream()
+            self.exchange.on_writable = attempt.connection.set_reading
+        self.exchange.write(encoder.encode(batch))
 
     def finish(self) -> None:
-        answer = self._answer
-        if self._encoder is not None:
-            answer.start_stream()
-            answer.exchange.end(self._encoder.finish())
+        """The last bytes of a good answer."""
+        if self.call.stream:
+            encoder = self._encoder or self.codec.stream_encoder(self._asked())
+            self.start_stream()
+            self.exchange.end(encoder.finish())
             return
-        encoded = answer.codec.encode_response(self._builder.reply(), self._asked)
-        answer.dropped = tuple(sorted({*answer.dropped, *encoded.dropped}))
-        answer.whole(200, [JSON_TYPE], encoded.body)
+        reply = (self._builder or ReplyBuilder()).reply()
+        encoded = self.codec.encode_response(reply, self._asked())
+        self.dropped = tuple(sorted({*self.dropped, *encoded.dropped}))
+        self.whole(200, [JSON_TYPE], encoded.body)
+
+    def _asked(self) -> Asked:
+        include = self._request is None or self._request.include_usage
+        return Asked(model=self.call.asked, id=self.request_id, created=int(time.time()), include_usage=include)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all HTTP outlets of a gateway share."""
+
+    keeper: OpaqueStore
+    scanner: BodyScanner
 
 
 class DeltaOutlet:
     """Gives a reply's deltas to an iterator; always decodes, whatever wire the upstream speaks."""
 
-    def __init__(self, call: Call, translating: Translating) -> None:
-        assert call.request is not None
-        self._request = call.request
-        self._translating = translating
+    def __init__(self, call: Call, keeper: OpaqueStore) -> None:
+        self._call = call
+        self._keeper = keeper
         self._batches: asyncio.Queue[Sequence[Delta] | BaseException | None] = asyncio.Queue()
         self.forwarded = False
         self.dropped: tuple[str, ...] = ()
-        self.attempt: Attempt | None = None
 
-    def message(self, attempt: Attempt, target: Target) -> bytes:
-        self.attempt = attempt
-        message, self.dropped = self._translating.encode(attempt, self._request, target)
-        return message
+    def attempt(self, candidate: Candidate, number: int) -> Attempt:
+        return Translate(self._call, candidate, number, sink=self, keeper=self._keeper)
 
-    def receiver(self, attempt: Attempt, connection: UpstreamConnection, done: Done) -> AttemptReceiver:
-        return Translate(attempt, connection, done, sink=self, keeper=self._translating.keeper)
+    def request(self) -> ChatRequest:
+        """The call's request."""
+        assert self._call.request is not None
+        return self._call.request
 
-    def deltas(self, batch: Sequence[Delta], receiver: AttemptReceiver) -> None:
-        del receiver  # a model's pace needs no backpressure inside one process
+    def take_dropped(self, names: tuple[str, ...]) -> None:
+        """What the candidate's wire cannot express."""
+        self.dropped = names
+
+    def deltas(self, batch: Sequence[Delta], attempt: Attempt) -> None:
+        """Queue a batch; a model's pace needs no backpressure inside one process."""
+        del attempt
         self.forwarded = True
         self._batches.put_nowait(batch)
 
     def finish(self) -> None:
+        """The reply is whole."""
         self._batches.put_nowait(None)
 
     def fail(self, error: HostlerError) -> None:
@@ -240,6 +165,3 @@ class DeltaOutlet:
         if isinstance(batch, BaseException):
             raise batch
         return batch
-
-
-__all__ = ["DeltaOutlet", "HttpOutlet", "Outlet", "Relaying", "Target", "Translating", "passes_through"]

@@ -1,18 +1,22 @@
-"""One attempt whose upstream speaks the face's own wire: bytes pass through.
+"""An attempt whose upstream speaks the face's own wire: bytes pass through, both ways.
 
-Knows: which headers travel, when a reply is small enough to echo the model's name, where usage is looked for.
-Does not know: queues, retries, the ledger (dispatch).
+Knows: which response headers travel, when a reply is small enough to echo the model's name, where usage is looked for.
+Does not know: queues, retries.
 """
 
 import zlib
+from time import perf_counter
 
+from hostler.core.wires import ANTHROPIC
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
+from hostler.registry.resolver import Candidate
 from hostler.routing.answer import Answer
-from hostler.routing.call import Attempt, Headers
-from hostler.routing.receiver import FIRST_ERROR, AttemptReceiver, Done
-from hostler.system.upstream import UpstreamConnection
+from hostler.routing.attempt import FIRST_ERROR, Attempt, Target
+from hostler.routing.call import Call, Headers
+from hostler.routing.requests import whole_request
+from hostler.wire import anthropic, openai_chat
 from hostler.wire.meter import Meter, read_reply, stream_meter
-from hostler.wire.scan import StreamEcho, echo_model
+from hostler.wire.scan import BodyScanner, StreamEcho, echo_model
 
 LARGEST_ECHO = 1 << 20
 """Bytes up to which a reply is held to write the asked model into it; a larger one is streamed as it comes."""
@@ -26,115 +30,110 @@ _NOT_FOR_CLIENTS = frozenset(
     }
 )  # fmt: skip
 """Headers that belong to one hop, or that would let an upstream speak for us."""
-_NOT_FOR_UPSTREAMS = frozenset(
-    {
-        b"host", b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te", b"trailer", b"upgrade",
-        b"transfer-encoding", b"content-length", b"content-type", b"expect", b"accept-encoding", b"authorization",
-        b"x-api-key", b"x-goog-api-key", b"cookie", b"origin", b"referer", b"forwarded", b"x-forwarded-for",
-        b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-real-ip", b"x-request-id", b"via",
-        b"access-control-request-method", b"access-control-request-headers",
-    }
-)  # fmt: skip
-"""Headers that are ours to set, or that tell of the client what the upstream must not learn."""
 
 
-def client_headers(headers: Headers) -> bytes:
-    """The client's headers that travel on, serialised; those of the wire and unknown ones among them."""
-    return b"".join(
-        [
-            b"%b: %b\r\n" % (name, value)
-            for name, value in headers
-            if name not in _NOT_FOR_UPSTREAMS and not name.startswith((b"sec-", b"x-hostler-"))
-        ]
-    )
+class Relay(Attempt):
+    """Sends the client's bytes with the model's name spliced, and forwards the reply; see the module."""
 
+    __slots__ = ("_answer", "_echo", "_inflate", "_meter", "_passed", "_scanner", "_streaming", "_unframed")
 
-class Relay(AttemptReceiver):
-    """Forwards an upstream's reply; see the module."""
-
-    __slots__ = ("_answer", "_echo", "_inflate", "_meter", "_passed", "_streaming", "_unframed")
-
-    def __init__(self, attempt: Attempt, answer: Answer, connection: UpstreamConnection, done: Done) -> None:
-        super().__init__(attempt, connection, done)
+    def __init__(self, call: Call, candidate: Candidate, number: int, *, answer: Answer, scanner: BodyScanner) -> None:
+        super().__init__(call, candidate, number)
         self._answer = answer
-        self._meter: Meter | None = None
+        self._scanner = scanner
+        self._streaming = self._unframed = False
         self._passed: Headers = []
-        self._streaming = False
-        self._unframed = False
+        self._meter: Meter | None = None
         self._inflate: _Inflate | None = None
         self._echo: StreamEcho | None = None
 
+    def message(self, target: Target) -> bytes:
+        call = self.call
+        body = call.body
+        if self.model != call.asked:
+            body = self._scanner.splice_model(body, call.asked, self.model)
+        if call.operation == "chat":
+            provider = self.candidate.provider
+            if not provider.dialect.named_tool_choice and b'"tool_choice"' in body:
+                body = openai_chat.bridge_tool_choice(body)
+            if provider.wire == ANTHROPIC and anthropic.has_unsigned(body):
+                body = anthropic.without_unsigned(body)
+        return whole_request(self, target, call.head, body)
+
     def on_good_head(self, headers: Headers) -> None:
+        passed = self._passed
         kind = b""
-        for name, value in headers:
+        for header in headers:
+            name = header[0]
+            if name in _NOT_FOR_CLIENTS:
+                continue
             if name == b"content-type":
-                kind = value
+                kind = header[1]
             elif name == b"content-encoding":
-                self._inflate = _inflate_for(value)
-        inflating = self._inflate is not None
-        self._passed = [
-            (n, v) for n, v in headers if n not in _NOT_FOR_CLIENTS and not (inflating and n == b"content-encoding")
-        ]
+                self._inflate = _inflate_for(header[1])
+                if self._inflate is not None:
+                    continue
+            passed.append(header)
         if kind.startswith(_EVENTS):
-            self._unframed = not any(n in (b"transfer-encoding", b"content-length") for n, _ in headers)
+            self._unframed = not self.connection.framed
             self._meter = stream_meter(self._answer.face)
-            candidate, asked = self.attempt.candidate, self.attempt.call.asked
+            candidate, asked = self.candidate, self.call.asked
             if candidate.recipe is not None and asked != candidate.model_id:
                 self._echo = StreamEcho(candidate.model_id, asked)
             self._begin_stream()
 
     def on_body(self, data: bytes) -> None:
         if self.first_byte == 0.0:
-            self.note_first_byte()
+            self.first_byte = perf_counter()
         if self._inflate is not None and self.status < FIRST_ERROR:
-            data = self._inflate.feed(data)
-            if not data:
+            try:
+                data = self._inflate.feed(data)
+            except UpstreamGarbled as error:
+                self.give_up(error)
                 return
         if self._streaming:
-            if self._echo is not None:
-                data = self._echo.feed(data)
-            answer = self._answer
-            answer.forwarded = True
-            answer.exchange.write(data)
-            if self._meter is not None:
-                self._meter.feed(data)
-                self.usage = self._meter.usage
-        else:
-            self.collect(data)
-            if self.size > LARGEST_ECHO and self.status < FIRST_ERROR:
-                self._begin_stream()
-                self._answer.forwarded = True
-                self._answer.exchange.write(self.take())
+            self._forward(data)
+            return
+        self.collect(data)
+        if self.size > LARGEST_ECHO and self.status < FIRST_ERROR:
+            self._begin_stream()
+            self._forward(self.take())
 
     def on_good_end(self) -> HostlerError | None:
-        if self._streaming and self._unframed and self._meter is not None and not self._meter.ended:
+        if not self._streaming:
+            self._answer_whole(self.take())
+            return None
+        if self._unframed and self._meter is not None and not self._meter.ended:
             # without framing only the wire's own end mark tells a whole stream from a broken one
             return UpstreamBroken("The upstream closed the connection in the middle of its stream.")
-        if self._streaming:
-            self.settle()
-            self._answer.exchange.end(b"" if self._echo is None else self._echo.flush())
-            return None
-        body = self.take()
+        self.settle()
+        self._answer.exchange.end(b"" if self._echo is None else self._echo.flush())
+        return None
+
+    def _answer_whole(self, body: bytes) -> None:
         reading = read_reply(self._answer.face, body)
         self.usage = reading.usage
         self.settle()
-        asked = self.attempt.call.asked
-        if reading.model is not None and reading.model != asked:
-            body = echo_model(body, reading.model, asked)
+        model, asked = reading.model, self.call.asked
+        if model is not None and model != asked:
+            body = echo_model(body, model, asked)
         self._answer.whole(self.status, self._passed, body)
-        return None
+
+    def _forward(self, data: bytes) -> None:
+        """Bytes to the client first; usage is looked for afterwards."""
+        if self._echo is not None:
+            data = self._echo.feed(data)
+        answer = self._answer
+        answer.forwarded = True
+        answer.exchange.write(data)
+        if self._meter is not None:
+            self._meter.feed(data)
+            self.usage = self._meter.usage
 
     def _begin_stream(self) -> None:
         self._streaming = True
-        self._answer.exchange.on_writable = self._flow
+        self._answer.exchange.on_writable = self.connection.set_reading
         self._answer.start(self.status, self._passed)
-
-    def _flow(self, writable: bool) -> None:
-        """Backpressure: a client that reads slowly slows its upstream down."""
-        if writable:
-            self.connection.resume_reading()
-        else:
-            self.connection.pause_reading()
 
 
 class _Inflate:
@@ -142,8 +141,8 @@ class _Inflate:
 
     __slots__ = ("_stream",)
 
-    def __init__(self, window: int) -> None:
-        self._stream = zlib.decompressobj(window)
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: gzip or zlib, told by the header
 
     def feed(self, data: bytes) -> bytes:
         try:
@@ -154,7 +153,4 @@ class _Inflate:
 
 def _inflate_for(coding: bytes) -> _Inflate | None:
     """A decoder for the codings of the standard library; others pass through as they are, without usage."""
-    coding = coding.strip().lower()
-    if coding in (b"gzip", b"x-gzip", b"deflate"):
-        return _Inflate(zlib.MAX_WBITS | 32)  # 32: detect gzip or zlib by the header
-    return None
+    return _Inflate() if coding.strip().lower() in (b"gzip", b"x-gzip", b"deflate") else None

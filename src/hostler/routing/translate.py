@@ -1,54 +1,77 @@
-"""One attempt whose upstream speaks another wire than the client: bytes in, deltas out.
+"""An attempt whose upstream speaks another wire than the client: a request encoded, bytes in, deltas out.
 
-Knows: codecs, when a reply is whole. Does not know: who takes the deltas (a `DeltaSink`), queues, retries.
+Knows: codecs, when a reply is whole, whose opaque state may be sent. Does not know: who takes the deltas (a
+`DeltaSink`), queues, retries.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from time import perf_counter
 from typing import Protocol
 
-from hostler.core.deltas import Delta, Failed, ReasoningSealed, ReplyBuilder, ToolCallStarted, UsageDelta, unfold
+from hostler.core.deltas import (
+    Delta,
+    Failed,
+    ReasoningSealed,
+    ReplyBuilder,
+    ToolCallStarted,
+    UsageDelta,
+    unfold,
+)
 from hostler.core.messages import Origin
+from hostler.core.requests import ChatRequest
 from hostler.errors import HostlerError, UpstreamGarbled
-from hostler.routing.call import Attempt, Headers
+from hostler.registry.resolver import Candidate
+from hostler.routing.attempt import FIRST_ERROR, Attempt, Target
+from hostler.routing.call import Call, Headers
 from hostler.routing.opaque import OpaqueStore
-from hostler.routing.receiver import FIRST_ERROR, AttemptReceiver, Done
-from hostler.system.upstream import UpstreamConnection
+from hostler.routing.requests import whole_request
 from hostler.wire.codec import StreamDecoder
 from hostler.wire.codecs import codec_of
 
-_KEPT = frozenset({ReasoningSealed, ToolCallStarted})
-"""All that the opaque store needs of a stream: sealed blocks, and which call they led to."""
 LARGEST_REPLY = 64 << 20
 """Bytes of a non-streamed reply that is held for translation."""
+_EVENTS = b"text/event-stream"
+_KEPT = (ReasoningSealed, ToolCallStarted)
+"""All that the opaque store needs of a stream: sealed blocks, and which call they led to."""
 
 
 class DeltaSink(Protocol):
     """Takes a reply as deltas, in batches as they arrive; `finish` after the last one of a good reply."""
 
-    def deltas(self, batch: Sequence[Delta], receiver: AttemptReceiver) -> None: ...
+    def request(self) -> ChatRequest: ...
+    def take_dropped(self, names: tuple[str, ...]) -> None: ...
+    def deltas(self, batch: Sequence[Delta], attempt: Attempt) -> None: ...
     def finish(self) -> None: ...
 
 
-class Translate(AttemptReceiver):
-    """Decodes an upstream's reply for a sink."""
+class Translate(Attempt):
+    """Encodes the sink's request for the candidate's wire, and decodes the reply for the sink."""
 
-    __slots__ = ("_decoder", "_keeper", "_kept", "_sink", "_stream", "saw_deltas")
+    __slots__ = ("_decoder", "_keeper", "_kept", "_sink")
 
     def __init__(
-        self, attempt: Attempt, connection: UpstreamConnection, done: Done, *, sink: DeltaSink, keeper: OpaqueStore
+        self, call: Call, candidate: Candidate, number: int, *, sink: DeltaSink, keeper: OpaqueStore
     ) -> None:
-        super().__init__(attempt, connection, done)
-        self.saw_deltas = False
+        super().__init__(call, candidate, number)
         self._sink = sink
         self._keeper = keeper
-        self._stream = False
         self._decoder: StreamDecoder | None = None
         self._kept = ReplyBuilder()
 
+    def message(self, target: Target) -> bytes:
+        provider = self.candidate.provider
+        request = self._keeper.restore(self.call.key_id, self._origin(), self._sink.request())
+        request = replace(request, model=self.model, include_usage=True)
+        encoded = codec_of(provider.wire).encode_request(request, provider.dialect)
+        self.dropped = ",".join(encoded.dropped)
+        self._sink.take_dropped(encoded.dropped)
+        return whole_request(self, target, b"", encoded.body)
+
     def on_good_head(self, headers: Headers) -> None:
         kind = next((v for n, v in headers if n == b"content-type"), b"").split(b";")[0].strip().lower()
-        codec = codec_of(self.attempt.candidate.provider.wire)
-        if kind == codec.STREAM_TYPE:
+        codec = codec_of(self.candidate.provider.wire)
+        if kind == _EVENTS:
             self._decoder = codec.stream_decoder()
         elif kind not in (b"application/json", b""):
             shown = kind.decode("latin-1")[:80]
@@ -56,7 +79,7 @@ class Translate(AttemptReceiver):
 
     def on_body(self, data: bytes) -> None:
         if self.first_byte == 0.0:
-            self.note_first_byte()
+            self.first_byte = perf_counter()
         if self.status >= FIRST_ERROR or self._decoder is None:
             self.collect(data)
             if self.size > LARGEST_REPLY:
@@ -72,7 +95,7 @@ class Translate(AttemptReceiver):
 
     def on_good_end(self) -> HostlerError | None:
         if self._decoder is None:
-            reply = codec_of(self.attempt.candidate.provider.wire).decode_response(self.take())
+            reply = codec_of(self.candidate.provider.wire).decode_response(self.take())
             error = self._pass_on(unfold(reply))
             kept = reply.parts
         else:
@@ -80,7 +103,7 @@ class Translate(AttemptReceiver):
             kept = self._kept.reply().parts
         if error is not None:
             return error
-        self._keeper.keep(self.attempt.call.key_id, self._origin(), kept)
+        self._keeper.keep(self.call.key_id, self._origin(), kept)
         self.settle()
         self._sink.finish()
         return None
@@ -89,22 +112,20 @@ class Translate(AttemptReceiver):
         """Hand a batch on; an error within it ends the attempt."""
         error: HostlerError | None = None
         for i, delta in enumerate(batch):
-            kind = type(delta)
-            if kind is UsageDelta:
-                self.usage = self.usage.replaced_by(delta.usage)  # pyright: ignore[reportAttributeAccessIssue]
-            elif kind is Failed:
-                error = delta.error  # pyright: ignore[reportAttributeAccessIssue]
+            if isinstance(delta, UsageDelta):
+                self.usage = self.usage.replaced_by(delta.usage)
+            elif isinstance(delta, Failed):
+                error = delta.error
                 batch = batch[:i]
                 break
-            elif kind in _KEPT:
+            elif isinstance(delta, _KEPT):
                 self._kept.add(delta)
         if batch:
-            self.saw_deltas = True
             self._sink.deltas(batch, self)
         if error is not None:
             self.give_up(error)
         return error
 
     def _origin(self) -> Origin:
-        candidate = self.attempt.candidate
+        candidate = self.candidate
         return Origin(candidate.provider.id, candidate.provider.wire, candidate.model)

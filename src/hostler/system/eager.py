@@ -102,7 +102,7 @@ class Eager:
             return
         self._running = False
         self._waits_for = yielded
-        if type(yielded) is Signal:
+        if isinstance(yielded, Signal):
             yielded.attach(self._resume)
         else:
             # the handshake of asyncio's own tasks: a future that was awaited says so by this flag

@@ -15,13 +15,14 @@ import httptools
 
 from hostler.errors import UpstreamBroken, UpstreamError, UpstreamGarbled, UpstreamTimeout, UpstreamUnreachable
 from hostler.system.address import Address
-from hostler.system.proxy import Proxies, Proxy, open_tunnel
+from hostler.system.proxy import Proxies, open_tunnel
 
 Headers = list[tuple[bytes, bytes]]
 MAX_HEAD = 256 * 1024
 """Bytes of one response head; vendors send some 4 KB."""
 FINAL = 200
 """Statuses below are interim answers."""
+MOST_DOORS = 256
 SWEEP = 1.0
 """Seconds between two looks at silent and unused connections."""
 
@@ -65,19 +66,19 @@ class UpstreamConnection(asyncio.Protocol):
     """One connection; carries one request at a time."""
 
     __slots__ = (
-        "_chunks", "_complete", "_head_bytes", "_headers", "_keep", "_loop", "_parser", "_pool", "_receiver", "_request_prefix",
-        "_sized", "_status", "_transport", "address", "deadline", "idle_limit", "reused", "since", "started",
+        "_chunks", "_complete", "_door", "_head_bytes", "_headers", "_keep", "_loop", "_parser", "_pool", "_receiver", "_request_prefix",
+        "_status", "_transport", "deadline", "framed", "idle_limit", "reused", "since", "started",
     )  # fmt: skip
 
-    def __init__(self, pool: "UpstreamPool", address: Address, request_prefix: bytes = b"") -> None:
-        self.address = address
+    def __init__(self, door: "Door", request_prefix: bytes = b"") -> None:
         self.since = 0.0
         self.reused = False
         self.started = False
         self.deadline = 0.0
         self.idle_limit = 0.0
-        self._pool = pool
-        self._loop = pool.loop
+        self._door = door
+        self._pool = door.pool
+        self._loop = door.pool.loop
         self._request_prefix = request_prefix
         self._receiver: Receiver | None = None
         self._parser = httptools.HttpResponseParser(self)
@@ -85,7 +86,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._head_bytes = 0
         self._status = 0
-        self._sized = False
+        self.framed = False
         self._complete = False
         self._keep = False
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
@@ -104,21 +105,20 @@ class UpstreamConnection(asyncio.Protocol):
             message = method + b" " + self._request_prefix + rest
         self._transport.write(message)
 
-    def pause_reading(self) -> None:
-        """Take no more from the upstream: the client cannot keep up."""
-        if not self._transport.is_closing():
+    def set_reading(self, wanted: bool) -> None:  # signature: Exchange.on_writable
+        """Backpressure: take no more from the upstream while the client cannot keep up."""
+        if self._transport.is_closing():
+            return
+        if wanted:
+            self._transport.resume_reading()
+        else:
             self._transport.pause_reading()
             self.deadline = 0.0
-
-    def resume_reading(self) -> None:
-        """Go on reading."""
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
 
     def abort(self) -> None:
         """Drop the connection at once; the receiver hears nothing more."""
         self._receiver = None
-        self._pool.forget(self)
+        self._door.forget(self)
         self._transport.abort()
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._receiver is None:  # nobody asked: an answer to nothing, such as a 408 on an idle connection
-            self._pool.forget(self)
+            self._door.forget(self)
             self._transport.abort()
             return
         if self.idle_limit:
@@ -155,10 +155,10 @@ class UpstreamConnection(asyncio.Protocol):
         if not self.started and self._head_bytes > MAX_HEAD:
             self._fail(UpstreamGarbled(f"The upstream's response head is longer than {MAX_HEAD} bytes."))
             return
-        if self._chunks and self._receiver is not None:
-            chunks = self._chunks
+        chunks, receiver = self._chunks, cast("Receiver | None", self._receiver)
+        if chunks and receiver is not None:  # a head may have made the receiver give up
             self._chunks = []
-            self._receiver.on_body(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+            receiver.on_body(chunks[0] if len(chunks) == 1 else b"".join(chunks))
         if self._complete:
             self._finish()
 
@@ -166,11 +166,11 @@ class UpstreamConnection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._pool.forget(self)
+        self._door.forget(self)
         receiver, self._receiver = self._receiver, None
         if receiver is None:
             return
-        if self.started and not self._sized and exc is None:  # framed by the end of the connection
+        if self.started and not self.framed and exc is None:  # framed by the end of the connection
             receiver.on_complete()
             return
         what = "before it answered" if not self.started else "in the middle of its answer"
@@ -188,7 +188,7 @@ class UpstreamConnection(asyncio.Protocol):
         if status < FINAL:
             return
         self.started = True
-        self._sized = status in _BODILESS or _says_its_length(headers)
+        self.framed = status in _BODILESS or _says_its_length(headers)
         if self._receiver is not None:
             self._receiver.on_head(status, headers)
 
@@ -199,7 +199,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._status >= FINAL:  # an interim 1xx answer ends too, and is none
             self._complete = True
             # llhttp knows this only now: afterwards it has moved on to the next message
-            self._keep = self._sized and self._parser.should_keep_alive()
+            self._keep = self.framed and self._parser.should_keep_alive()
 
     # inner workings
 
@@ -208,7 +208,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_bytes = 0
         self._pool.busy.discard(self)
         if self._keep and not self._transport.is_closing():
-            self._pool.keep(self)
+            self._door.keep(self)
         else:
             self._transport.close()
         if receiver is not None:
@@ -216,7 +216,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _fail(self, error: UpstreamError) -> None:
         receiver, self._receiver = self._receiver, None
-        self._pool.forget(self)
+        self._door.forget(self)
         self._transport.abort()
         if receiver is not None:
             receiver.on_failed(error)
@@ -228,22 +228,19 @@ class UpstreamConnection(asyncio.Protocol):
             self._fail(UpstreamTimeout(f"The upstream kept silent {what} for longer than its limit."))
 
 
-class UpstreamPool:
-    """Keep-alive connections by address. All methods belong to the loop's thread."""
+class Door:
+    """The way to one address: the connections kept unused, and how a new one is made."""
 
-    def __init__(self, limits: PoolLimits, environment: Mapping[str, str]) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.busy: set[UpstreamConnection] = set()
-        self._limits = limits
-        self._proxies = Proxies(environment)
-        self._unused: dict[Address, list[UpstreamConnection]] = {}
-        self._opened = 0
-        self._tls: ssl.SSLContext | None = None
-        self._sweep = self.loop.call_later(SWEEP, self._look_around)
+    __slots__ = ("_unused", "address", "pool")
 
-    def acquire_nowait(self, address: Address) -> UpstreamConnection | None:
+    def __init__(self, pool: "UpstreamPool", address: Address) -> None:
+        self.pool = pool
+        self.address = address
+        self._unused: list[UpstreamConnection] = []
+
+    def take_nowait(self) -> UpstreamConnection | None:
         """A kept connection, the one used last first; None when a new one must be made."""
-        unused = self._unused.get(address)
+        unused = self._unused
         while unused:
             connection = unused.pop()
             if connection.usable:
@@ -251,79 +248,102 @@ class UpstreamPool:
                 return connection
         return None
 
-    async def connect(self, address: Address) -> UpstreamConnection:
+    async def connect(self) -> UpstreamConnection:
         """Open a connection, through a proxy where the environment says so; raises UpstreamUnreachable."""
-        where = f"{address.host}:{address.port}"
+        where, limit = f"{self.address.host}:{self.address.port}", self.pool.limits.connect
         try:
-            async with asyncio.timeout(self._limits.connect):
-                connection = await self._open(address)
+            async with asyncio.timeout(limit):
+                connection = await self._open()
         except TimeoutError:
-            raise UpstreamUnreachable(f"No connection to {where} within {self._limits.connect:g} s.") from None
+            raise UpstreamUnreachable(f"No connection to {where} within {limit:g} s.") from None
         except ssl.SSLError as error:
             reason = getattr(error, "verify_message", "") or error.reason or str(error)
             raise UpstreamUnreachable(f"TLS with {where} failed: {reason}.") from None
         except OSError as error:
             raise UpstreamUnreachable(f"No connection to {where}: {error.strerror or error}.") from None
-        self._opened += 1
+        self.pool.opened += 1
         return connection
 
     def keep(self, connection: UpstreamConnection) -> None:
         """Put a connection back."""
-        unused = self._unused.setdefault(connection.address, [])
-        if len(unused) >= self._limits.size:
+        if len(self._unused) >= self.pool.limits.size:
             connection.close()
             return
-        connection.since = self.loop.time()
-        unused.append(connection)
+        connection.since = self.pool.loop.time()
+        self._unused.append(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:
         """Drop a connection from the books."""
-        self.busy.discard(connection)
-        unused = self._unused.get(connection.address)
-        if unused and connection in unused:
-            unused.remove(connection)
+        self.pool.busy.discard(connection)
+        if connection in self._unused:
+            self._unused.remove(connection)
 
-    def drop(self, address: Address) -> None:
-        """Close what is kept for an address (its engine has stopped)."""
-        for connection in self._unused.pop(address, []):
-            connection.close()
+    def close(self, before: float = float("inf")) -> None:
+        """Close what is unused, all of it or what has been since `before` (loop time)."""
+        unused = self._unused
+        while unused and unused[0].since < before:
+            unused.pop(0).close()
 
-    def statistics(self) -> PoolStatistics:
-        """How the pool stands now."""
-        return PoolStatistics(len(self.busy), sum(map(len, self._unused.values())), self._opened)
+    def __len__(self) -> int:
+        return len(self._unused)
 
-    def close(self) -> None:
-        """Close everything; running calls fail."""
-        self._sweep.cancel()
-        for address in list(self._unused):
-            self.drop(address)
-        for connection in list(self.busy):
-            connection.abort()
-
-    async def _open(self, address: Address) -> UpstreamConnection:
-        proxy = self._proxies.find(address)
-        tls = self._tls_context() if address.tls else None
+    async def _open(self) -> UpstreamConnection:
+        pool, address = self.pool, self.address
+        proxy = pool.proxies.find(address)
+        tls = pool.tls_context() if address.tls else None
         if proxy is None:
-            _, protocol = await self.loop.create_connection(
-                lambda: UpstreamConnection(self, address), address.host, address.port, ssl=tls
+            _, protocol = await pool.loop.create_connection(
+                lambda: UpstreamConnection(self), address.host, address.port, ssl=tls
             )
             return protocol
         if not address.tls:
             prefix = f"http://{address.authority}".encode()
-            _, protocol = await self.loop.create_connection(
-                lambda: UpstreamConnection(self, address, prefix), proxy.host, proxy.port
+            _, protocol = await pool.loop.create_connection(
+                lambda: UpstreamConnection(self, prefix), proxy.host, proxy.port
             )
             return protocol
-        return await self._tunnel(address, proxy, tls)
-
-    async def _tunnel(self, address: Address, proxy: Proxy, tls: ssl.SSLContext | None) -> UpstreamConnection:
-        sock = await open_tunnel(self.loop, proxy, address)
-        _, protocol = await self.loop.create_connection(
-            lambda: UpstreamConnection(self, address), sock=sock, ssl=tls, server_hostname=address.host
+        sock = await open_tunnel(pool.loop, proxy, address)
+        _, protocol = await pool.loop.create_connection(
+            lambda: UpstreamConnection(self), sock=sock, ssl=tls, server_hostname=address.host
         )
         return protocol
 
-    def _tls_context(self) -> ssl.SSLContext:
+
+class UpstreamPool:
+    """Doors by address. All methods belong to the loop's thread."""
+
+    def __init__(self, limits: PoolLimits, environment: Mapping[str, str]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.limits = limits
+        self.proxies = Proxies(environment)
+        self.busy: set[UpstreamConnection] = set()
+        self.opened = 0
+        self._doors: dict[Address, Door] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._sweep = self.loop.call_later(SWEEP, self._look_around)
+
+    def door(self, address: Address) -> Door:
+        """The door to an address; callers that use it often keep it."""
+        door = self._doors.get(address)
+        if door is None:
+            if len(self._doors) >= MOST_DOORS:  # engines take a new port at each start
+                self._doors = {a: d for a, d in self._doors.items() if len(d)}
+            door = self._doors[address] = Door(self, address)
+        return door
+
+    def statistics(self) -> PoolStatistics:
+        """How the pool stands now."""
+        return PoolStatistics(len(self.busy), sum(map(len, self._doors.values())), self.opened)
+
+    def close(self) -> None:
+        """Close everything; running calls fail."""
+        self._sweep.cancel()
+        for door in self._doors.values():
+            door.close()
+        for connection in list(self.busy):
+            connection.abort()
+
+    def tls_context(self) -> ssl.SSLContext:
         """OpenSSL itself honours SSL_CERT_FILE and SSL_CERT_DIR; loading the store costs 20 ms, so only when needed."""
         if self._tls is None:
             self._tls = ssl.create_default_context()
@@ -334,9 +354,8 @@ class UpstreamPool:
         now = self.loop.time()
         for connection in list(self.busy):
             connection.check_silence(now)
-        for unused in self._unused.values():
-            while unused and now - unused[0].since > self._limits.idle:
-                unused.pop(0).close()
+        for door in self._doors.values():
+            door.close(before=now - self.limits.idle)
         self._sweep = self.loop.call_later(SWEEP, self._look_around)
 
 

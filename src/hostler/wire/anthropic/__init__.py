@@ -17,6 +17,7 @@ from hostler.wire.anthropic.response import (
 )
 from hostler.wire.anthropic.stream_decode import StreamDecoder, stream_decoder
 from hostler.wire.anthropic.stream_encode import KEEPALIVE, StreamEncoder, stream_encoder
+from hostler.wire.anthropic.unsigned import has_unsigned, without_unsigned
 from hostler.wire.anthropic.vocabulary import UNSIGNED_SIGNATURE
 
 NAME: Final = ANTHROPIC
@@ -42,6 +43,8 @@ __all__ = [
     "encode_error",
     "encode_request",
     "encode_response",
+    "has_unsigned",
     "stream_decoder",
     "stream_encoder",
+    "without_unsigned",
 ]

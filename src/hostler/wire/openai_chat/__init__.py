@@ -7,6 +7,7 @@ from typing import Final
 
 from hostler.core.requests import Asked
 from hostler.core.wires import OPENAI_CHAT
+from hostler.wire.openai_chat.bridge import bridge_tool_choice
 from hostler.wire.openai_chat.errors import decode_error, encode_error
 from hostler.wire.openai_chat.request_in import decode_request
 from hostler.wire.openai_chat.request_out import encode_request
@@ -35,6 +36,7 @@ __all__ = [
     "STREAM_TYPE",
     "StreamDecoder",
     "StreamEncoder",
+    "bridge_tool_choice",
     "decode_error",
     "decode_request",
     "decode_response",

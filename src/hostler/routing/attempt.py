@@ -1,0 +1,187 @@
+"""One attempt at a call: what is sent, what came back so far, and its two lines in the ledger.
+
+Knows: the shape of an upstream's answer over time, and the one moment it is settled. Does not know: where the bytes go
+(relay, translate), queues and retries (dispatch).
+"""
+
+import time
+from dataclasses import dataclass
+
+from hostler.accounts.ledger import Begin, End, Ledger, Outcome
+from hostler.core.usage import UNKNOWN, Usage
+from hostler.errors import Cancelled, HostlerError, Unsupported, UpstreamError, UpstreamGarbled
+from hostler.providers.provider import Header
+from hostler.registry.resolver import Candidate
+from hostler.routing.call import Call, Headers
+from hostler.system.eager import Signal
+from hostler.system.upstream import Door, Patience, UpstreamConnection
+from hostler.wire.codecs import codec_of
+
+LARGEST_ERROR = 256 * 1024
+"""Bytes of an error body that are read; the rest is cut off."""
+FIRST_ERROR = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one attempt goes: for an engine the address of the moment, for others the provider's own.
+
+    `host` is the value of the Host header, `sent` the headers of every request, the key's among them.
+    """
+
+    door: Door
+    host: bytes
+    sent: tuple[Header, ...]
+    patience: Patience
+
+
+class Attempt(Signal[HostlerError | None]):
+    """The `number`th try (from 1) of a call, at one candidate; a signal that is set when the answer is over.
+
+    Its value is None after a good end, else the error. `settle` writes the ledger's line of a good end just before the
+    last byte goes out. Times are perf_counter seconds.
+    """
+
+    __slots__ = (
+        "_chunks", "_headers", "call", "candidate", "connection", "dropped", "first_byte", "ledger", "model", "number",
+        "settled", "size", "started", "status", "usage",
+    )  # fmt: skip
+
+    def __init__(self, call: Call, candidate: Candidate, number: int) -> None:
+        super().__init__()
+        self.call = call
+        self.candidate = candidate
+        self.number = number
+        # an engine serves one model under whatever name: the asked one spares the splice
+        self.model = candidate.model if candidate.recipe is None else call.asked
+        self.status = 0
+        self.usage: Usage = UNKNOWN
+        self.first_byte = 0.0
+        self.size = 0
+        self.dropped = ""
+        self.settled = False
+        self._chunks: list[bytes] = []
+        self.connection: UpstreamConnection
+        self.ledger: Ledger
+        self.started: float
+
+    # what dispatch does with it
+
+    def message(self, target: Target) -> bytes:
+        """The whole request for the target."""
+        raise NotImplementedError
+
+    def begin(self, ledger: Ledger) -> None:
+        """Write the attempt's first line; raises StorageError when the disk is full: then it must not be made."""
+        call, candidate = self.call, self.candidate
+        self.ledger = ledger
+        self.started = time.perf_counter()
+        ledger.begin(
+            Begin(
+                call.id, self.number, time.time_ns(), call.face, call.operation, call.asked, candidate.provider.id,
+                candidate.model, call.stream, call.key_id or None,
+            )
+        )  # fmt: skip
+
+    def close(self, error: HostlerError, *, final: bool) -> None:
+        """Write the last line of an attempt that failed; `final`: the request is over with it."""
+        if not self.settled:
+            self._record(error.status, "cancelled" if isinstance(error, Cancelled) else "error", error.code, final)
+
+    def again(self) -> None:
+        """Forget the answer that never began, for a second sending on a fresh connection."""
+        self.is_set = False
+        self.status = self.size = 0
+        self._chunks = []
+
+    # for subclasses
+
+    def on_good_head(self, headers: Headers) -> None:
+        """A status below 400 came."""
+        raise NotImplementedError
+
+    def on_good_end(self) -> HostlerError | None:
+        """The body is whole; returns the error that makes the answer a failure after all."""
+        raise NotImplementedError
+
+    def settle(self) -> None:
+        """Record the attempt's good end, before the last byte is sent."""
+        self.settled = True
+        self._record(self.status, "ok", None, True)
+
+    def collect(self, data: bytes) -> None:
+        """Keep bytes; of an error body only the first LARGEST_ERROR."""
+        if self.status < FIRST_ERROR or self.size < LARGEST_ERROR:
+            self._chunks.append(data)
+            self.size += len(data)
+
+    def take(self) -> bytes:
+        """What was kept, and forget it."""
+        chunks, self._chunks = self._chunks, []
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def give_up(self, error: HostlerError) -> None:
+        """End the attempt from our side."""
+        self.connection.abort()
+        self.set(error)
+
+    # system.upstream.Receiver
+
+    def on_head(self, status: int, headers: Headers) -> None:
+        """The response head came."""
+        self.status = status
+        if status < FIRST_ERROR:
+            try:
+                self.on_good_head(headers)
+            except HostlerError as error:
+                self.give_up(error)
+        else:
+            self._headers = headers
+
+    def on_body(self, data: bytes) -> None:
+        """More of the body came."""
+        raise NotImplementedError
+
+    def on_complete(self) -> None:
+        """The response is whole."""
+        if self.is_set:
+            return
+        if self.status >= FIRST_ERROR:
+            self.set(self._refusal())
+            return
+        try:
+            error = self.on_good_end()
+        except HostlerError as raised:
+            error = raised
+        self.set(error)
+
+    def on_failed(self, error: UpstreamError) -> None:
+        """The response broke."""
+        self.set(error)
+
+    def _refusal(self) -> HostlerError:
+        headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in self._headers}
+        try:
+            return codec_of(self.candidate.provider.wire).decode_error(self.status, headers, self.take())
+        except HostlerError as error:
+            return UpstreamGarbled(f"The upstream answered {self.status}, and: {error.message}")
+
+    def _record(self, status: int, outcome: Outcome, error: str | None, final: bool) -> None:
+        started, first, usage = self.started, self.first_byte, self.usage
+        self.ledger.end(
+            End(
+                self.call.id, self.number, status, outcome, final,
+                int((first - started) * 1e6) if first else None, int((time.perf_counter() - started) * 1e6),
+                usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning,
+                0.0 if self.candidate.provider.local else None, error, self.dropped or None,
+            )
+        )  # fmt: skip
+
+
+def path_of(attempt: Attempt) -> str:
+    """Where on the upstream the operation is; raises Unsupported when it has no such thing."""
+    provider, operation = attempt.candidate.provider, attempt.call.operation
+    path = provider.paths.get(operation)
+    if path is None:
+        raise Unsupported(f"Provider '{provider.id}' has no way to do {operation.replace('_', ' ')}.")
+    return path

@@ -1,0 +1,50 @@
+"""Thinking that we signed ourselves, on its way to a vendor that would refuse it.
+
+Knows: the mark that other wires' thinking carries, and where blocks stand. Does not know: anything else in a body.
+"""
+
+from typing import cast
+
+import msgspec
+
+from hostler.wire.anthropic.vocabulary import UNSIGNED_SIGNATURE
+
+_MARKS = (UNSIGNED_SIGNATURE.encode(), b'"signature":""', b'"signature": ""')
+_EMPTY = ("", UNSIGNED_SIGNATURE)
+
+
+def has_unsigned(body: bytes) -> bool:
+    """Whether a request may hold thinking that no vendor signed; three searches, no parsing."""
+    return any(mark in body for mark in _MARKS)
+
+
+def without_unsigned(body: bytes) -> bytes:
+    """The request without those blocks; a message that would be empty then is left out. All else stays as it was."""
+    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    messages = msgspec.json.decode(fields["messages"]) if "messages" in fields else None
+    if not isinstance(messages, list):
+        return body
+    kept = [m for m in (_cleaned(m) for m in cast("list[object]", messages)) if m is not None]
+    fields["messages"] = msgspec.Raw(msgspec.json.encode(kept))
+    return msgspec.json.encode(fields)
+
+
+def _cleaned(message: object) -> object | None:
+    if not isinstance(message, dict):
+        return message
+    members = cast("dict[str, object]", message)
+    content = members.get("content")
+    if not isinstance(content, list):
+        return members
+    before = cast("list[object]", content)
+    blocks = [b for b in before if not _is_unsigned(b)]
+    if len(blocks) == len(before):
+        return members
+    return {**members, "content": blocks} if blocks else None
+
+
+def _is_unsigned(block: object) -> bool:
+    if not isinstance(block, dict):
+        return False
+    members = cast("dict[str, object]", block)
+    return members.get("type") == "thinking" and members.get("signature", "") in _EMPTY
