@@ -1,0 +1,6 @@
+"""`python -m hostler`."""
+
+from hostler.cli.main import main
+
+if __name__ == "__main__":
+    main()

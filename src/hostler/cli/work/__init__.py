@@ -1,0 +1,1 @@
+"""What the commands do; each module is loaded when its command runs."""

@@ -1,0 +1,120 @@
+"""The block that `hostler up` prints: where it listens, how to reach it, what was found and what is missing.
+
+Knows: what a newcomer needs to read. Does not know: how anything it shows came about.
+"""
+
+from dataclasses import dataclass
+
+import click
+
+from hostler import __version__
+from hostler.app import App, Listening
+from hostler.cli.work import engine_found
+from hostler.gateway.access import is_loopback
+from hostler.providers.client_lines import ANY_KEY, client_lines, curl_line
+from hostler.providers.vendors import HERE
+
+KEY = "YOUR_KEY"
+MOST_NAMED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the block says, and what `--json` prints."""
+
+    address: str
+    version: str
+    pid: int
+    data: str
+    providers_file: str
+    workers: int
+    providers: tuple[str, ...]
+    """Ids of those that are ready."""
+    default: str
+    models: tuple[str, ...]
+    """Ids of those that a picker would offer."""
+    engine: str
+    """What engines are started with; empty: nothing."""
+    key_required: bool
+    keys: int
+    """Keys that open the door."""
+    missing: tuple[str, ...]
+    """What could not be used, and what to do about it."""
+
+
+def facts(listening: Listening) -> Facts:
+    """Gather them from the parts that run."""
+    app, settings = listening.app, listening.app.settings
+    engine = engine_found.find(settings)
+    entries = app.resolver.providers()
+    return Facts(
+        address=listening.address,
+        version=__version__,
+        pid=app.owner.info.pid,
+        data=str(settings.data_dir),
+        providers_file=str(settings.providers_file),
+        workers=settings.gateway.workers,
+        providers=tuple(e.provider.id for e in entries if not e.problem),
+        default=next((e.provider.id for e in entries if e.default), ""),
+        models=tuple(m.id for m in app.resolver.models() if m.listed),
+        engine=engine.name,
+        key_required=app.keys.required(loopback=is_loopback(settings.gateway.host)),
+        keys=app.keys.usable,
+        missing=tuple(_missing(app, engine)),
+    )
+
+
+def _missing(app: App, engine: engine_found.EngineFound) -> list[str]:
+    lines: list[str] = []
+    if engine.problem:
+        lines.append(f"no engine: {engine.problem}. {engine.hint}".rstrip())
+    status = app.providers.status
+    if status.error:
+        lines.append(f"{status.error} The last good state is used.")
+    lines += [f"{status.path}: {warning}" for warning in status.warnings]
+    lines += [
+        f"provider '{e.provider.id}' of your file: {e.problem}"
+        for e in app.resolver.providers()
+        if e.problem and e.provider.missing_key is None and e.provider.id != HERE
+    ]
+    variables = [e.provider.missing_key for e in app.resolver.providers() if e.provider.missing_key]
+    if variables:
+        lines.append(f"keys of vendors: set {' or '.join(variables)} to use their models")
+    return lines
+
+
+def welcome(known: Facts) -> str:
+    """The block."""
+    model = known.models[0] if known.models else f"{HERE}/demo"
+    key = KEY if known.key_required else ANY_KEY
+    lines = [
+        click.style(f"hostler {known.version} is open at {known.address}", bold=True),
+        "",
+        f"  {curl_line(known.address, model=model, key=KEY if known.key_required else '')}",
+        "",
+    ]
+    for row in client_lines(known.address, model=model, key=key):
+        lines.append(f"  {row.client:<15} {row.line}")
+    lines += [
+        "",
+        f"  providers       {_named(known.providers, known.default)}",
+        f"  models          {_named(known.models)}",
+        f"  engine          {known.engine or 'none'}",
+        f"  keys            {_keys(known)}",
+        f"  data            {known.data}",
+    ]
+    lines += [f"  missing         {line}" for line in known.missing]
+    lines += ["", "  hostler chat talks to it, hostler doctor checks everything; Ctrl-C ends it."]
+    return "\n".join(lines)
+
+
+def _named(names: tuple[str, ...], default: str = "") -> str:
+    shown = [f"{name} (default)" if name == default else name for name in names[:MOST_NAMED]]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return (", ".join(shown) or "none yet") + more
+
+
+def _keys(known: Facts) -> str:
+    if not known.key_required:
+        return "none needed on this machine; make one with: hostler keys create NAME"
+    return f"{known.keys} in force" if known.keys else "required, and there is none: hostler keys create NAME"

@@ -1,0 +1,38 @@
+"""How the usual clients are pointed at an address: the variables and flags that they themselves read.
+
+Knows: other programs' names for base URL and key. Does not know: who shows the lines, and whether a key is needed.
+Source: the clients' own documentation, and runs of each against a loopback server (November 2026).
+"""
+
+from dataclasses import dataclass
+
+ANY_KEY = "any"
+"""Clients insist on some key; where none is asked for, any word does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLine:
+    """One kind of client, and the line that points it here; the line is for a POSIX shell."""
+
+    client: str
+    line: str
+
+
+def client_lines(base: str, *, model: str, key: str = ANY_KEY) -> tuple[ClientLine, ...]:
+    """Lines for a gateway at `base` (http://127.0.0.1:8484), its `model` id and a key or a placeholder for one."""
+    variables = f"OPENAI_BASE_URL={base}/v1 OPENAI_API_KEY={key}"
+    return (
+        ClientLine("OpenAI SDKs", f"export {variables}"),
+        ClientLine("Anthropic SDKs", f"export ANTHROPIC_BASE_URL={base} ANTHROPIC_API_KEY={key}"),
+        ClientLine("Claude Code", f"ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN={key} claude --model {model}"),
+        ClientLine("Qwen Code", f"{variables} OPENAI_MODEL={model} qwen --auth-type openai"),
+        ClientLine("aider", f"OPENAI_API_BASE={base}/v1 OPENAI_API_KEY={key} aider --model openai/{model}"),
+        ClientLine("opencode", f'in opencode.json: "npm": "@ai-sdk/openai-compatible", "baseURL": "{base}/v1"'),
+    )
+
+
+def curl_line(base: str, *, model: str, key: str = "") -> str:
+    """A first call by hand; with a key only where one is asked for."""
+    auth = f" -H 'authorization: Bearer {key}'" if key else ""
+    body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+    return f"curl {base}/v1/chat/completions{auth} -H 'content-type: application/json' -d '{body}'"
