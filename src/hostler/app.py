@@ -45,7 +45,6 @@ from hostler.system.hardware import read_memory
 from hostler.system.http_server import HttpServer, Limits
 from hostler.system.journal import Journal
 from hostler.system.owner import Owner, token
-from hostler.system.proxy import Proxies
 from hostler.system.store import Store
 from hostler.system.upstream import PoolLimits, UpstreamPool
 
@@ -107,8 +106,7 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         catalogue = Catalogue(settings.data_dir)
         matrix = Matrix(providers, catalogue)
         resolver = Resolver(providers, settings.aliases, catalogue=catalogue, matrix=matrix)
-        proxies = Proxies(settings.environment)
-        discovery = Discovery(providers, catalogue, publish=events.publish, proxies=proxies)
+        discovery = Discovery(providers, catalogue, publish=events.publish, environment=settings.environment)
         supervisor = _supervisor(settings, resolver, events)
         stack.push_async_callback(supervisor.close)
         pool = UpstreamPool(_pool_limits(settings), settings.environment)
@@ -126,7 +124,10 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
 async def serve(
     settings: Settings, on_ready: Callable[[Listening], None], *, new_token: bool = False, stop: asyncio.Event | None = None
 ) -> None:
-    """Run the gateway until SIGTERM, SIGINT or `stop`; calls that run then get `drain_s` seconds to end."""
+    """Run the gateway until SIGTERM, SIGINT or `stop`; calls that run then get `drain_s` seconds to end.
+
+    A second signal cancels: it ends at once, engines included, with CancelledError.
+    """
     stopping = stop or asyncio.Event()
     context = tls_context(settings)
     async with open_app(settings, new_token=new_token) as app:
@@ -279,9 +280,15 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
 
 @contextlib.contextmanager
 def _signals(stopping: asyncio.Event):  # noqa: ANN202  # a generator of nothing
-    loop = asyncio.get_running_loop()
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def on_signal() -> None:
+        if stopping.is_set() and task is not None:
+            task.cancel()
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, on_signal)
     try:
         yield
     finally:

@@ -92,7 +92,7 @@ async def test_llama_cpp_says_window_modalities_and_tools() -> None:
     assert facts.context_window.value == 8192
     assert facts.context_window.source == "GET /props"
     assert facts.context_window.as_of
-    assert facts.context_window.uncertain, "the list named the window that the model was trained for"
+    assert not facts.context_window.uncertain, "the window that is served is no contradiction to the trained one"
     assert (answer(facts.vision), answer(facts.audio), answer(facts.video)) == ("yes", "no", "no")
     assert answer(facts.tool_calling) == "yes"
     assert answer(facts.local) == "yes"
@@ -199,7 +199,7 @@ async def test_a_closed_port_is_down_and_says_so() -> None:
         pass
     catalogue = Catalogue()
     await Discovery(at(gone, "vllm"), catalogue).refresh()
-    assert "cannot be reached: " in catalogue.machine("box").reason
+    assert "No connection to 127.0.0.1" in catalogue.machine("box").reason
 
 
 async def test_a_redirect_is_not_followed() -> None:
@@ -317,6 +317,13 @@ async def test_a_folder_that_cannot_be_written_costs_a_warning(
             await Discovery(at(served, "vllm"), catalogue := Catalogue(tmp_path)).refresh()
     assert catalogue.machine("box").state == "up"
     assert "not kept" in caplog.text
+
+
+async def test_a_compressed_answer_is_refused_in_words() -> None:
+    async with serving(Machine({"/v1/models": models("m")}, "x\r\ncontent-encoding: gzip")) as served:
+        catalogue = Catalogue()
+        await Discovery(at(served, "vllm"), catalogue).refresh()
+    assert "compressed" in catalogue.machine("box").reason
 
 
 async def test_hosts_that_do_not_exist_are_down() -> None:

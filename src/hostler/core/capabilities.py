@@ -4,7 +4,7 @@ Knows: the fields, yes/no/unknown, how layers of facts merge. Does not know: any
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Final, Generic, Literal, TypeVar, cast
 
 Answer = Literal["yes", "no", "unknown"]
@@ -115,10 +115,12 @@ def answer(fact: Fact[bool] | None) -> Answer:
 
 def facts(capabilities: Capabilities) -> Mapping[str, Fact[Scalar]]:
     """The facts that are known, by field name, in the order of FIELDS."""
-    found = {
-        field.name: cast("Fact[Scalar] | None", getattr(capabilities, field.name)) for field in fields(Capabilities)
-    }
-    return {name: fact for name, fact in found.items() if fact is not None}
+    known: dict[str, Fact[Scalar]] = {}
+    for name in FIELDS:
+        fact = cast("Fact[Scalar] | None", getattr(capabilities, name))
+        if fact is not None:
+            known[name] = fact
+    return known
 
 
 def make(values: Mapping[str, Scalar | None], *, source: str, as_of: str = "") -> Capabilities:

@@ -12,7 +12,7 @@ from typing import Final, cast
 
 import msgspec
 
-from hostler.core.capabilities import NOTHING_KNOWN, Capabilities, Scalar, make, merge
+from hostler.core.capabilities import NOTHING_KNOWN, Capabilities, Scalar, facts, make
 from hostler.errors import UpstreamGarbled
 from hostler.providers.provider import Provider
 
@@ -177,7 +177,7 @@ def _props(provider: Provider, today: str) -> Survey:
     if page is None:
         return models
     facts = make(_props_facts(page), source="GET /props", as_of=today)
-    return (replace(models[0], facts=merge([models[0].facts, facts])),)
+    return (replace(models[0], facts=_refined(models[0].facts, facts)),)
 
 
 def _props_facts(page: Json) -> dict[str, Scalar | None]:
@@ -207,7 +207,7 @@ def _tags(provider: Provider, today: str) -> Survey:
             body = msgspec.json.encode({"model": name})
             answer = yield Ask(f"{provider.prefix}/api/show", body, optional=True)
             shown = answer.json() if answer else None
-            known = replace(known, facts=merge([known.facts, _show_facts(shown or {}, today)]))
+            known = replace(known, facts=_refined(known.facts, _show_facts(shown or {}, today)))
         models.append(known)
     return tuple(models)
 
@@ -261,7 +261,7 @@ def _native(provider: Provider, today: str) -> Survey:
             facts = {name: make(given, source=f"GET {path}", as_of=today) for name, given in read(page)}
         if facts:
             break
-    return tuple(replace(model, facts=merge([model.facts, facts.get(model.name, NOTHING_KNOWN)])) for model in models)
+    return tuple(replace(model, facts=_refined(model.facts, facts.get(model.name, NOTHING_KNOWN))) for model in models)
 
 
 def _native_v1(page: Json) -> Iterator[tuple[str, dict[str, Scalar | None]]]:
@@ -293,6 +293,11 @@ def _native_v0(page: Json) -> Iterator[tuple[str, dict[str, Scalar | None]]]:
                 "streaming": False if kind == "embeddings" else None,
             },
         )
+
+
+def _refined(first: Capabilities, closer: Capabilities) -> Capabilities:
+    """Two answers of one server: the closer look replaces the first and contradicts nothing."""
+    return replace(first, **facts(closer))  # pyright: ignore[reportArgumentType]  # each fact comes from its own field
 
 
 # ---------------------------------------------------------------- reading foreign JSON without trusting it

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -18,9 +18,8 @@ from hostler.providers.model_lists import survey
 from hostler.providers.provider import Provider
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.directory import Directory, DirectorySource
-from hostler.registry.lazy_asker import load_asker
+from hostler.registry.http_asker import HttpAsker
 from hostler.registry.questions import Asker, converse, target_of
-from hostler.system.proxy import Proxies
 
 _log: Final = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ class DiscoveryStatistics:
 class Discovery:
     """Keeps the catalogue fresh while `run` runs; `refresh` looks once. Belongs to the loop's thread.
 
-    `publish(kind, data)` hears of `machine.up`, `machine.down` and `models.changed`.
+    `publish(kind, data)` hears of `machine.up`, `machine.down` and `models.changed`. `environment` names proxies.
     """
 
     def __init__(
@@ -78,16 +77,14 @@ class Discovery:
         publish: Publish | None = None,
         asker: Asker | None = None,
         timings: Timings | None = None,
-        proxies: Proxies | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._source = source
         self._catalogue = catalogue
         self._publish: Publish = publish or (lambda kind, data: None)
-        self._asker = asker
+        self._asker = asker or HttpAsker(environment)
         self._timings = timings or Timings()
-        self._proxies = proxies
         self._room = asyncio.Semaphore(self._timings.concurrency)
-        self._loading = asyncio.Lock()
         self._wake = asyncio.Event()
         self._first_round = asyncio.Event()
         self._plans: dict[str, _Plan] = {}
@@ -134,8 +131,7 @@ class Discovery:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._asker is not None:
-            await self._asker.close()
+        await self._asker.close()
 
     def statistics(self) -> DiscoveryStatistics:
         """Counts since start."""
@@ -186,10 +182,9 @@ class Discovery:
         """Ask one machine and write down what it said. True when it is up."""
         async with self._room:
             self._looks += 1
-            asker = await self._load()
             today = datetime.now(UTC).date().isoformat()
             try:
-                models = await converse(asker, target_of(provider), dialogue=survey(provider, today))
+                models = await converse(self._asker, target_of(provider), dialogue=survey(provider, today))
             except UpstreamRefused as refused:
                 if refused.status not in NO_LIST:
                     return self._down(provider, refused)
@@ -210,12 +205,6 @@ class Discovery:
         if before != "down":
             self._publish("machine.down", {"provider": provider.id, "reason": error.message})
         return False
-
-    async def _load(self) -> Asker:
-        async with self._loading:
-            if self._asker is None:
-                self._asker = await load_asker(self._proxies)
-            return self._asker
 
     async def _save(self) -> None:
         """Keep what was found over restarts; a folder that cannot be written costs a warning, not the discovery."""

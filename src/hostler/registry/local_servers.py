@@ -12,7 +12,7 @@ from typing import Final
 from hostler.errors import UpstreamError
 from hostler.providers.fingerprints import USUAL_PORTS, fingerprint
 from hostler.registry.directory import Directory
-from hostler.registry.lazy_asker import load_asker
+from hostler.registry.http_asker import HttpAsker
 from hostler.registry.questions import Asker, Target, converse
 from hostler.system.address import Address
 
@@ -40,7 +40,7 @@ async def probe_local_servers(
     open_ports = await _open_ports(tuple(ports))
     if not open_ports:
         return ()
-    own = asker or await load_asker()
+    own = asker or HttpAsker()
     try:
         room = asyncio.Semaphore(_AT_ONCE)
         kinds = await asyncio.gather(*(_kind_at(Address(LOOPBACK, port), own, room=room) for port in open_ports))
@@ -51,7 +51,7 @@ async def probe_local_servers(
 
 
 async def _open_ports(ports: tuple[int, ...]) -> list[int]:
-    """Which ports take a connection at all; most are closed, and then no HTTP client is loaded."""
+    """Which ports take a connection at all; most are closed."""
     found = await asyncio.gather(*(_knock(port) for port in ports))
     return [port for port, is_open in zip(ports, found, strict=True) if is_open]
 

@@ -6,7 +6,7 @@ Knows: the layers and their order. Does not know: how facts are found (discovery
 from collections.abc import Mapping
 from typing import Final
 
-from hostler.core.capabilities import NOTHING_KNOWN, Capabilities, make, merge
+from hostler.core.capabilities import Capabilities, Fact, make, merge
 from hostler.engines.recipe import DEMO_MODEL, Recipe
 from hostler.providers.provider import Provider
 from hostler.registry.catalogue import Catalogue
@@ -73,23 +73,23 @@ class Matrix:
 
     def _layers(self, model_id: str) -> list[Capabilities]:
         provider, model = self._split(model_id)
-        if provider is None:
-            return [self._overrides.get(model_id, NOTHING_KNOWN)]
-        recipe = self._recipes(provider).get(model)
-        known = self._catalogue.model(provider.id, model)
-        return [
-            _of_provider(provider, model),
-            _DEMO if recipe is not None and recipe.path == str(DEMO_MODEL) else NOTHING_KNOWN,
-            _of_recipe(recipe) if recipe is not None else NOTHING_KNOWN,
-            known.facts if known else NOTHING_KNOWN,
-            self._overrides.get(model_id, NOTHING_KNOWN),
-        ]
+        layers: list[Capabilities] = []
+        if provider is not None:
+            layers.append(_of_provider(provider, model))
+            recipe = self._recipes(provider).get(model)
+            if recipe is not None:
+                layers += [_DEMO] if recipe.path == str(DEMO_MODEL) else []
+                layers.append(_of_recipe(recipe))
+            known = self._catalogue.model(provider.id, model)
+            layers += [known.facts] if known else []
+        if model_id in self._overrides:
+            layers.append(self._overrides[model_id])
+        return layers
 
 
 def _of_provider(provider: Provider, model: str) -> Capabilities:
-    return make(
-        {"vendor": provider.label, "model": model, "local": True if provider.local else None},
-        source=KIND,
+    return Capabilities(
+        vendor=Fact(provider.label, KIND), model=Fact(model, KIND), local=Fact(True, KIND) if provider.local else None
     )
 
 

@@ -1,7 +1,7 @@
 """Dialogues with other machines: who is asked, how an answer is judged, what a failure means.
 
-Knows: which statuses count as an answer, and that a dialogue ends with its result. Does not know: HTTP clients
-(http_asker, loaded when the first question is asked), what the questions are about.
+Knows: which statuses count as an answer, and that a dialogue ends with its result. Does not know: HTTP
+(http_asker), what the questions are about.
 """
 
 from collections.abc import Generator

@@ -24,6 +24,7 @@ DEFAULT: Final = "default"
 MAX_ALIASES: Final = 8
 MAX_ROUTES: Final = 4096
 MAX_NEAR: Final = 5
+MAX_COMPARED: Final = 300
 MAX_SHOWN: Final = 200
 """Characters of an asked name that an error repeats."""
 
@@ -234,8 +235,17 @@ class Resolver:
         )
 
     def _matching(self, name: str) -> list[str]:
-        """Ids whose model part is exactly what was asked for, under any provider that is ready."""
-        return [entry.id for entry in self.models() if name in (entry.model, entry.id)]
+        """Ids whose model part is exactly `name`, under any provider that is ready."""
+        return [
+            f"{provider.id}/{name}"
+            for provider in self._source.directory.providers.values()
+            if provider.refusal() is None and self._has(provider, name)
+        ]
+
+    def _has(self, provider: Provider, model: str) -> bool:
+        if provider.ours:
+            return model in self._source.directory.recipes.get(provider.id, {})
+        return self._catalogue.model(provider.id, model) is not None
 
     def _with_matches(self, refusal: ProviderNotReady, name: str) -> ProviderNotReady:
         matching = self._matching(name)
@@ -245,23 +255,26 @@ class Resolver:
         return refusal
 
     def _not_found(self, asked: str, model_id: ModelId) -> ModelNotFound:
-        ids = [entry.id for entry in self.models()]
-        matching = self._matching(model_id.model)
-        bare = {i: i.partition("/")[2] for i in ids}
-        near = difflib.get_close_matches(str(model_id), ids, MAX_NEAR)
-        close = difflib.get_close_matches(model_id.model, bare.values(), MAX_NEAR)
-        near += [i for i in ids if bare[i] in close and i not in near]
+        shown = asked if len(asked) <= MAX_SHOWN else asked[:MAX_SHOWN] + "..."
+        known = self._names(self._source.directory.providers[model_id.provider])
+        matching = self._matching(model_id.model)[:MAX_NEAR]
+        near = [i for i in self._near(model_id.model[:MAX_SHOWN]) if i not in matching][:MAX_NEAR]
         hints: list[str] = []
         if matching:
-            hints.append(f"Models of that name: {', '.join(matching[:MAX_NEAR])}.")
-        near = [i for i in near if i not in matching]
+            hints.append(f"Models of that name: {', '.join(matching)}.")
         if near:
-            hints.append(f"Near ids: {', '.join(near[:MAX_NEAR])}.")
-        shown = asked if len(asked) <= MAX_SHOWN else asked[:MAX_SHOWN] + "..."
-        where = f"provider '{model_id.provider}'"
-        hints = hints or [f"Known at {where}: {', '.join(self._known_at(model_id.provider)) or 'none'}."]
-        return ModelNotFound(f"There is no model '{shown}' at {where}.", hint=" ".join(hints))
+            hints.append(f"Near ids: {', '.join(near)}.")
+        if not hints:
+            ids = [f"{model_id.provider}/{name}" for name in known[:MAX_NEAR]] + ["..."] * (len(known) > MAX_NEAR)
+            hints.append(f"Known there: {', '.join(ids) or 'none'}.")
+        message = f"There is no model '{shown}' at provider '{model_id.provider}'."
+        return ModelNotFound(message, hint=" ".join(hints))
 
-    def _known_at(self, provider_id: str) -> list[str]:
-        ids = [entry.id for entry in self.models() if entry.provider == provider_id]
-        return ids[:MAX_NEAR] + (["..."] if len(ids) > MAX_NEAR else [])
+    def _near(self, model: str) -> list[str]:
+        """Ids whose model part comes near, the nearest first; of a bounded number, since comparing takes its time."""
+        ids: dict[str, list[str]] = {}
+        for provider in self._source.directory.providers.values():
+            if provider.refusal() is None:
+                for name in self._names(provider)[: MAX_COMPARED - len(ids)]:
+                    ids.setdefault(name, []).append(f"{provider.id}/{name}")
+        return [i for name in difflib.get_close_matches(model, ids, MAX_NEAR) for i in ids[name]]
