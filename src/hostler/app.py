@@ -18,6 +18,8 @@ from hostler.accounts.keys import Keys
 from hostler.accounts.ledger import Ledger
 from hostler.accounts.ledger_fold import LedgerFold
 from hostler.accounts.tables import MIGRATIONS
+from hostler.client.client import Client, ModelInfo
+from hostler.client.remote import open_remote
 from hostler.engines.engine import Engine
 from hostler.engines.leftovers import sweep_leftovers
 from hostler.engines.llama_cpp import find_engine
@@ -25,7 +27,7 @@ from hostler.engines.prepare import prepare
 from hostler.engines.recipe import Recipe
 from hostler.engines.supervision import Surroundings, options_from
 from hostler.engines.supervisor import Supervisor
-from hostler.errors import ConfigError, EngineMissing, StorageError
+from hostler.errors import ConfigError, EngineMissing, OwnershipError, StorageError
 from hostler.gateway.access import Access, check_binding, is_loopback
 from hostler.gateway.control import Control, ControlParts
 from hostler.gateway.front_page import FrontPage
@@ -44,13 +46,16 @@ from hostler.system.event_log import EventLog
 from hostler.system.hardware import read_memory
 from hostler.system.http_server import HttpServer, Limits
 from hostler.system.journal import Journal
-from hostler.system.owner import Owner, token
+from hostler.system.owner import Owner, OwnerInfo, find_owner, token
 from hostler.system.store import Store
 from hostler.system.upstream import PoolLimits, UpstreamPool
 
 _log = logging.getLogger(__name__)
 KEYS_POLL = 0.5
 """Seconds after which a key that another process made or revoked counts."""
+OPENING_S = 10.0
+"""Seconds that another process may take between owning the data folder and listening."""
+OPENING_POLL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,39 @@ async def serve(
             finally:
                 gateway.close()
                 server.close()
+
+
+@contextlib.asynccontextmanager
+async def open_client(settings: Settings) -> AsyncGenerator[Client]:
+    """A client of the process that owns the data folder; without one, this process becomes the owner for so long.
+
+    Raises OwnershipError when the owner does not listen, StorageError, ConfigError.
+    """
+    owner = await _wait_listening(settings)
+    if owner is not None:
+        secret = token(settings.data_dir)
+        async with open_remote(owner.address, secret, environment=settings.environment) as client:
+            yield client
+        return
+    async with open_app(settings) as app:
+
+        async def models() -> tuple[ModelInfo, ...]:
+            return tuple(ModelInfo(entry.id, entry.context) for entry in app.resolver.models() if entry.listed)
+
+        yield Client(app.dispatch.stream, app.resolver.resolve, models=models)
+
+
+async def _wait_listening(settings: Settings) -> OwnerInfo | None:
+    """The folder's owner once it listens; None when there is no owner."""
+    for _ in range(round(OPENING_S / OPENING_POLL)):
+        owner = find_owner(settings.data_dir)
+        if owner is None or owner.address:
+            return owner
+        await asyncio.sleep(OPENING_POLL)
+    raise OwnershipError(
+        f"Another hostler (pid {owner.pid}) uses {settings.data_dir} and does not listen.",
+        hint="Wait for it to end, or start `hostler up`, which several can talk to.",
+    )
 
 
 def base_url(settings: Settings, port: int) -> str:
@@ -296,4 +334,4 @@ def _signals(stopping: asyncio.Event):  # noqa: ANN202  # a generator of nothing
             loop.remove_signal_handler(number)
 
 
-__all__ = ["App", "Listening", "base_url", "is_loopback", "open_app", "serve", "tls_context"]
+__all__ = ["App", "Listening", "base_url", "is_loopback", "open_app", "open_client", "serve", "tls_context"]

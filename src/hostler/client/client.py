@@ -1,0 +1,79 @@
+"""Asks a model and gives its reply, as it comes or whole.
+
+Knows: how a request becomes a call, and a stream a reply. Does not know: where the call is performed; it is given the
+two functions that do it (in this process: dispatch and resolver).
+"""
+
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Unpack
+
+from hostler.client.asking import Options, Prompt, request_of
+from hostler.core.deltas import Delta, Failed, fold
+from hostler.core.requests import Reply
+from hostler.core.wires import OPENAI_CHAT
+from hostler.registry.resolver import Route
+from hostler.routing.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that can be asked: its composite id, and its context window in tokens (None: unknown)."""
+
+    id: str
+    context: int | None = None
+
+
+StreamCall = Callable[[Call], AsyncIterator[Delta]]
+ResolveName = Callable[[str], Route]
+ListModels = Callable[[], Awaitable[tuple[ModelInfo, ...]]]
+
+
+class Client:
+    """One door to every model. Made by `hostler.open()`; belongs to one event loop, takes any number of calls at once."""
+
+    def __init__(self, stream: StreamCall, resolve: ResolveName, *, models: ListModels) -> None:
+        self._stream = stream
+        self._resolve = resolve
+        self._models = models
+        self._prefix = f"call-{os.urandom(5).hex()}-"
+        self._numbers = count(1)
+
+    async def stream(self, model: str, prompt: Prompt, **options: Unpack[Options]) -> AsyncGenerator[Delta]:
+        """The reply as it comes. Leaving the loop early (and closing the generator) stops the model.
+
+        Raises HostlerError: ModelNotFound, ProviderNotReady, UpstreamError, EngineError, ...
+        """
+        call = self._call(model, prompt, options)
+        deltas = self._stream(call)
+        try:
+            async for delta in deltas:
+                if isinstance(delta, Failed):
+                    raise delta.error
+                yield delta
+        finally:
+            if isinstance(deltas, AsyncGenerator):
+                await deltas.aclose()
+
+    async def ask(self, model: str, prompt: Prompt, **options: Unpack[Options]) -> Reply:
+        """The whole reply. Raises as `stream` does."""
+        return fold([delta async for delta in self.stream(model, prompt, **options)])
+
+    async def models(self) -> tuple[ModelInfo, ...]:
+        """The models that can be asked now, in the order of their providers."""
+        return await self._models()
+
+    def _call(self, model: str, prompt: Prompt, options: Options) -> Call:
+        request = request_of(model, prompt, **options)
+        return Call(
+            id=f"{self._prefix}{next(self._numbers)}",
+            key_id="",
+            face=OPENAI_CHAT,
+            operation="chat",
+            asked=model,
+            route=self._resolve(model),
+            stream=True,
+            request=request,
+        )
