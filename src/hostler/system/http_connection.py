@@ -21,6 +21,7 @@ from hostler.system.http_framing import (
     check_unfinished,
     refuse_length,
 )
+from hostler.system.http_known_head import KnownHead, may_be_known
 
 Handler = Callable[[Exchange], None]
 HeadCheck = Callable[[Exchange], None]
@@ -71,7 +72,9 @@ class Limits:
 
 
 class Host(Protocol):
-    """What a connection needs of its server. `now` is the server's clock in seconds, moved on by its timer."""
+    """What a connection needs of its server. `now` is the server's clock in seconds, moved on by its timer;
+    `epoch` changes when what head checks found no longer holds.
+    """
 
     handler: Handler
     head_check: HeadCheck | None
@@ -81,6 +84,7 @@ class Host(Protocol):
     loop: asyncio.AbstractEventLoop
     now: float
     draining: bool
+    epoch: int
     requests: int
     running: int
     refused: int
@@ -104,7 +108,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing", "_body", "_budget", "_client", "_deadline", "_dechunker", "_exchange", "_held", "_host",
-        "_looked", "_missing", "_phase", "_reading_paused", "_scheduled", "_stalled_since",
+        "_known", "_looked", "_missing", "_phase", "_reading_paused", "_scheduled", "_stalled_since",
         "_unflushed", "transport", "write_paused",
     )  # fmt: skip
 
@@ -115,6 +119,7 @@ class Connection(asyncio.Protocol):
         self._phase = _HEAD
         self._held: bytes | bytearray = b""
         self._looked = 0
+        self._known: KnownHead | None = None
         self._exchange: Exchange | None = None
         self._body: io.BytesIO | None = None
         self._missing = 0
@@ -311,6 +316,11 @@ class Connection(asyncio.Protocol):
             return self._take_no_head(end)
         self._looked = 0
         end += 4
+        known = self._known
+        if known is not None and known.epoch == host.epoch and (length := known.length_in(held, end)) >= 0:
+            exchange = self._exchange = Exchange(self, self._client)
+            exchange.context = known.fill(exchange, length)
+            return self._take_body_of(exchange, end)
         exchange = Exchange(self, self._client)
         try:
             host.reader.read(bytes(held[:end]), exchange)
@@ -318,11 +328,17 @@ class Connection(asyncio.Protocol):
             self._refuse(refusal)
             return False
         self._exchange = exchange
-        length = exchange.length
+        if host.head_check is not None and not self._check_head(host.head_check, exchange):
+            return False
+        if may_be_known(exchange):
+            self._known = KnownHead(bytes(held[:end]), exchange, context=exchange.context, epoch=host.epoch)
+        return self._take_body_of(exchange, end)
+
+    def _take_body_of(self, exchange: Exchange, end: int) -> bool:
+        """The head is good and ends at `end`: hand over if the body is there, else wait for it."""
+        held, length, host = self._held, exchange.length, self._host
         if length > host.limits.max_body:
             self._refuse(Refusal(413, "The request body is too large."))
-            return False
-        if host.head_check is not None and not self._check_head(host.head_check, exchange):
             return False
         if host.draining:
             exchange.keep_alive = False

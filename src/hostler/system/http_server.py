@@ -45,6 +45,7 @@ def plain_refusal(status: int, reason: str, exchange: Exchange | None) -> tuple[
 class HttpServer:
     """An HTTP/1.1 server that calls `handler` with each complete request, and `head_check` before its body is read.
 
+    A connection's next head is not checked again if it differs in the length alone, until `forget_heads`.
     `handler` must not block; it answers through the exchange, now or later. `head_check` may answer to refuse: the
     connection is closed after that. `on_refusal` shapes the replies that the server itself gives (it gets status,
     reason and, if the head could be read, the exchange, which it must not answer). An exception in handler or check
@@ -69,6 +70,7 @@ class HttpServer:
         self.loop: asyncio.AbstractEventLoop
         self.now = 0.0
         self.draining = False
+        self.epoch = 0
         self.requests = 0
         self.running = 0
         self.refused = 0
@@ -103,6 +105,10 @@ class HttpServer:
     def statistics(self) -> ServerStatistics:
         """The counts of this moment."""
         return ServerStatistics(len(self._connections), self.requests, self.running, self.refused)
+
+    def forget_heads(self) -> None:
+        """What head checks found no longer holds (a key was revoked): check every connection's next head anew."""
+        self.epoch += 1
 
     async def drain(self, timeout: float) -> None:
         """Stop accepting, close idle connections, let running exchanges end for up to `timeout` seconds, then cut."""

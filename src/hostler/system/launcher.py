@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -38,8 +39,9 @@ class Command:
     """The whole environment of the child."""
     log: Path
     """File that stdout and stderr are appended to (created 0600)."""
-    stdin: bytes = field(repr=False, default=b"")
-    """What the child reads on stdin, at most 32 KiB; then the stream ends."""
+    stdin: bytes | socket.socket = field(repr=False, default=b"")
+    """What the child reads on stdin, at most 32 KiB; then the stream ends. A socket is handed over as it is: a line to
+    a process of ours that no path leads to, and that ends with either side. The caller closes its copy."""
     reports: bool = False
     """Give the child a pipe back to us as its descriptor 3; see `ChildProcess.wait_report`."""
 
@@ -144,11 +146,12 @@ def spawn(command: Command, *, tie: Tie | None = None) -> ChildProcess:
     A program that cannot be run shows as exit status 127 with the reason in the log. Raises OSError when the log
     cannot be opened or no process can be made, ValueError when `stdin` is too long.
     """
-    if len(command.stdin) > MAX_STDIN:
-        raise ValueError(f"stdin of a child is limited to {MAX_STDIN} bytes, got {len(command.stdin)}")
+    given = command.stdin
+    if isinstance(given, bytes) and len(given) > MAX_STDIN:
+        raise ValueError(f"stdin of a child is limited to {MAX_STDIN} bytes, got {len(given)}")
     way = tie or best_tie()
     with _Descriptors() as descriptors:
-        stdin = descriptors.filled_pipe(command.stdin)
+        stdin = descriptors.filled_pipe(given) if isinstance(given, bytes) else given.fileno()
         log = descriptors.appending(command.log)
         leash_child, leash_own = descriptors.pipe() if way == "leash" else (-1, -1)
         report_child, report_own = descriptors.pipe(child_writes=True) if command.reports else (-1, -1)

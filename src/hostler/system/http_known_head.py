@@ -1,0 +1,63 @@
+"""Recognises a connection's next request head when it is the last one again, but for the length of its body.
+
+Knows: which bytes of a head say the length. Does not know: what the head means, sockets.
+
+A client that keeps its connection sends the same head with every call, and reading, checking and authorising it takes
+longer than all that is done with the body. Two comparisons of bytes show that nothing but the digits of the length
+differs, so everything found before holds again. What was found may change without the head (a key is revoked): its
+`epoch` then is out of date, and the head is read anew.
+"""
+
+import re
+from typing import Final
+
+from hostler.system.http_framing import RequestHead
+
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
+_MOST_DIGITS: Final = 18
+
+
+class KnownHead:
+    """One good head with a length, and what the head check made of it."""
+
+    __slots__ = ("_after", "_before", "_context", "_request", "epoch")
+
+    def __init__(self, head: bytes, request: RequestHead, *, context: object, epoch: int) -> None:
+        """`head` was read into `request` without a refusal, and has a content-length."""
+        found = _LENGTH.search(head)
+        if found is None:
+            raise ValueError("a head without a length")
+        self._before = head[: found.start(1)]
+        self._after = head[found.end(1) :]
+        self._request = request
+        self._context = context
+        self.epoch = epoch
+
+    def length_in(self, held: bytes | bytearray, end: int) -> int:
+        """The body's length if the `end` first bytes of `held` are this head again, else -1."""
+        at = end - len(self._after)
+        start = len(self._before)
+        if not (start < at <= start + _MOST_DIGITS and held.startswith(self._before) and held[at:end] == self._after):
+            return -1
+        digits = bytes(held[start:at])
+        return int(digits) if digits.isdigit() else -1
+
+    def fill(self, request: RequestHead, length: int) -> object:
+        """Write the known head into a new request; returns the context. Its content-length header says the old one."""
+        known = self._request
+        request.method = known.method
+        request.target = known.target
+        request.path = known.path
+        request.query = known.query
+        request.headers = known.headers
+        request.http_10 = known.http_10
+        request.keep_alive = True
+        request.expects = False
+        request.length = length
+        request._index = known._index  # pyright: ignore[reportPrivateUsage]  # one record filled from another
+        return self._context
+
+
+def may_be_known(request: RequestHead) -> bool:
+    """Whether remembering the head makes sense: a kept connection, a plain length, no question before the body."""
+    return request.keep_alive and not request.http_10 and request.length > 0 and not request.expects
