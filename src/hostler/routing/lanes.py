@@ -114,7 +114,7 @@ class Lanes(Protocol):
 
     def acquire_nowait(self, name: str, slots: int) -> bool: ...
     async def acquire(self, name: str, slots: int, key: str) -> None: ...
-    def release(self, name: str, seconds: float) -> None: ...
+    def release(self, name: str, seconds: float | None) -> None: ...
 
 
 class LocalLanes:
@@ -132,10 +132,11 @@ class LocalLanes:
         """Wait for a slot of lane `name` in the turn of `key`."""
         await self._lane(name, slots).acquire(key)
 
-    def release(self, name: str, seconds: float) -> None:
-        """Give a slot back after a call of so many seconds."""
+    def release(self, name: str, seconds: float | None) -> None:
+        """Give a slot back after a call of so many seconds; None: it is not known, or there was no call."""
         lane = self._lanes[name]
-        lane.note_duration(seconds)
+        if seconds is not None:
+            lane.note_duration(seconds)
         lane.release()
 
     def statistics(self) -> tuple[LaneStatistics, ...]:

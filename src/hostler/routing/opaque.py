@@ -7,7 +7,7 @@ answers 400. So the thinking is kept when it passes, under (key, origin, call id
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from hostler.core.messages import Message, Origin, Part, Reasoning, ToolCall
@@ -16,17 +16,19 @@ from hostler.core.requests import ChatRequest
 MOST_ENTRIES = 10_000
 MOST_BYTES = 32 << 20
 
-_Place = tuple[str, Origin, str]
+Place = tuple[str, Origin, str]
+"""Key id, who made it, tool-call id."""
 
 
 class OpaqueStore:
-    """Bounded; what was used least recently goes first."""
+    """Bounded; what was used least recently goes first. `on_kept` hears of what is kept here, not of what is `put`."""
 
     def __init__(self, most_entries: int = MOST_ENTRIES, most_bytes: int = MOST_BYTES) -> None:
+        self.on_kept: Callable[[Place, tuple[Reasoning, ...]], None] | None = None
         self._most_entries = most_entries
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._entries: OrderedDict[_Place, tuple[Reasoning, ...]] = OrderedDict()
+        self._entries: OrderedDict[Place, tuple[Reasoning, ...]] = OrderedDict()
 
     def keep(self, key_id: str, origin: Origin, parts: Sequence[Part]) -> None:
         """Remember each tool call's reasoning: what stands between it and the call before it."""
@@ -35,7 +37,10 @@ class OpaqueStore:
             if isinstance(part, Reasoning) and part.opaque is not None:
                 reasoning.append(replace(part, origin=origin))
             elif isinstance(part, ToolCall) and reasoning:
-                self._put((key_id, origin, part.id), tuple(reasoning))
+                place, kept = (key_id, origin, part.id), tuple(reasoning)
+                self.put(place, kept)
+                if self.on_kept is not None:
+                    self.on_kept(place, kept)
                 reasoning = []
 
     def restore(self, key_id: str, origin: Origin, request: ChatRequest) -> ChatRequest:
@@ -60,14 +65,19 @@ class OpaqueStore:
             parts.append(part)
         return replace(message, parts=tuple(parts)) if len(parts) != len(message.parts) else message
 
-    def _put(self, place: _Place, reasoning: tuple[Reasoning, ...]) -> None:
+    def entries(self) -> Iterator[tuple[Place, tuple[Reasoning, ...]]]:
+        """All that is kept, what was used least recently first."""
+        return iter(tuple(self._entries.items()))
+
+    def put(self, place: Place, reasoning: tuple[Reasoning, ...]) -> None:
+        """Keep what another process saw."""
         self._forget(place)
         self._entries[place] = reasoning
         self._bytes += _size(reasoning)
         while self._entries and (len(self._entries) > self._most_entries or self._bytes > self._most_bytes):
             self._forget(next(iter(self._entries)))
 
-    def _forget(self, place: _Place) -> None:
+    def _forget(self, place: Place) -> None:
         old = self._entries.pop(place, ())
         self._bytes -= _size(old)
 
