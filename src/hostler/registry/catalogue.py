@@ -52,6 +52,7 @@ class Catalogue:
         self._file = folder / FILE if folder else None
         self._machines: dict[str, Machine] = _read(self._file) if self._file else {}
         self._models = {name: _by_name(machine) for name, machine in self._machines.items()}
+        self._stamp = _stamp(self._file)
         self.version = 0
 
     def model(self, provider_id: str, name: str) -> KnownModel | None:
@@ -90,6 +91,20 @@ class Catalogue:
         plain = {"version": 1, "machines": {name: _plain(machine) for name, machine in taken.items()}}
         write_atomic(self._file, msgspec.json.encode(plain))
 
+    def read_if_changed(self) -> Mapping[str, Machine] | None:
+        """What another process has saved since the last look; None when that is nothing. May run on another thread."""
+        stamp = _stamp(self._file)
+        if self._file is None or stamp == self._stamp:
+            return None
+        self._stamp = stamp
+        return _read(self._file)
+
+    def take(self, machines: Mapping[str, Machine]) -> None:
+        """Know exactly these machines from now on."""
+        self._machines = dict(machines)
+        self._models = {name: _by_name(machine) for name, machine in machines.items()}
+        self.version += 1
+
     def _put(self, provider_id: str, machine: Machine) -> bool:
         old = self.machine(provider_id)
         self._machines[provider_id] = machine
@@ -97,6 +112,15 @@ class Catalogue:
         changed = (old.state, old.reason, old.models) != (machine.state, machine.reason, machine.models)
         self.version += changed
         return changed
+
+
+def _stamp(file: Path | None) -> tuple[int, int] | None:
+    """Modification time in ns and inode: `save` renames a new file over the old one."""
+    try:
+        found = file.stat() if file else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_ino) if found else None
 
 
 def _by_name(machine: Machine) -> dict[str, KnownModel]:

@@ -27,13 +27,17 @@ Publish = Callable[[str, dict[str, object]], object]
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """What became of the file. `error` says why the newest text is not used; the last good one then still holds."""
+    """What became of the file. `error` says why the newest text is not used; the last good one then still holds.
+
+    `text` is that last good one, empty where there is none: it makes the same directory elsewhere (`read_directory`).
+    """
 
     path: Path
     exists: bool
     directory: Directory
     error: str = ""
     warnings: tuple[Problem, ...] = ()
+    text: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,7 @@ class ProvidersFile:
         try:
             return FileStatus(self.path, False, built_in(self._settings))
         except ConfigError as error:
-            plain = _without_legacy_url(self._settings)
-            return FileStatus(self.path, False, plain, error.text)
+            return FileStatus(self.path, False, read_directory(b"", self._settings), error.text)
 
     def _read(self, known: Signature | None, *, always: bool) -> _Reading | None:
         """The file's bytes if it is another one than `known`; None when it is not. Runs on any thread."""
@@ -137,12 +140,12 @@ class ProvidersFile:
         except HostlerError as error:
             self._refuse(f"{self.path}: {error.text}", checked.warnings, exists=True)
             return
-        self._tell(FileStatus(self.path, True, directory, "", checked.warnings))
+        self._tell(FileStatus(self.path, True, directory, "", checked.warnings, data))
 
     def _refuse(self, message: str, warnings: tuple[Problem, ...], *, exists: bool) -> None:
         if message == self.status.error:
             return
-        self._tell(FileStatus(self.path, exists, self.status.directory, message, warnings))
+        self._tell(FileStatus(self.path, exists, self.status.directory, message, warnings, self.status.text))
 
     def _tell(self, status: FileStatus) -> None:
         self.status = status
@@ -163,9 +166,15 @@ class ProvidersFile:
         changed.set()
 
 
-def _without_legacy_url(settings: Settings) -> Directory:
-    """The built-in providers when LLAMA_BASE_URL cannot be used either: start-up never fails for this."""
-    return built_in(replace(settings, legacy_base_url=""))
+def read_directory(text: bytes, settings: Settings) -> Directory:
+    """The directory of a text that was good when `FileStatus.text` was taken; empty: what there is without a file."""
+    document = check(text).document if text else None
+    if document is not None:
+        return from_document(document, settings)
+    try:
+        return built_in(settings)
+    except ConfigError:  # LLAMA_BASE_URL cannot be used either: start-up never fails for this
+        return built_in(replace(settings, legacy_base_url=""))
 
 
 def _signature(path: Path) -> Signature | None:
