@@ -6,6 +6,7 @@ Knows: everything. Does not know: how any part does its work. `open_app` is what
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import ssl
@@ -119,7 +120,7 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         lanes, keeper = LocalLanes(settings.gateway.queue), OpaqueStore()
         engines: Engines = supervisor if settings.engine.enabled else NoEngines()
         dispatch = Dispatch(Parts(pool, lanes, engines, ledger, Health(), keeper))
-        await stack.enter_async_context(_background(providers.watch(), discovery.run(), _follow_keys(keys)))
+        await stack.enter_async_context(_background(providers.watch(), discovery.run()))
         yield App(
             settings, owner, secret, store, keys, ledger, fold, events, providers, catalogue, resolver, discovery,
             supervisor, pool, lanes, keeper, dispatch,
@@ -139,17 +140,27 @@ async def serve(
         check_binding(settings.gateway, has_keys=app.keys.usable > 0)
         with _signals(stopping):
             gateway, server = _gateway(app)
+            following = asyncio.create_task(_follow_keys(app.keys, server.forget_heads))
             try:
                 port = await _listen(server, settings, context)
                 address = base_url(settings, port)
                 app.owner.announce(address, address)
+                calm_collector()
                 on_ready(Listening(app, address))
                 await stopping.wait()
                 gateway.drain()
                 await server.drain(settings.gateway.drain_s)
             finally:
+                following.cancel()
                 gateway.close()
                 server.close()
+
+
+def calm_collector() -> None:
+    """Have the garbage collector pass over what start-up made, and look less often: calls leave no circles behind."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @contextlib.asynccontextmanager
@@ -290,11 +301,12 @@ def _pool_limits(settings: Settings) -> PoolLimits:
     return PoolLimits(connect=upstream.connect_s, idle=upstream.pool_idle_s, size=upstream.pool_size)
 
 
-async def _follow_keys(keys: Keys) -> None:
-    """Take over keys that another process made or revoked."""
+async def _follow_keys(keys: Keys, on_change: Callable[[], None]) -> None:
+    """Take over keys that another process made or revoked, and say so: heads that were found good may be no more."""
     while True:
         await asyncio.sleep(KEYS_POLL)
-        await asyncio.to_thread(keys.reload_if_changed)
+        if await asyncio.to_thread(keys.reload_if_changed):
+            on_change()
 
 
 @contextlib.asynccontextmanager

@@ -44,6 +44,8 @@ class RequestRow:
     duration_us: int | None
     error: str | None
     dropped: str | None
+    waited_us: int | None
+    """From the arrival to the first attempt (lane, engine start); None when there was none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from hostler.system.store import Connection, Value
 
 REQUEST_COLUMNS: Final = (
     "id, request_id, started_us, key_id, face, operation, model, provider, upstream_model, stream, status, outcome, "
-    "attempts, input, cache_read, cache_write, output, reasoning, cost, ttft_us, duration_us, error, dropped"
+    "attempts, input, cache_read, cache_write, output, reasoning, cost, ttft_us, duration_us, error, dropped, waited_us"
 )
 ATTEMPT_COLUMNS: Final = (
     "request, attempt, started_us, waited_us, provider, upstream_model, status, outcome, ttft_us, duration_us, error"
@@ -49,27 +49,23 @@ class Rows:
         """`last` is the largest id in the table."""
         self._last = last
         self._requests = _Table("requests", REQUEST_COLUMNS)
-        self._attempts = _Table("attempts", ATTEMPT_COLUMNS)
+        self._attempts = _Table("several_attempts", ATTEMPT_COLUMNS)
         self.count = 0
         self.used: dict[str, int] = {}
 
     def add(self, begin: Begin, end: End) -> None:
-        """A request of one attempt that is over: nearly all are, so this is written out for speed."""
+        """A request of one attempt that is over: nearly all are, so this is written out for speed, and needs one row."""
         attempted = begin.started // 1000
         started = attempted - begin.waited
         duration, ttft = end.duration, end.ttft
         identity = self._identity(attempted + (duration or 0))
-        self._attempts.values += (
-            identity, begin.attempt, attempted, begin.waited, begin.provider, begin.upstream,
-            end.status, end.outcome, ttft, duration, end.error,
-        )  # fmt: skip
         if begin.waited:
             duration = None if duration is None else duration + begin.waited
             ttft = None if ttft is None else ttft + begin.waited
         self._requests.values += (
             identity, begin.request, started, begin.key, begin.face, begin.operation, begin.model, begin.provider,
             begin.upstream, begin.stream, end.status, end.outcome, 1, end.input, end.cache_read, end.cache_write,
-            end.output, end.reasoning, end.cost, ttft, duration, end.error, end.dropped,
+            end.output, end.reasoning, end.cost, ttft, duration, end.error, end.dropped, begin.waited,
         )  # fmt: skip
         if begin.key is not None:
             self.used[begin.key] = started
@@ -92,12 +88,13 @@ class Rows:
             last.upstream, first.stream,
         )  # fmt: skip
         if final is None:
-            self._requests.values += (None, INTERRUPTED, len(begins), *[None] * 8, INTERRUPTED, None)
+            self._requests.values += (None, INTERRUPTED, len(begins), *[None] * 8, INTERRUPTED, None, first.waited)
         else:
             self._requests.values += (
                 final.status, final.outcome, len(begins), final.input, final.cache_read, final.cache_write,
                 final.output, final.reasoning, final.cost, None if final.ttft is None else final.ttft + offset,
                 None if duration is None else duration + offset, final.error, final.dropped,
+                first.waited,
             )  # fmt: skip
         if first.key is not None:
             self.used[first.key] = started
@@ -109,7 +106,7 @@ class Rows:
         self._requests.values += (
             self._identity(started + (line.duration or 0)), line.request, started, line.key, line.face,
             line.operation, line.model, None, None, False, line.status, line.outcome, 0, *[None] * 7,
-            line.duration, line.error, None,
+            line.duration, line.error, None, None,
         )  # fmt: skip
         self.count += 1
 

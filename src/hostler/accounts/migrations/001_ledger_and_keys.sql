@@ -23,11 +23,13 @@ CREATE TABLE requests (
     ttft_us INTEGER,
     duration_us INTEGER,
     error TEXT,
-    dropped TEXT
+    dropped TEXT,
+    -- from the request's arrival to its first attempt; NULL when there was none
+    waited_us INTEGER
 );
 
--- One row per upstream attempt of those requests.
-CREATE TABLE attempts (
+-- The attempts of requests that took several. A request with one attempt, as nearly all are, holds it in its own row.
+CREATE TABLE several_attempts (
     request INTEGER NOT NULL REFERENCES requests (id) ON DELETE CASCADE,
     attempt INTEGER NOT NULL,
     started_us INTEGER NOT NULL,
@@ -41,6 +43,15 @@ CREATE TABLE attempts (
     error TEXT,
     PRIMARY KEY (request, attempt)
 ) WITHOUT ROWID;
+
+-- One row per upstream attempt.
+CREATE VIEW attempts AS
+SELECT request, attempt, started_us, waited_us, provider, upstream_model, status, outcome, ttft_us, duration_us, error
+FROM several_attempts
+UNION ALL
+SELECT id, 1, started_us + waited_us, waited_us, provider, upstream_model, status, outcome, ttft_us - waited_us,
+    duration_us - waited_us, error
+FROM requests WHERE attempts = 1;
 
 -- How far each journal segment is folded into the tables above; changed in the same transaction as they are.
 CREATE TABLE journal_positions (
