@@ -5,6 +5,7 @@ Does not know: sockets, requests, wires.
 
 import gzip
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -19,10 +20,10 @@ _CONTINUES: Final = 0b11000000
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Bytes of the body, in one write; `content` when a piece of what is said is in them."""
+    """Bytes of the body, in one write; `content` counts the pieces of what is said that begin in them."""
 
     data: bytes
-    content: bool = False
+    content: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def whole_plan(status: int, headers: Headers, *, body: bytes, reply: Reply) -> P
         body = gzip.compress(body, mtime=0)
         headers = [*headers, (b"content-encoding", b"gzip")]
     steps: list[Step] = [Wait(reply.pace.first_s)] if reply.pace.first_s else []
-    steps += _split([Send(body, content=True)], framing)
+    steps += _split([Send(body, content=1)], framing)
     return _ended(Plan(status, headers, tuple(steps), "length", reply.pace.head_s), reply)
 
 
@@ -87,7 +88,7 @@ def stream_plan(frames: Iterable[Frame], reply: Reply, *, ping: bytes, broken: I
     framing = reply.framing
     steps: list[Step] = [Wait(reply.pace.first_s)] if reply.pace.first_s else []
     steps += [Send(ping)] * framing.pings
-    steps += _spoken(frames, reply, broken)
+    steps += _spoken(frames, reply, broken=broken)
     if framing.gzip:
         steps = list(_compressed(steps))
     headers = _typed([(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")], framing)
@@ -97,7 +98,7 @@ def stream_plan(frames: Iterable[Frame], reply: Reply, *, ping: bytes, broken: I
     return _ended(plan, reply)
 
 
-def _spoken(frames: Iterable[Frame], reply: Reply, broken: Iterable[Frame]) -> Iterator[Step]:
+def _spoken(frames: Iterable[Frame], reply: Reply, *, broken: Iterable[Frame]) -> Iterator[Step]:
     """Frames with the waits between them, up to the place where the script breaks off."""
     end = reply.broken
     said = 0
@@ -111,7 +112,7 @@ def _spoken(frames: Iterable[Frame], reply: Reply, broken: Iterable[Frame]) -> I
             if said and reply.pace.gap_s:
                 yield Wait(reply.pace.gap_s)
             said += 1
-        yield Send(frame_bytes(piece, reply.framing, number=number), piece.content)
+        yield Send(frame_bytes(piece, reply.framing, number=number), int(piece.content))
     if reply.hold_after is not None and reply.hold_after > said:
         yield Hold()
 
@@ -174,17 +175,30 @@ def _compressed(steps: Iterable[Step]) -> Iterator[Step]:
 
 def _split(steps: Iterable[Step], framing: Framing) -> Iterator[Step]:
     """The writes in the sizes that the script asks for."""
+    run: list[Send] = []
     for step in steps:
-        if not isinstance(step, Send):
-            yield step
-        elif framing.write_size:
-            size = framing.write_size
-            for at in range(0, len(step.data), size):
-                yield Send(step.data[at : at + size], step.content and at == 0)
-        elif framing.cut_characters:
+        if isinstance(step, Send) and framing.write_size:
+            run.append(step)
+            continue
+        yield from _resized(run, framing.write_size)
+        run.clear()
+        if isinstance(step, Send) and framing.cut_characters:
             yield from _cut_characters(step)
         else:
             yield step
+    yield from _resized(run, framing.write_size)
+
+
+def _resized(run: list[Send], size: int) -> Iterator[Step]:
+    """The same bytes in writes of one size; a piece of content counts where it begins."""
+    data = b"".join(send.data for send in run)
+    begins: list[int] = []
+    at = 0
+    for send in run:
+        begins += [at] * send.content
+        at += len(send.data)
+    for start in range(0, len(data), size or 1):
+        yield Send(data[start : start + size], bisect_left(begins, start + size) - bisect_left(begins, start))
 
 
 def _cut_characters(step: Send) -> Iterator[Step]:
@@ -192,10 +206,10 @@ def _cut_characters(step: Send) -> Iterator[Step]:
     start = 0
     for at, byte in enumerate(step.data):
         if byte >= _CONTINUES:  # the first byte of a character; the cut comes behind it
-            yield Send(step.data[start : at + 1], step.content and start == 0)
+            yield Send(step.data[start : at + 1], step.content if start == 0 else 0)
             start = at + 1
     if start < len(step.data):
-        yield Send(step.data[start:], step.content and start == 0)
+        yield Send(step.data[start:], step.content if start == 0 else 0)
 
 
 def _typed(headers: Headers, framing: Framing) -> Headers:

@@ -286,7 +286,7 @@ class FakeVendor:
         if plan.body == "length" and plan.head and (cut is None or cut.how == "close"):
             for step in plan.steps:
                 await self._pause(step)
-            received.chunks = sum(isinstance(step, Send) and step.content for step in plan.steps)
+            received.chunks = sum(step.content for step in plan.steps if isinstance(step, Send))
             _respond(exchange, plan, headers=headers)
             return
         if plan.head:
