@@ -97,7 +97,7 @@ def test_a_request_becomes_one_row_and_its_attempt_another(ledger: Ledger, fold:
     (found,) = recent(store)
     assert found == RequestRow(
         START + 2000, "a", START - 50, "k1", "openai-chat", "chat", "a/m", "p1", "m", True, 200, "ok", 1,
-        7, 1, 0, 5, None, 0.25, 1050, 2050, None, "top_k,seed",
+        7, 1, 0, 5, None, 0.25, 1050, 2050, None, "top_k,seed", 50,
     )  # fmt: skip
     assert attempts(store, found.id) == [
         AttemptRow(found.id, 1, START, 50, "p1", "m", 200, "ok", 1000, 2000, None),
@@ -378,7 +378,7 @@ def test_folding_goes_on_by_itself_once_started(ledger: Ledger, fold: LedgerFold
 def test_rows_are_written_when_the_schema_says_so(store: Store) -> None:
     """The keys between tables hold: no attempt without its request."""
     with pytest.raises(StorageError, match="FOREIGN KEY"):
-        store.execute("INSERT INTO attempts VALUES (1, 1, 1, 0, 'p', 'm', 200, 'ok', 1, 1, NULL)").result()
+        store.execute("INSERT INTO several_attempts VALUES (1, 1, 1, 0, 'p', 'm', 200, 'ok', 1, 1, NULL)").result()
 
 
 def test_any_mixture_of_lines_and_restarts_gives_each_request_once(store: Store, tmp_path: Path) -> None:
