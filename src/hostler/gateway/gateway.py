@@ -21,6 +21,7 @@ from hostler.gateway.access import Access, Caller
 from hostler.gateway.listing import list_models, show_model
 from hostler.gateway.routes import Face, Plain
 from hostler.registry.resolver import Resolver
+from hostler.routing import router
 from hostler.routing.answer import JSON_TYPE, retry_headers
 from hostler.routing.call import Call, Headers
 from hostler.routing.dispatch import Dispatch
@@ -87,6 +88,7 @@ class Gateway:
 
     def check_head(self, exchange: Exchange) -> None:
         """Refuse on the head alone: a foreign Host or Origin, an unknown path, no key. The body is not read then."""
+        cors: Headers = []
         try:
             self._access.check_host(exchange)
             cors = self._access.check_origin(exchange)
@@ -96,7 +98,7 @@ class Gateway:
             place = self._find_place(exchange)
             caller = self._check_caller(exchange, place)
         except HostlerError as error:
-            self._refuse(exchange, error)
+            self._refuse(exchange, error, cors=cors)
             return
         exchange.context = Head(place, caller, cors, client_lines(exchange.headers) if isinstance(place, Face) else b"")
 
@@ -110,7 +112,7 @@ class Gateway:
         try:
             self._answer_plain(exchange, place, head.cors)
         except HostlerError as error:
-            self._refuse(exchange, error)
+            self._refuse(exchange, error, cors=head.cors)
 
     def refuse(self, status: int, reason: str, exchange: Exchange | None) -> tuple[Headers, bytes]:
         """Shape a refusal of the HTTP server itself (413, 431, 400 ...) for the face that was called."""
@@ -182,13 +184,15 @@ class Gateway:
         scan = self._scanner.scan(exchange.body)
         if not scan.model:
             raise WireError("model: is missing.", hint="GET /v1/models lists what there is.")
+        route = self._parts.resolver.resolve(scan.model)
+        router.check_capable(route, face.operation)
         return Call(
             id=request_id,
             key_id=head.caller.key_id,
             face=face.wire,
             operation=face.operation,
             asked=scan.model,
-            route=self._parts.resolver.resolve(scan.model),
+            route=route,
             stream=scan.stream and face.operation in ("chat", "completions"),
             body=exchange.body,
             head=head.lines,
@@ -242,11 +246,11 @@ class Gateway:
                 body = show_model(parts.resolver, _listing_wire(exchange), place.rest)
                 exchange.respond(200, [JSON_TYPE, *cors], body)
 
-    def _refuse(self, exchange: Exchange, error: HostlerError) -> None:
+    def _refuse(self, exchange: Exchange, error: HostlerError, *, cors: Headers) -> None:
         place = routes.find(exchange.path)
         wire = place.wire if isinstance(place, Face) else _listing_wire(exchange)
         request_id = self._next_id()
-        headers = [JSON_TYPE, (b"x-request-id", request_id.encode()), *retry_headers(error)]
+        headers = [JSON_TYPE, (b"x-request-id", request_id.encode()), *retry_headers(error), *cors]
         if isinstance(error, MethodNotAllowed):
             allowed = ("POST",) if isinstance(place, Face) else place.methods if place else ()
             headers.append((b"allow", ", ".join(allowed).encode()))

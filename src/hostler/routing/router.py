@@ -10,12 +10,15 @@ from hostler.errors import (
     HostlerError,
     ProviderNotReady,
     QueueFull,
+    Unsupported,
     UpstreamBroken,
     UpstreamError,
     UpstreamRefused,
 )
 from hostler.registry.resolver import Candidate, Route
+from hostler.routing.call import Operation
 
+_READS = ("embeddings", "rerank")
 _PASSING = frozenset({408, 409, 425, 429})
 """Statuses below 500 that another upstream may not share."""
 
@@ -27,6 +30,26 @@ def order(route: Route, is_ill: Callable[[str], bool]) -> tuple[Candidate, ...]:
         return candidates
     well = [c for c in candidates if not is_ill(c.provider.id)]
     return (*well, *(c for c in candidates if is_ill(c.provider.id)))
+
+
+def check_capable(route: Route, operation: Operation) -> None:
+    """Refuse what none of the candidates can do, before a slot is taken or an engine started; raises Unsupported."""
+    problems = [problem for c in route.candidates if (problem := _incapable(c, operation))]
+    if len(problems) == len(route.candidates):
+        raise Unsupported(problems[0], hint="GET /v1/models lists the others.")
+
+
+def _incapable(candidate: Candidate, operation: Operation) -> str:
+    """Why a candidate cannot do an operation; empty when nothing is known against it."""
+    provider, recipe = candidate.provider, candidate.recipe
+    # chat is translated, everything else needs the upstream's own path
+    if operation != "chat" and provider.path(operation) is None:
+        return f"Provider '{provider.id}' has no way to do {operation.replace('_', ' ')}."
+    if recipe is not None and not recipe.embedding and operation in _READS:
+        return f"The model '{candidate.model_id}' generates text; it makes no {operation}."
+    if recipe is not None and recipe.embedding and operation in ("chat", "completions"):
+        return f"The model '{candidate.model_id}' makes embeddings; it does not generate text."
+    return ""
 
 
 def may_go_elsewhere(error: HostlerError) -> bool:
