@@ -75,3 +75,13 @@ def lazily(record: Callable[..., Record], target: str) -> Callable[..., object]:
         return work(record(**given))
 
     return callback
+
+
+def lazily_alone(record: Callable[..., Record], target: str) -> Callable[..., object]:
+    """The same for a group that does something of its own when no command of it is named."""
+    callback = lazily(record, target)
+
+    def unless_named(**given: object) -> object:
+        return None if click.get_current_context().invoked_subcommand else callback(**given)
+
+    return unless_named

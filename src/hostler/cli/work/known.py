@@ -1,0 +1,173 @@
+"""What is known of providers and models: from the hostler that runs, else from the files that it would read.
+
+Knows: the two sources and their common records. Does not know: how either came to know.
+"""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+import msgspec
+
+from hostler.client.http import Door
+from hostler.core.capabilities import as_json
+from hostler.errors import HostlerError, ModelNotFound
+from hostler.providers.vendors import HERE
+from hostler.registry.catalogue import Catalogue
+from hostler.registry.directory import DEMO
+from hostler.registry.discovery import Discovery
+from hostler.registry.matrix import Matrix
+from hostler.registry.providers_file import ProvidersFile
+from hostler.registry.resolver import ModelEntry, ProviderEntry, Resolver
+from hostler.settings import Settings
+from hostler.system.owner import find_owner, token
+
+CONTROL = "/hostler/api/control/"
+LOOK_S = 5.0
+"""Seconds that machines get to say what they have, when no hostler runs that knows it."""
+
+FactRow = dict[str, object]
+
+
+class ModelRow(msgspec.Struct, frozen=True):
+    """One model; `state` is its machine's, `context` in tokens, `capabilities` name -> value, source and date."""
+
+    id: str
+    provider: str
+    model: str
+    state: str
+    context: int | None = None
+    capabilities: dict[str, FactRow] = {}
+
+
+class ProviderRow(msgspec.Struct, frozen=True):
+    """One provider; `reason` is why it is not ready or down, `since` unix seconds of its state."""
+
+    id: str
+    label: str
+    kind: str
+    wire: str
+    default: bool
+    state: str
+    since: float
+    reason: str
+    ready: bool
+    models: int
+    tags: list[str] = []
+
+
+class _Models(msgspec.Struct):
+    models: list[ModelRow]
+
+
+class _Providers(msgspec.Struct):
+    providers: list[ProviderRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """The parts that read the files, in this process."""
+
+    file: ProvidersFile
+    catalogue: Catalogue
+    resolver: Resolver
+
+
+def running(settings: Settings) -> Door | None:
+    """The control API of the hostler that has this data folder and listens; None without."""
+    owner = find_owner(settings.data_dir)
+    if owner is None or not owner.address:
+        return None
+    return Door(owner.control or owner.address, token(settings.data_dir))
+
+
+def local(settings: Settings, *, remembered: bool = True) -> Local:
+    """Read the files; `remembered`: with what discovery found earlier. Nothing is asked, nothing is written."""
+    file = ProvidersFile(settings)
+    catalogue = Catalogue(settings.data_dir if remembered else None)
+    matrix = Matrix(file, catalogue)
+    return Local(file, catalogue, Resolver(file, settings.aliases, catalogue=catalogue, matrix=matrix))
+
+
+def look(here: Local, settings: Settings, *, patience: float = LOOK_S) -> None:
+    """Ask the machines which models they have; those that are too slow stay as they are known."""
+
+    async def ask() -> None:
+        discovery = Discovery(here.file, here.catalogue, environment=settings.environment)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await discovery.refresh()
+        finally:
+            await discovery.close()
+
+    asyncio.run(ask())
+
+
+def models(settings: Settings, *, refresh: bool = False) -> list[ModelRow]:
+    """Every model that is known, also those of machines that are down."""
+    door = running(settings)
+    if door is not None:
+        if refresh:
+            door.ask("POST", f"{CONTROL}refresh")
+        return msgspec.convert(door.ask("GET", f"{CONTROL}models"), _Models).models
+    here = local(settings)
+    look(here, settings)
+    return [_model(entry) for entry in here.resolver.models()]
+
+
+def providers(settings: Settings) -> list[ProviderRow]:
+    """Every provider, ready or not."""
+    door = running(settings)
+    if door is not None:
+        return msgspec.convert(door.ask("GET", f"{CONTROL}providers"), _Providers).providers
+    here = local(settings)
+    look(here, settings)
+    return [provider_row(entry) for entry in here.resolver.providers()]
+
+
+def default_model(settings: Settings) -> str:
+    """What bare talk goes to: the default provider's first model, else the demo. Raises ModelNotFound."""
+    default = local(settings).file.directory.default
+    known = [row.id for row in models(settings) if row.state != "down"]
+    own = [name for name in known if name.startswith(f"{default}/")]
+    demo = f"{HERE}/{DEMO}"
+    for name in (*own[:1], *(n for n in known if n == demo), *known[:1]):
+        return name
+    raise ModelNotFound("There is no model to talk to.", hint="`hostler doctor` says what could be added.")
+
+
+def names_a_model(settings: Settings, word: str) -> bool:
+    """Whether one word of a command line means a model: it has a slash, or it is a known bare name or an alias."""
+    if not word or any(character.isspace() for character in word):
+        return False
+    if "/" in word.strip("/"):
+        return True
+    with contextlib.suppress(HostlerError):
+        here = local(settings).resolver
+        composite = str(here.model_id(word))
+        return word in settings.aliases or any(composite == entry.id for entry in here.models())
+    return False
+
+
+def provider_row(entry: ProviderEntry) -> ProviderRow:
+    """A provider of this process as a row."""
+    provider, machine = entry.provider, entry.machine
+    return ProviderRow(
+        id=provider.id,
+        label=provider.label,
+        kind=provider.kind,
+        wire=provider.wire,
+        default=entry.default,
+        state=machine.state,
+        since=machine.since,
+        reason=entry.problem or machine.reason,
+        ready=not entry.problem,
+        models=entry.models,
+        tags=list(provider.tags),
+    )
+
+
+def _model(entry: ModelEntry) -> ModelRow:
+    facts: dict[str, FactRow] = {name: dict(fact) for name, fact in as_json(entry.capabilities).items()}
+    return ModelRow(entry.id, entry.provider, entry.model, entry.state, entry.context, facts)
