@@ -67,8 +67,9 @@ class Gate:
         """Until no lane and no upstream connection is in use."""
         lanes, pool = self.app.lanes, self.app.pool
         await wait_until(
-            lambda: pool.statistics().busy == 0
-            and all(lane.in_flight == lane.waiting == 0 for lane in lanes.statistics()),
+            lambda: (
+                pool.statistics().busy == 0 and all(lane.in_flight == lane.waiting == 0 for lane in lanes.statistics())
+            ),
             PATIENCE,
         )
 

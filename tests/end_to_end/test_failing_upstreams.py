@@ -60,7 +60,9 @@ CUTS = {"shut": shut, "reset": reset, "cut in a frame": cut_frame, "garbage": ga
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("after", [1, 4])
-async def test_a_stream_that_breaks_never_looks_whole(face: str, way: str, cut: str, after: int, tmp_path: Path) -> None:
+async def test_a_stream_that_breaks_never_looks_whole(
+    face: str, way: str, cut: str, after: int, tmp_path: Path
+) -> None:
     kind = kind_of(face, way)
 
     async def script(_: Asked, line: Line) -> None:
@@ -153,7 +155,9 @@ async def test_a_refusal_passes_with_its_status_and_retry_headers(
     body = REFUSALS[MESSAGES if kind == "anthropic" else CHAT]
 
     async def script(_: Asked, line: Line) -> None:
-        await line.whole(body, 429, retry_after="7", x_ratelimit_remaining_requests="0", x_should_retry="true", x_own="no")
+        await line.whole(
+            body, 429, retry_after="7", x_ratelimit_remaining_requests="0", x_should_retry="true", x_own="no"
+        )
 
     async with machine(Machine(script=script)) as a, gate(tmp_path, provider("a", a, kind)) as door:
         reply = await door.ask(face, ask_of(face, "a/m", stream=stream))
@@ -353,7 +357,7 @@ async def test_whatever_follows_a_keep_alive_is_still_well_formed(
 
 async def test_a_kept_connection_that_was_closed_is_replaced_without_a_word(tmp_path: Path) -> None:
     async def script(asked: Asked, line: Line) -> None:
-        if len(a.calls) == 2:  # noqa: PLR2004
+        if len(a.calls) == 2:
             line.reset()  # as a server that closes idle connections does, when the request is on its way
             return
         await a.serve(asked, line)

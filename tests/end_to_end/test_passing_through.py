@@ -83,7 +83,9 @@ async def test_a_stream_passes_byte_for_byte(tmp_path: Path) -> None:
 
 
 async def test_a_reply_keeps_unknown_fields_and_loses_what_is_not_the_clients(tmp_path: Path) -> None:
-    text = b'{"model":"m", "x_new" : 1.50, "choices":[{"model":"m"}], "usage":{"prompt_tokens":2,"completion_tokens":1}}'
+    text = (
+        b'{"model":"m", "x_new" : 1.50, "choices":[{"model":"m"}], "usage":{"prompt_tokens":2,"completion_tokens":1}}'
+    )
 
     async def script(_: Asked, line: Line) -> None:
         own = {"x_odd": "kept", "openai_processing_ms": "5", "x_request_id": "theirs", "set_cookie": "a=b"}
@@ -172,9 +174,13 @@ async def test_a_compressed_stream_comes_as_it_is_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_damaged_compression_is_an_error(stream: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_damaged_compression_is_an_error(
+    stream: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def script(_: Asked, line: Line) -> None:
-        await line.whole(b"\x1f\x8b\x08 this is no gzip", kind=EVENTS if stream else "application/json", content_encoding="gzip")
+        await line.whole(
+            b"\x1f\x8b\x08 this is no gzip", kind=EVENTS if stream else "application/json", content_encoding="gzip"
+        )
 
     async with machine(Machine(script=script)) as a, gate(tmp_path, provider("a", a)) as door:
         reply = await door.ask(CHAT, chat("a/m", stream=stream))

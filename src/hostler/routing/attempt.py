@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from hostler.accounts.ledger import Begin, End, Ledger, Outcome
 from hostler.core.usage import UNKNOWN, Usage
-from hostler.errors import Cancelled, HostlerError, Unsupported, UpstreamError, UpstreamGarbled
+from hostler.errors import Cancelled, HostlerError, Unsupported, UpstreamBroken, UpstreamError, UpstreamGarbled
 from hostler.providers.provider import Header
 from hostler.registry.resolver import Candidate
 from hostler.routing.call import Call, Headers
+from hostler.routing.inflate import Inflate, inflate_for
 from hostler.system.eager import Signal
 from hostler.system.upstream import Door, Patience, UpstreamConnection
 from hostler.wire.codecs import codec_of
@@ -43,7 +44,7 @@ class Attempt(Signal[HostlerError | None]):
     """
 
     __slots__ = (
-        "_chunks", "_headers", "call", "candidate", "connection", "dropped", "first_byte", "ledger", "model", "number",
+        "_chunks", "_headers", "call", "candidate", "connection", "dropped", "first_byte", "inflate", "ledger", "model", "number",
         "settled", "size", "started", "status", "usage",
     )  # fmt: skip
 
@@ -60,6 +61,7 @@ class Attempt(Signal[HostlerError | None]):
         self.size = 0
         self.dropped = ""
         self.settled = False
+        self.inflate: Inflate | None = None
         self._chunks: list[bytes] = []
         self.connection: UpstreamConnection
         self.ledger: Ledger
@@ -92,6 +94,7 @@ class Attempt(Signal[HostlerError | None]):
         """Forget the answer that never began, for a second sending on a fresh connection."""
         self.is_set = False
         self.status = self.size = 0
+        self.inflate = None
         self._chunks = []
 
     # for subclasses
@@ -120,6 +123,15 @@ class Attempt(Signal[HostlerError | None]):
         chunks, self._chunks = self._chunks, []
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
+    def inflated(self, data: bytes) -> bytes:
+        """Bytes of a compressed body in plain; empty when there are none yet, or when the attempt was given up."""
+        assert self.inflate is not None
+        try:
+            return self.inflate.feed(data)
+        except UpstreamGarbled as error:
+            self.give_up(error)
+            return b""
+
     def give_up(self, error: HostlerError) -> None:
         """End the attempt from our side."""
         self.connection.abort()
@@ -137,6 +149,7 @@ class Attempt(Signal[HostlerError | None]):
                 self.give_up(error)
         else:
             self._headers = headers
+            self.inflate = inflate_for(next((value for name, value in headers if name == b"content-encoding"), b""))
 
     def on_body(self, data: bytes) -> None:
         """More of the body came."""
@@ -148,6 +161,9 @@ class Attempt(Signal[HostlerError | None]):
             return
         if self.status >= FIRST_ERROR:
             self.set(self._refusal())
+            return
+        if self.inflate is not None and not self.inflate.whole:
+            self.set(UpstreamBroken("The upstream's compressed reply ended before its end."))
             return
         try:
             error = self.on_good_end()

@@ -4,8 +4,9 @@ Knows: which response headers travel, when a reply is small enough to echo the m
 Does not know: queues, retries.
 """
 
-import zlib
 from time import perf_counter
+
+import msgspec
 
 from hostler.core.wires import ANTHROPIC
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
@@ -13,6 +14,7 @@ from hostler.registry.resolver import Candidate
 from hostler.routing.answer import Answer
 from hostler.routing.attempt import FIRST_ERROR, Attempt, Target
 from hostler.routing.call import Call, Headers
+from hostler.routing.inflate import inflate_for
 from hostler.routing.requests import whole_request
 from hostler.wire import anthropic, openai_chat
 from hostler.wire.meter import Meter, read_reply, stream_meter
@@ -21,6 +23,8 @@ from hostler.wire.scan import BodyScanner, StreamEcho, echo_model
 LARGEST_ECHO = 1 << 20
 """Bytes up to which a reply is held to write the asked model into it; a larger one is streamed as it comes."""
 _EVENTS = b"text/event-stream"
+_PAGE = b"text/html"
+"""A log-in page or a proxy's greeting: never what a model says."""
 _NOT_FOR_CLIENTS = frozenset(
     {
         b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"proxy-authenticate", b"proxy-connection",
@@ -35,7 +39,7 @@ _NOT_FOR_CLIENTS = frozenset(
 class Relay(Attempt):
     """Sends the client's bytes with the model's name spliced, and forwards the reply; see the module."""
 
-    __slots__ = ("_answer", "_echo", "_inflate", "_meter", "_passed", "_scanner", "_streaming", "_unframed")
+    __slots__ = ("_answer", "_echo", "_meter", "_passed", "_scanner", "_streaming", "_unframed")
 
     def __init__(self, call: Call, candidate: Candidate, number: int, *, answer: Answer, scanner: BodyScanner) -> None:
         super().__init__(call, candidate, number)
@@ -44,7 +48,6 @@ class Relay(Attempt):
         self._streaming = self._unframed = False
         self._passed: Headers = []
         self._meter: Meter | None = None
-        self._inflate: _Inflate | None = None
         self._echo: StreamEcho | None = None
 
     def message(self, target: Target) -> bytes:
@@ -70,8 +73,8 @@ class Relay(Attempt):
             if name == b"content-type":
                 kind = header[1]
             elif name == b"content-encoding":
-                self._inflate = _inflate_for(header[1])
-                if self._inflate is not None:
+                self.inflate = inflate_for(header[1])
+                if self.inflate is not None:
                     continue
             passed.append(header)
         if kind.startswith(_EVENTS):
@@ -81,28 +84,30 @@ class Relay(Attempt):
             if candidate.recipe is not None and asked != candidate.model_id:
                 self._echo = StreamEcho(candidate.model_id, asked)
             self._begin_stream()
+        elif kind.startswith(_PAGE):
+            raise UpstreamGarbled("The upstream answered with a page (content type text/html) where JSON was expected.")
 
     def on_body(self, data: bytes) -> None:
         if self.first_byte == 0.0:
             self.first_byte = perf_counter()
-        if self._inflate is not None and self.status < FIRST_ERROR:
-            try:
-                data = self._inflate.feed(data)
-            except UpstreamGarbled as error:
-                self.give_up(error)
+        if self.inflate is not None:
+            data = self.inflated(data)
+            if not data:
                 return
         if self._streaming:
             self._forward(data)
             return
         self.collect(data)
         if self.size > LARGEST_ECHO and self.status < FIRST_ERROR:
+            if self._answer.started:
+                self.give_up(_not_streamed())
+                return
             self._begin_stream()
             self._forward(self.take())
 
     def on_good_end(self) -> HostlerError | None:
         if not self._streaming:
-            self._answer_whole(self.take())
-            return None
+            return self._answer_whole(self.take())
         if self._unframed and self._meter is not None and not self._meter.ended:
             # without framing only the wire's own end mark tells a whole stream from a broken one
             return UpstreamBroken("The upstream closed the connection in the middle of its stream.")
@@ -110,7 +115,12 @@ class Relay(Attempt):
         self._answer.exchange.end(b"" if self._echo is None else self._echo.flush())
         return None
 
-    def _answer_whole(self, body: bytes) -> None:
+    def _answer_whole(self, body: bytes) -> HostlerError | None:
+        if self._answer.started:
+            return _not_streamed()
+        if not self.connection.framed and not _is_json(body):
+            # ended by the end of the connection, so nothing but the JSON itself tells whether it is whole
+            return UpstreamBroken("The upstream closed the connection in the middle of its answer.")
         reading = read_reply(self._answer.face, body)
         self.usage = reading.usage
         self.settle()
@@ -118,6 +128,7 @@ class Relay(Attempt):
         if model is not None and model != asked:
             body = echo_model(body, model, asked)
         self._answer.whole(self.status, self._passed, body)
+        return None
 
     def _forward(self, data: bytes) -> None:
         """Bytes to the client first; usage is looked for afterwards."""
@@ -136,21 +147,14 @@ class Relay(Attempt):
         self._answer.start(self.status, self._passed)
 
 
-class _Inflate:
-    """Undoes gzip or deflate as it comes; identity was asked for, but some upstreams compress all the same."""
-
-    __slots__ = ("_stream",)
-
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: gzip or zlib, told by the header
-
-    def feed(self, data: bytes) -> bytes:
-        try:
-            return self._stream.decompress(data)
-        except zlib.error as error:
-            raise UpstreamGarbled(f"The upstream's compressed reply is damaged: {error}.") from None
+def _not_streamed() -> UpstreamGarbled:
+    """The client has got the head of a stream with a keep-alive, so a whole reply comes too late."""
+    return UpstreamGarbled("The upstream answered whole where a stream was asked for.")
 
 
-def _inflate_for(coding: bytes) -> _Inflate | None:
-    """A decoder for the codings of the standard library; others pass through as they are, without usage."""
-    return _Inflate() if coding.strip().lower() in (b"gzip", b"x-gzip", b"deflate") else None
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True

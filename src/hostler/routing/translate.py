@@ -24,6 +24,7 @@ from hostler.errors import HostlerError, UpstreamGarbled
 from hostler.registry.resolver import Candidate
 from hostler.routing.attempt import FIRST_ERROR, Attempt, Target
 from hostler.routing.call import Call, Headers
+from hostler.routing.inflate import inflate_for
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.requests import whole_request
 from hostler.wire.codec import StreamDecoder
@@ -50,9 +51,7 @@ class Translate(Attempt):
 
     __slots__ = ("_decoder", "_keeper", "_kept", "_sink")
 
-    def __init__(
-        self, call: Call, candidate: Candidate, number: int, *, sink: DeltaSink, keeper: OpaqueStore
-    ) -> None:
+    def __init__(self, call: Call, candidate: Candidate, number: int, *, sink: DeltaSink, keeper: OpaqueStore) -> None:
         super().__init__(call, candidate, number)
         self._sink = sink
         self._keeper = keeper
@@ -69,7 +68,12 @@ class Translate(Attempt):
         return whole_request(self, target, b"", encoded.body)
 
     def on_good_head(self, headers: Headers) -> None:
-        kind = next((v for n, v in headers if n == b"content-type"), b"").split(b";")[0].strip().lower()
+        kind = b""
+        for name, value in headers:
+            if name == b"content-type":
+                kind = value.split(b";")[0].strip().lower()
+            elif name == b"content-encoding":
+                self.inflate = inflate_for(value)
         codec = codec_of(self.candidate.provider.wire)
         if kind == _EVENTS:
             self._decoder = codec.stream_decoder()
@@ -80,6 +84,10 @@ class Translate(Attempt):
     def on_body(self, data: bytes) -> None:
         if self.first_byte == 0.0:
             self.first_byte = perf_counter()
+        if self.inflate is not None:
+            data = self.inflated(data)
+            if not data:
+                return
         if self.status >= FIRST_ERROR or self._decoder is None:
             self.collect(data)
             if self.size > LARGEST_REPLY:

@@ -150,8 +150,10 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail(UpstreamGarbled(f"The upstream's answer is no HTTP/1.1: {error}."))
-            return
+            if not self._complete:
+                self._fail(UpstreamGarbled(f"The upstream's answer is no HTTP/1.1: {error}."))
+                return
+            self._keep = False  # rubbish behind a whole answer
         if not self.started and self._head_bytes > MAX_HEAD:
             self._fail(UpstreamGarbled(f"The upstream's response head is longer than {MAX_HEAD} bytes."))
             return
@@ -178,12 +180,18 @@ class UpstreamConnection(asyncio.Protocol):
 
     # httptools
 
+    def on_message_begin(self) -> None:
+        if self._complete:  # a second answer in the segment of the first: to nothing that was asked
+            self._keep = False
+
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         headers, self._headers = self._headers, []
+        if self._complete:
+            return
         self._status = status
         if status < FINAL:
             return
@@ -193,10 +201,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._receiver.on_head(status, headers)
 
     def on_body(self, body: bytes) -> None:
-        self._chunks.append(body)
+        if not self._complete:
+            self._chunks.append(body)
 
     def on_message_complete(self) -> None:
-        if self._status >= FINAL:  # an interim 1xx answer ends too, and is none
+        if self._status >= FINAL and not self._complete:  # an interim 1xx answer ends too, and is none
             self._complete = True
             # llhttp knows this only now: afterwards it has moved on to the next message
             self._keep = self.framed and self._parser.should_keep_alive()
