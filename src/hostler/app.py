@@ -10,7 +10,7 @@ import gc
 import logging
 import signal
 import ssl
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -120,7 +120,7 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         lanes, keeper = LocalLanes(settings.gateway.queue), OpaqueStore()
         engines: Engines = supervisor if settings.engine.enabled else NoEngines()
         dispatch = Dispatch(Parts(pool, lanes, engines, ledger, Health(), keeper))
-        await stack.enter_async_context(_background(providers.watch(), discovery.run()))
+        await stack.enter_async_context(_background(providers.watch, discovery.run))
         yield App(
             settings, owner, secret, store, keys, ledger, fold, events, providers, catalogue, resolver, discovery,
             supervisor, pool, lanes, keeper, dispatch,
@@ -185,13 +185,14 @@ async def open_client(settings: Settings) -> AsyncGenerator[Client]:
 
 async def _wait_listening(settings: Settings) -> OwnerInfo | None:
     """The folder's owner once it listens; None when there is no owner."""
+    owner = find_owner(settings.data_dir)
     for _ in range(round(OPENING_S / OPENING_POLL)):
-        owner = find_owner(settings.data_dir)
         if owner is None or owner.address:
             return owner
         await asyncio.sleep(OPENING_POLL)
+        owner = find_owner(settings.data_dir)
     raise OwnershipError(
-        f"Another hostler (pid {owner.pid}) uses {settings.data_dir} and does not listen.",
+        f"Another hostler{f' (pid {owner.pid})' if owner else ''} uses {settings.data_dir} and does not listen.",
         hint="Wait for it to end, or start `hostler up`, which several can talk to.",
     )
 
@@ -199,8 +200,8 @@ async def _wait_listening(settings: Settings) -> OwnerInfo | None:
 def base_url(settings: Settings, port: int) -> str:
     """The address that clients on this machine use."""
     host = settings.gateway.host
-    if host in ("0.0.0.0", "::"):  # noqa: S104  # shown, not bound
-        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+    if host in ("0.0.0.0", "::"):  # shown, not bound
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"
     scheme = "https" if settings.gateway.tls_cert else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
@@ -310,7 +311,7 @@ async def _follow_keys(keys: Keys, on_change: Callable[[], None]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _background(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+async def _background(*work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
     """Run work beside the body; it is cancelled at the end. One that fails is logged, and the others go on."""
     tasks = [asyncio.create_task(_logged(w)) for w in work]
     try:
@@ -321,15 +322,15 @@ async def _background(*work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _logged(work: Coroutine[Any, Any, None]) -> None:
+async def _logged(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     try:
-        await work
-    except Exception:  # the named edge of background work: the gateway goes on without it
+        await work()
+    except Exception:  # noqa: BLE001  # the named edge of background work: the gateway goes on without it
         _log.exception("background work ended unexpectedly")
 
 
 @contextlib.contextmanager
-def _signals(stopping: asyncio.Event):  # noqa: ANN202  # a generator of nothing
+def _signals(stopping: asyncio.Event) -> Generator[None]:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def on_signal() -> None:

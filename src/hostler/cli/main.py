@@ -27,7 +27,9 @@ class Commands(LazyGroup):
     }
 
 
-@click.group("hostler", cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    "hostler", cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="hostler", prog_name="hostler")
 def hostler() -> None:
     """One door to every language model: hosted vendors and your own machines.
@@ -60,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
         return DONE
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:  # the edge of the program: a bug shows as one line, and as a trace on request
+    except Exception as error:  # noqa: BLE001  # the program's edge: a bug shows as one line, a trace on request
         return _unexpected(error)
     return status if isinstance(status, int) else DONE
 

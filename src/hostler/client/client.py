@@ -32,7 +32,7 @@ ListModels = Callable[[], Awaitable[tuple[ModelInfo, ...]]]
 
 
 class Client:
-    """One door to every model. Made by `hostler.open()`; belongs to one event loop, takes any number of calls at once."""
+    """One door to every model; made by `hostler.open()`. Belongs to one event loop; many calls may run at once."""
 
     def __init__(self, stream: StreamCall, resolve: ResolveName, *, models: ListModels) -> None:
         self._stream = stream

@@ -5,6 +5,7 @@ Knows: the two sources and their common records. Does not know: how either came 
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -89,15 +90,15 @@ def local(settings: Settings, *, remembered: bool = True) -> Local:
     return Local(file, catalogue, Resolver(file, settings.aliases, catalogue=catalogue, matrix=matrix))
 
 
-def look(here: Local, settings: Settings, *, patience: float = LOOK_S) -> None:
-    """Ask the machines which models they have; those that are too slow stay as they are known."""
+def look(here: Local, settings: Settings, *, only: Iterable[str] | None = None) -> None:
+    """Ask the machines (`only` these) which models they have; those that are too slow stay as they are known."""
 
     async def ask() -> None:
         discovery = Discovery(here.file, here.catalogue, environment=settings.environment)
         try:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(patience):
-                    await discovery.refresh()
+                async with asyncio.timeout(LOOK_S):
+                    await discovery.refresh(only)
         finally:
             await discovery.close()
 
@@ -128,8 +129,15 @@ def providers(settings: Settings) -> list[ProviderRow]:
 
 def default_model(settings: Settings) -> str:
     """What bare talk goes to: the default provider's first model, else the demo. Raises ModelNotFound."""
-    default = local(settings).file.directory.default
-    known = [row.id for row in models(settings) if row.state != "down"]
+    here = local(settings)
+    default = here.file.directory.default
+    if running(settings) is not None:
+        rows = models(settings)
+    else:
+        if not any(entry.provider == default for entry in here.resolver.models()):
+            look(here, settings, only=[default])
+        rows = [_model(entry) for entry in here.resolver.models()]
+    known = [row.id for row in rows if row.state != "down"]
     own = [name for name in known if name.startswith(f"{default}/")]
     demo = f"{HERE}/{DEMO}"
     for name in (*own[:1], *(n for n in known if n == demo), *known[:1]):

@@ -93,8 +93,7 @@ def welcome(known: Facts) -> str:
         f"  {curl_line(known.address, model=model, key=KEY if known.key_required else '')}",
         "",
     ]
-    for row in client_lines(known.address, model=model, key=key):
-        lines.append(f"  {row.client:<15} {row.line}")
+    lines += [f"  {row.client:<15} {row.line}" for row in client_lines(known.address, model=model, key=key)]
     lines += [
         "",
         f"  providers       {_named(known.providers, known.default)}",
