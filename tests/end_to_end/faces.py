@@ -1,4 +1,4 @@
-"""How each face says things, as its published schema has it: what every refusal and every broken stream must look like."""
+"""How each face says things, as its published schema has it: refusals, broken streams, whole ones."""
 
 import json
 from typing import Any

@@ -430,6 +430,30 @@ async def test_what_is_no_http_is_a_502(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_reply_that_is_nested_too_deeply_harms_nobody(
+    face: str, way: str, stream: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    deep = b'{"model":"m","choices":' + b"[" * 100_000 + b"]" * 100_000 + b',"usage":{"prompt_tokens":1}}'
+
+    async def script(_: Asked, line: Line) -> None:
+        if stream:
+            await line.whole(b"data: " + deep + b"\n\n", kind=wire.EVENTS)
+        else:
+            await line.whole(deep)
+
+    async with machine(Machine(script=script)) as a, gate(tmp_path, provider("a", a, kind_of(face, way))) as door:
+        reply = await door.ask(face, ask_of(face, "a/m", stream=stream))
+        if way == "same wire":
+            assert deep in reply.body
+        else:
+            assert reply.status == 502
+        await door.wait_rows(1)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_a_face_that_the_upstream_lacks_is_refused_by_name(tmp_path: Path) -> None:
     async with machine() as a, gate(tmp_path, provider("a", a), provider("b", a, "anthropic")) as door:
         reply = await door.ask("/v1/messages/count_tokens", ask_of(MESSAGES, "a/m"))

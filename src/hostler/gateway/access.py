@@ -61,7 +61,9 @@ class Access:
         self._loopback = is_loopback(settings.host)
         self._hosts = {"localhost", *(h.lower() for h in settings.allowed_hosts)}
         if not self._loopback:
-            self._hosts |= {socket.gethostname().lower(), socket.getfqdn().lower()} - {""}
+            # not getfqdn: it asks the network, and may take seconds
+            name = socket.gethostname().lower()
+            self._hosts |= {name, name.partition(".")[0], f"{name}.local"}
         self._origins = frozenset(o.rstrip("/").lower() for o in settings.allowed_origins)
         self._good_hosts: set[bytes] = set()
 

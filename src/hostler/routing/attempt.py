@@ -4,6 +4,7 @@ Knows: the shape of an upstream's answer over time, and the one moment it is set
 (relay, translate), queues and retries (dispatch).
 """
 
+import logging
 import time
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from hostler.system.eager import Signal
 from hostler.system.upstream import Door, Patience, UpstreamConnection
 from hostler.wire.codecs import codec_of
 
+_log = logging.getLogger(__name__)
 LARGEST_ERROR = 256 * 1024
 """Bytes of an error body that are read; the rest is cut off."""
 FIRST_ERROR = 400
@@ -169,6 +171,9 @@ class Attempt(Signal[HostlerError | None]):
             error = self.on_good_end()
         except HostlerError as raised:
             error = raised
+        except Exception:  # an edge: a bug of ours in reading a reply must not leave its client waiting
+            _log.exception("the reply to call %s could not be read", self.call.id)
+            error = HostlerError("hostler failed at reading this reply; its log says why.")
         self.set(error)
 
     def on_failed(self, error: UpstreamError) -> None:

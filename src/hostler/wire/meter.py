@@ -61,7 +61,7 @@ def read_reply(wire: Wire, body: bytes) -> Reading:
     """Model and usage of a whole JSON reply; nothing found is unknown, never an error."""
     try:
         return _read_messages(body) if wire == ANTHROPIC else _read_chat(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _NOTHING
 
 

@@ -15,6 +15,8 @@ from hostler.errors import WireError
 
 _MODEL_KEY = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*')
 _HEAD = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"model"[ \t\r\n]*:[ \t\r\n]*')
+MAX_MODEL = 512
+"""Characters of a model's name: it stands in headers, caches and the ledger, and clients must not grow those."""
 _TAIL_BYTES = 2048
 _FRONT_BYTES = 512
 _BACKSLASH = 0x5C
@@ -60,6 +62,8 @@ class BodyScanner:
             raise WireError(f"The body is not what was expected: {error}.") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise WireError(f"The body is no valid JSON: {error}.") from None
+        except RecursionError:
+            raise WireError("The body is no JSON that anyone reads: it is nested too deeply.") from None
         model, stream = decoded.model, decoded.stream
         given = (model is not msgspec.UNSET) + (stream is not msgspec.UNSET)
         if self._met != given:
@@ -68,6 +72,8 @@ class BodyScanner:
         flag = stream.value if isinstance(stream, _Once) else None
         if name is not None and not isinstance(name, str):
             raise WireError("model: must be a string.")
+        if name is not None and len(name) > MAX_MODEL:
+            raise WireError(f"model: must not be longer than {MAX_MODEL} characters.")
         if flag is not None and not isinstance(flag, bool):
             raise WireError("stream: must be true or false.")
         return Scan(name, bool(flag))
