@@ -6,14 +6,11 @@ Knows: everything. Does not know: how any part does its work. `open_app` is what
 
 import asyncio
 import contextlib
-import gc
 import logging
-import signal
 import ssl
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from hostler.accounts.keys import Keys
 from hostler.accounts.ledger import Ledger
@@ -28,11 +25,12 @@ from hostler.engines.prepare import prepare
 from hostler.engines.recipe import Recipe
 from hostler.engines.supervision import Surroundings, options_from
 from hostler.engines.supervisor import Supervisor
-from hostler.errors import ConfigError, EngineMissing, OwnershipError, StorageError
-from hostler.gateway.access import Access, check_binding, is_loopback
+from hostler.errors import EngineMissing, OwnershipError, StorageError
+from hostler.gateway.access import Access, check_binding
 from hostler.gateway.control import Control, ControlParts
 from hostler.gateway.front_page import FrontPage
 from hostler.gateway.gateway import Gateway, GatewayParts
+from hostler.gateway.workers import GatewayWorkers, Ports, WorkersParts, WorkerStatus
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.discovery import Discovery
 from hostler.registry.matrix import Matrix
@@ -42,14 +40,25 @@ from hostler.routing.dispatch import Dispatch, Engines, NoEngines, Parts
 from hostler.routing.health import Health
 from hostler.routing.lanes import LocalLanes
 from hostler.routing.opaque import OpaqueStore
+from hostler.serving import (
+    background,
+    base_url,
+    calm_collector,
+    http_server,
+    pool_limits,
+    port_errors,
+    stop_signals,
+    tls_context,
+)
 from hostler.settings import Settings
 from hostler.system.event_log import EventLog
 from hostler.system.hardware import read_memory
-from hostler.system.http_server import HttpServer, Limits
+from hostler.system.http_server import HttpServer
 from hostler.system.journal import Journal
 from hostler.system.owner import Owner, OwnerInfo, find_owner, token
+from hostler.system.shared_port import hold_port
 from hostler.system.store import Store
-from hostler.system.upstream import PoolLimits, UpstreamPool
+from hostler.system.upstream import UpstreamPool
 
 _log = logging.getLogger(__name__)
 KEYS_POLL = 0.5
@@ -115,12 +124,12 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         discovery = Discovery(providers, catalogue, publish=events.publish, environment=settings.environment)
         supervisor = _supervisor(settings, resolver, events)
         stack.push_async_callback(supervisor.close)
-        pool = UpstreamPool(_pool_limits(settings), settings.environment)
+        pool = UpstreamPool(pool_limits(settings), settings.environment)
         stack.callback(pool.close)
         lanes, keeper = LocalLanes(settings.gateway.queue), OpaqueStore()
         engines: Engines = supervisor if settings.engine.enabled else NoEngines()
         dispatch = Dispatch(Parts(pool, lanes, engines, ledger, Health(), keeper))
-        await stack.enter_async_context(_background(providers.watch, discovery.run))
+        await stack.enter_async_context(background(providers.watch, discovery.run))
         yield App(
             settings, owner, secret, store, keys, ledger, fold, events, providers, catalogue, resolver, discovery,
             supervisor, pool, lanes, keeper, dispatch,
@@ -128,7 +137,11 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
 
 
 async def serve(
-    settings: Settings, on_ready: Callable[[Listening], None], *, new_token: bool = False, stop: asyncio.Event | None = None
+    settings: Settings,
+    on_ready: Callable[[Listening], None],
+    *,
+    new_token: bool = False,
+    stop: asyncio.Event | None = None,
 ) -> None:
     """Run the gateway until SIGTERM, SIGINT or `stop`; calls that run then get `drain_s` seconds to end.
 
@@ -138,29 +151,48 @@ async def serve(
     context = tls_context(settings)
     async with open_app(settings, new_token=new_token) as app:
         check_binding(settings.gateway, has_keys=app.keys.usable > 0)
-        with _signals(stopping):
-            gateway, server = _gateway(app)
-            following = asyncio.create_task(_follow_keys(app.keys, server.forget_heads))
-            try:
-                port = await _listen(server, settings, context)
-                address = base_url(settings, port)
-                app.owner.announce(address, address)
+        door = _single_door(app, context) if settings.gateway.workers <= 1 else _shared_door(app)
+        with stop_signals(stopping):
+            async with door as address:
                 calm_collector()
                 on_ready(Listening(app, address))
                 await stopping.wait()
-                gateway.drain()
-                await server.drain(settings.gateway.drain_s)
-            finally:
-                following.cancel()
-                gateway.close()
-                server.close()
 
 
-def calm_collector() -> None:
-    """Have the garbage collector pass over what start-up made, and look less often: calls leave no circles behind."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+@contextlib.asynccontextmanager
+async def _single_door(app: App, context: ssl.SSLContext | None) -> AsyncGenerator[str]:
+    """This process serves the port; gives the address. Drains at the end, and only cuts when the block failed."""
+    settings = app.settings
+    async with _gateway(app) as (gateway, server):
+        with port_errors(settings):
+            port = await server.listen(settings.gateway.host, settings.gateway.port, ssl=context)
+        address = base_url(settings, port)
+        app.owner.announce(address, address)
+        yield address
+        gateway.drain()
+        await server.drain(settings.gateway.drain_s)
+
+
+@contextlib.asynccontextmanager
+async def _shared_door(app: App) -> AsyncGenerator[str]:
+    """Gateway workers serve the port, and this process what they forward and ask; else as `_single_door`."""
+    settings = app.settings
+    engines = app.supervisor if settings.engine.enabled else NoEngines()
+    workers = GatewayWorkers(
+        WorkersParts(settings, app.token, app.lanes, engines, app.keeper, app.providers, app.events.publish)
+    )
+    async with _gateway(app, workers.statistics) as (gateway, server), contextlib.AsyncExitStack() as stack:
+        with port_errors(settings):
+            port = await stack.enter_async_context(hold_port(settings.gateway.host, settings.gateway.port))
+        private = await server.listen("127.0.0.1", 0)
+        stack.push_async_callback(workers.close)
+        await workers.start(Ports(port, private))
+        address = base_url(settings, port)
+        app.owner.announce(address, f"http://127.0.0.1:{private}")
+        yield address
+        await workers.drain(settings.gateway.drain_s)
+        gateway.drain()
+        await server.drain(settings.gateway.drain_s)
 
 
 @contextlib.asynccontextmanager
@@ -197,40 +229,19 @@ async def _wait_listening(settings: Settings) -> OwnerInfo | None:
     )
 
 
-def base_url(settings: Settings, port: int) -> str:
-    """The address that clients on this machine use."""
-    host = settings.gateway.host
-    if host in ("0.0.0.0", "::"):  # shown, not bound
-        host = "127.0.0.1" if host == "0.0.0.0" else "::1"
-    scheme = "https" if settings.gateway.tls_cert else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """The server's TLS from settings, None without. Raises ConfigError naming the file that is wrong."""
-    cert, key = settings.gateway.tls_cert, settings.gateway.tls_key
-    if not cert and not key:
-        return None
-    if not (cert and key):
-        raise ConfigError("TLS needs both a certificate and a key", hint="Give --tls-cert and --tls-key together.")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(cert, key)
-    except OSError as error:
-        raise ConfigError(f"TLS certificate {cert} or key {key} cannot be used: {error}") from None
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _gateway(app: App) -> tuple[Gateway, HttpServer]:
+@contextlib.asynccontextmanager
+async def _gateway(
+    app: App, workers: Callable[[], tuple[WorkerStatus, ...]] = tuple
+) -> AsyncGenerator[tuple[Gateway, HttpServer]]:
+    """The gateway of this process and its server, which does not listen yet; both are closed at the end."""
     settings = app.settings.gateway
     control = Control(
         ControlParts(
             resolver=app.resolver, supervisor=app.supervisor, events=app.events, lanes=app.lanes, pool=app.pool,
-            providers=app.providers, discovery=app.discovery, fold=app.fold, owner=app.owner.info,
+            providers=app.providers, discovery=app.discovery, fold=app.fold, owner=app.owner.info, workers=workers,
         )
     )  # fmt: skip
-    page = FrontPage(app.resolver, app.supervisor, app.keys, app.settings)
+    page = FrontPage(app.resolver, app.supervisor, app.keys, app.settings, address=lambda: app.owner.info.address)
     gateway = Gateway(
         GatewayParts(
             settings=settings,
@@ -244,19 +255,13 @@ def _gateway(app: App) -> tuple[Gateway, HttpServer]:
             health=dict,
         )
     )
-    limits = Limits(max_head=settings.max_head_kb << 10, max_body=settings.max_body_mb << 20)
-    return gateway, HttpServer(gateway.handle, gateway.check_head, limits, on_refusal=gateway.refuse)
-
-
-async def _listen(server: HttpServer, settings: Settings, context: ssl.SSLContext | None) -> int:
-    gateway = settings.gateway
+    server = http_server(gateway, app.settings)
     try:
-        return await server.listen(gateway.host, gateway.port, ssl=context, reuse_port=gateway.workers > 1)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {gateway.host}:{gateway.port}: {error.strerror or error}",
-            hint="Another program may have the port; choose one with --port, or 0 for a free one.",
-        ) from None
+        async with background(partial(_follow_keys, app.keys, server.forget_heads)):
+            yield gateway, server
+    finally:
+        gateway.close()
+        server.close()
 
 
 def _open_ledger(settings: Settings, store: Store, stack: contextlib.AsyncExitStack) -> tuple[Ledger, LedgerFold]:
@@ -297,54 +302,9 @@ def _supervisor(settings: Settings, resolver: Resolver, events: EventLog) -> Sup
     return Supervisor(options_from(settings), around)
 
 
-def _pool_limits(settings: Settings) -> PoolLimits:
-    upstream = settings.upstream
-    return PoolLimits(connect=upstream.connect_s, idle=upstream.pool_idle_s, size=upstream.pool_size)
-
-
 async def _follow_keys(keys: Keys, on_change: Callable[[], None]) -> None:
     """Take over keys that another process made or revoked, and say so: heads that were found good may be no more."""
     while True:
         await asyncio.sleep(KEYS_POLL)
         if await asyncio.to_thread(keys.reload_if_changed):
             on_change()
-
-
-@contextlib.asynccontextmanager
-async def _background(*work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None]:
-    """Run work beside the body; it is cancelled at the end. One that fails is logged, and the others go on."""
-    tasks = [asyncio.create_task(_logged(w)) for w in work]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _logged(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    try:
-        await work()
-    except Exception:  # noqa: BLE001  # the named edge of background work: the gateway goes on without it
-        _log.exception("background work ended unexpectedly")
-
-
-@contextlib.contextmanager
-def _signals(stopping: asyncio.Event) -> Generator[None]:
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-
-    def on_signal() -> None:
-        if stopping.is_set() and task is not None:
-            task.cancel()
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-
-__all__ = ["App", "Listening", "base_url", "is_loopback", "open_app", "open_client", "serve", "tls_context"]

@@ -16,6 +16,7 @@ from hostler.accounts.ledger_fold import LedgerFold
 from hostler.core.capabilities import as_json
 from hostler.engines.engine import EngineStatus
 from hostler.errors import HostlerError, NotFound, WireError
+from hostler.gateway.workers import WorkerStatus
 from hostler.registry.discovery import Discovery
 from hostler.registry.providers_file import ProvidersFile
 from hostler.registry.resolver import ModelEntry, Resolver
@@ -58,6 +59,7 @@ class ControlParts:
     discovery: Discovery
     fold: LedgerFold
     owner: OwnerInfo
+    workers: Callable[[], tuple[WorkerStatus, ...]] = tuple
 
 
 class Control:
@@ -112,6 +114,7 @@ class Control:
             "lanes": [msgspec.to_builtins(lane) for lane in parts.lanes.statistics()],
             "upstream": msgspec.to_builtins(parts.pool.statistics()),
             "ledger": msgspec.to_builtins(parts.fold.statistics()),
+            "workers": [msgspec.to_builtins(worker) for worker in parts.workers()],
         }
 
     async def _models(self, _name: str, _exchange: Exchange) -> object:

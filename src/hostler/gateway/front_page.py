@@ -3,6 +3,7 @@
 Knows: HTML. Does not know: how anything it shows came about. No script, no request to anywhere.
 """
 
+from collections.abc import Callable
 from html import escape
 from typing import Protocol
 
@@ -36,12 +37,15 @@ class Engines(Protocol):
 class FrontPage:
     """Renders the page for each request anew."""
 
-    def __init__(self, resolver: Resolver, engines: Engines, keys: Keys, settings: Settings) -> None:
+    def __init__(
+        self, resolver: Resolver, engines: Engines, keys: Keys, settings: Settings, *, address: Callable[[], str] = str
+    ) -> None:
+        """`address` gives the public base URL once it is known."""
         self._resolver = resolver
         self._engines = engines
         self._keys = keys
         self._settings = settings
-        self.address = ""
+        self._address = address
 
     def render(self) -> str:
         """The page as HTML. With keys in force it shows how to connect, but neither models nor machines."""
@@ -57,7 +61,7 @@ class FrontPage:
 
     def _connect(self) -> str:
         gateway = self._settings.gateway
-        base = self.address or f"http://{gateway.host}:{gateway.port}"
+        base = self._address() or f"http://{gateway.host}:{gateway.port}"
         key = "YOUR_KEY" if self._keys.required(loopback=True) else "none"
         curl = (
             f"curl {base}/v1/chat/completions -H 'content-type: application/json' \\\n"

@@ -56,24 +56,19 @@ class LaneDesk:
         """Act on one message of the worker; a grant that needs no waiting goes out at once."""
         match ask:
             case Take():
-                if self._lanes.acquire_nowait(ask.lane, ask.slots):
-                    self._grant(ask)
-                else:
-                    self._begin(ask.ask, self._wait_slot(ask))
+                self._take(ask)
             case Hold():
                 self._begin(ask.ask, self._wait_engine(ask))
             case PostMortem():
                 self._begin(ask.ask, self._look_why(ask))
-            case Leave():
-                task = self._waiting.get(ask.ask)
-                if task is not None:
-                    task.cancel()
-            case Release():
-                if _take_off(self._slots, ask.lane):
-                    self._lanes.release(ask.lane, ask.seconds)
-            case GiveBack():
-                if _take_off(self._held, ask.model_id):
-                    self._engines.release(ask.model_id)
+            case Leave() if ask.ask in self._waiting:
+                self._waiting[ask.ask].cancel()
+            case Release() if _take_off(self._slots, ask.lane):
+                self._lanes.release(ask.lane, ask.seconds)
+            case GiveBack() if _take_off(self._held, ask.model_id):
+                self._engines.release(ask.model_id)
+            case Leave() | Release() | GiveBack():
+                pass  # its grant is on the way, or it never had one
 
     def close(self) -> None:
         """The worker is gone: leave every queue, free all it held."""
@@ -89,6 +84,12 @@ class LaneDesk:
     def statistics(self) -> DeskStatistics:
         """What the worker has now."""
         return DeskStatistics(self._slots.total(), self._held.total(), len(self._waiting))
+
+    def _take(self, ask: Take) -> None:
+        if self._lanes.acquire_nowait(ask.lane, ask.slots):
+            self._grant(ask)
+        else:
+            self._begin(ask.ask, self._wait_slot(ask))
 
     def _grant(self, ask: Take) -> None:
         """Give the slot, together with the engine if it needs no start: one round trip for both."""
@@ -124,7 +125,7 @@ class LaneDesk:
             await work
         except HostlerError as error:
             self._send(Failed(ask, trouble_of(error)))
-        except Exception:  # the named edge of an ask: a bug of ours must not leave a worker's call waiting
+        except Exception:  # noqa: BLE001  # the named edge of an ask: a bug of ours must not leave a worker's call waiting
             _log.exception("an ask of a gateway worker failed unexpectedly")
             self._send(Failed(ask, trouble_of(HostlerError("hostler failed at this call; its log says why."))))
 

@@ -101,7 +101,7 @@ class OwnerAsks:
 
 
 class RemoteLanes:
-    """The owner's lanes. A grant brings the lane's engine along if it is ready; `take_endpoint_nowait` hands that on."""
+    """The owner's lanes. A grant brings the lane's engine along if it is ready: `take_endpoint_nowait` has it then."""
 
     def __init__(self, asks: OwnerAsks, bound: int) -> None:
         self._asks = asks

@@ -28,7 +28,8 @@ class LineSocket(asyncio.Protocol):
     @classmethod
     async def open(cls, sock: socket.socket, on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> Self:
         """Take over a connected Unix stream socket."""
-        _, line_socket = await asyncio.get_running_loop().create_unix_connection(lambda: cls(on_line, on_end), sock=sock)
+        loop = asyncio.get_running_loop()
+        _, line_socket = await loop.create_unix_connection(lambda: cls(on_line, on_end), sock=sock)
         return line_socket
 
     def send(self, line: bytes) -> None:
