@@ -24,6 +24,12 @@ class Commands(LazyGroup):
         "models": Entry("hostler.cli.models:command", "List the models that can be asked."),
         "providers": Entry("hostler.cli.providers:command", "Machines and vendors that models are reached through."),
         "keys": Entry("hostler.cli.keys:command", "Keys that clients must show."),
+        "engine": Entry("hostler.cli.engine:command", "Engines that run models on this machine."),
+        "pull": Entry("hostler.cli.pull:command", "Download a model and make it ready."),
+        "usage": Entry("hostler.cli.ledger:usage", "What was used: calls, tokens, cost."),
+        "logs": Entry("hostler.cli.ledger:logs", "The latest calls."),
+        "doctor": Entry("hostler.cli.doctor:command", "Check everything, and say what to do."),
+        "fake": Entry("hostler.cli.fake:command", "Serve the fake vendor, for tests and demos."),
     }
 
 

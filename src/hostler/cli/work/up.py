@@ -30,11 +30,17 @@ def run(options: UpOptions) -> int:
     return serve_until_stopped(settings, on_ready, new_token=options.new_token)
 
 
-def serve_until_stopped(settings: Settings, on_ready: Callable[[Listening], None], *, new_token: bool = False) -> int:
+def serve_until_stopped(
+    settings: Settings,
+    on_ready: Callable[[Listening], None],
+    *,
+    new_token: bool = False,
+    stop: asyncio.Event | None = None,
+) -> int:
     """The gateway in this process, on uvloop; the exit status says whether it came to a quiet end."""
     log_to_stderr(settings.log.level)
     try:
-        uvloop.run(serve(settings, on_ready, new_token=new_token))
+        uvloop.run(serve(settings, on_ready, new_token=new_token, stop=stop))
     except asyncio.CancelledError:  # a second signal
         return INTERRUPTED
     return DONE
