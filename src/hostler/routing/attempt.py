@@ -171,7 +171,7 @@ class Attempt(Signal[HostlerError | None]):
             error = self.on_good_end()
         except HostlerError as raised:
             error = raised
-        except Exception:  # an edge: a bug of ours in reading a reply must not leave its client waiting
+        except Exception:  # noqa: BLE001  # an edge: a bug of ours in reading a reply must not leave its client waiting
             _log.exception("the reply to call %s could not be read", self.call.id)
             error = HostlerError("hostler failed at reading this reply; its log says why.")
         self.set(error)
