@@ -9,10 +9,10 @@ Does not know: faces, HTTP clients, how a reply is read (receivers), how engines
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 from hostler.accounts.ledger import Ledger
 from hostler.core.deltas import Delta
@@ -36,10 +36,9 @@ from hostler.routing.lanes import Lanes
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.outlets import DeltaOutlet, Outlet
 from hostler.system.address import Address
-from hostler.system.eager import Eager
-from hostler.system.upstream import Door, Patience, UpstreamPool
+from hostler.system.eager import Eager, in_task
+from hostler.system.upstream import Door, Patience, UpstreamConnection, UpstreamPool
 
-T = TypeVar("T")
 POST_MORTEM = 2.0
 """Seconds to learn whether a broken reply means that its engine died."""
 
@@ -144,7 +143,7 @@ class Dispatch:
         error: HostlerError | None
         try:
             if not parts.lanes.acquire_nowait(lane, slots):
-                await _as_task(parts.lanes.acquire(lane, slots, key_id))
+                await in_task(parts.lanes.acquire(lane, slots, key_id), lambda _: parts.lanes.release(lane, None))
             begun = perf_counter()
             try:
                 if recipe is None:
@@ -173,7 +172,9 @@ class Dispatch:
     async def _with_engine(self, attempt: Attempt) -> HostlerError | None:
         """Hold the candidate's engine for the time of the exchange; name its death if it dies."""
         engines, model_id = self._parts.engines, attempt.candidate.model_id
-        endpoint = engines.hold_nowait(model_id) or await _as_task(engines.hold(model_id))
+        endpoint = engines.hold_nowait(model_id) or await in_task(
+            engines.hold(model_id), lambda _: engines.release(model_id)
+        )
         door = self._parts.pool.door(Address(endpoint.host, endpoint.port, tls=False))
         try:
             error = await self._exchange(attempt, _engine_target(door, endpoint, attempt.candidate.provider))
@@ -181,14 +182,14 @@ class Dispatch:
             engines.release(model_id)
         if isinstance(error, UpstreamError) and not isinstance(error, UpstreamRefused):
             door.close()
-            error = await _as_task(engines.wait_failure(model_id, POST_MORTEM, endpoint=endpoint)) or error
+            error = await in_task(engines.wait_failure(model_id, POST_MORTEM, endpoint=endpoint)) or error
         return error
 
     async def _exchange(self, attempt: Attempt, target: Target) -> HostlerError | None:
         """Send the request and wait for the end of its answer."""
         message = attempt.message(target)
         door = target.door
-        connection = door.take_nowait() or await _as_task(door.connect())
+        connection = door.take_nowait() or await in_task(door.connect(), UpstreamConnection.close)
         while True:
             attempt.connection = connection
             connection.send(message, attempt, target.patience)
@@ -200,7 +201,7 @@ class Dispatch:
             if error is None or not router.may_try_again(error, reused=connection.reused, started=connection.started):
                 return error
             attempt.again()
-            connection = await _as_task(door.connect())
+            connection = await in_task(door.connect(), UpstreamConnection.close)
 
     def _target(self, provider: Provider) -> Target:
         """Where a provider's calls go; made once for each, since nothing of it changes."""
@@ -213,11 +214,6 @@ class Dispatch:
         target = Target(self._parts.pool.door(provider.address), provider.host, provider.sent, _patience(provider))
         self._targets[provider.id] = (provider, target)
         return target
-
-
-async def _as_task(coroutine: Coroutine[Any, Any, T]) -> T:
-    """What may wait long, and needs a task to do it (timeouts): in one of its own; cancelled with the call."""
-    return await asyncio.ensure_future(coroutine)
 
 
 def _patience(provider: Provider) -> Patience:

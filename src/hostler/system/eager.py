@@ -47,6 +47,20 @@ class Signal(Generic[T]):
         return self._value  # pyright: ignore[reportReturnType]  # set by now, by the resume
 
 
+async def in_task(coroutine: Coroutine[Any, Any, T], give_back: Callable[[T], object] | None = None) -> T:
+    """For what needs a task to wait in (timeouts), awaited inside an `Eager` and cancelled with it.
+
+    `give_back` gets a result that came in the very turn in which the waiter was cancelled: nobody else would see it.
+    """
+    task = asyncio.ensure_future(coroutine)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if give_back is not None and task.done() and not task.cancelled() and task.exception() is None:
+            give_back(task.result())
+        raise
+
+
 class Eager:
     """One coroutine, driven by hand. `on_end` gets None, or the exception that ended it (CancelledError included).
 
@@ -55,7 +69,9 @@ class Eager:
 
     __slots__ = ("_cancelled", "_coroutine", "_on_end", "_running", "_waits_for", "ended")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None], on_end: Callable[["Eager", BaseException | None], None]) -> None:
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, None], on_end: Callable[["Eager", BaseException | None], None]
+    ) -> None:
         self._coroutine = coroutine
         self._on_end = on_end
         self._waits_for: Signal[Any] | asyncio.Future[Any] | None = None
@@ -86,7 +102,9 @@ class Eager:
         self._waits_for = None
         self._step(None)
 
-    def _wake(self, _future: "asyncio.Future[Any]") -> None:
+    def _wake(self, future: "asyncio.Future[Any]") -> None:
+        if self._waits_for is not future:
+            return  # it was done, and this call under way, when the wait was cancelled
         self._waits_for = None
         self._step(None)
 
