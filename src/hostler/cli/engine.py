@@ -66,7 +66,9 @@ command = click.Group(
             "logs",
             params=[
                 click.Argument(["model"]),
-                click.Option(["-n", "--lines"], type=click.IntRange(0), default=50, help="Last lines to print; 0: all. [50]"),
+                click.Option(
+                    ["-n", "--lines"], type=click.IntRange(0), default=50, help="Last lines to print; 0: all. [50]"
+                ),
                 click.Option(["-f", "--follow"], is_flag=True, help="Print what comes, until Ctrl-C."),
                 *PLACES,
             ],

@@ -67,7 +67,9 @@ command = click.Group(
             "add",
             params=[
                 click.Argument([_ID], metavar="ID"),
-                click.Option(["--kind"], required=True, metavar="KIND", help="What answers there; see docs/providers.md."),
+                click.Option(
+                    ["--kind"], required=True, metavar="KIND", help="What answers there; see docs/providers.md."
+                ),
                 click.Option(["--url"], metavar="URL", help="Its address, with or without /v1."),
                 click.Option(["--label"], metavar="TEXT", help="A name for people."),
                 click.Option(["--key-env"], metavar="NAME", help="Environment variable that holds its key."),

@@ -1,4 +1,4 @@
-"""`hostler providers`: shows, checks and edits them. Knows what is printed; does not know the file's format (registry)."""
+"""`hostler providers`: shows, checks and edits them. Knows what is printed; the file's format is the registry's."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -94,12 +94,15 @@ def add(options: AddOptions) -> int:
     """Write the entry. Raises ConfigError for one that is not valid."""
     settings = load(options)
     path, old = settings.providers_file, settings.legacy_base_url
-    entry: dict[str, object] = {"id": options.provider_id, "kind": options.kind}
-    for name, value in (("label", options.label), ("baseUrl", options.url), ("apiKeyEnv", options.key_env)):
-        if value is not None:
-            entry[name] = value
-    if options.tags:
-        entry["tags"] = list(options.tags)
+    fields: dict[str, object] = {
+        "id": options.provider_id,
+        "kind": options.kind,
+        "label": options.label,
+        "baseUrl": options.url,
+        "apiKeyEnv": options.key_env,
+        "tags": list(options.tags) or None,
+    }
+    entry = {name: value for name, value in fields.items() if value is not None}
 
     def edit() -> Path | None:
         backup = add_provider(path, entry, legacy_base_url=old)
@@ -125,9 +128,7 @@ def make_default(options: OneOptions) -> int:
     settings = load(options)
     return _edited(
         settings,
-        lambda: set_default(
-            settings.providers_file, options.provider_id, legacy_base_url=settings.legacy_base_url
-        ),
+        lambda: set_default(settings.providers_file, options.provider_id, legacy_base_url=settings.legacy_base_url),
         f"'{options.provider_id}' is the default of",
     )
 

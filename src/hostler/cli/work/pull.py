@@ -1,0 +1,110 @@
+"""`hostler pull`: a model from the hub into the models folder and the providers file.
+
+Knows: progress for people, the entry's name. Does not know: hubs and downloads (engines), the file's format (registry).
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
+
+from hostler.cli.exits import DONE
+from hostler.cli.pull import PullOptions
+from hostler.cli.work.output import duration, say, show, show_json, si_bytes
+from hostler.cli.work.providers import tell_running
+from hostler.cli.work.settings import load
+from hostler.engines.download import Progress, Report
+from hostler.engines.hub import hub_of
+from hostler.engines.pull import Ports, Pulled, pull
+from hostler.providers.vendors import HERE
+from hostler.registry.file_edit import add_engine_model
+from hostler.settings import Settings
+
+LINE_S: Final = 10.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+
+def run(options: PullOptions) -> int:
+    """Fetch and register. Raises DownloadError, StorageError, ConfigError."""
+    settings = load(options)
+    if options.hub:
+        settings = replace(settings, hub=options.hub)
+    entered: list[str] = []
+
+    def register(pulled: Pulled) -> None:
+        name = options.name or pulled.model_id
+        add_engine_model(
+            settings.providers_file,
+            name,
+            recipe=pulled.recipe,
+            replace=True,
+            legacy_base_url=settings.legacy_base_url,
+        )
+        entered.append(f"{HERE}/{name}")
+
+    try:
+        pulled = asyncio.run(_pull(options.spec, settings, ports=Ports(register=register)))
+    except KeyboardInterrupt:
+        say("Stopped. The same command goes on where this one stopped.")
+        raise
+    tell_running(settings)
+    if options.json:
+        show_json({"model": entered[0], "path": str(pulled.path), "size": pulled.size, "sha256": pulled.sha256})
+        return DONE
+    say(f"{pulled.path} ({si_bytes(pulled.size)}) {'is whole and checked' if pulled.fresh else 'was there already'}.")
+    say(f"Talk to it with: hostler chat {entered[0]}")
+    show(entered[0])
+    return DONE
+
+
+async def _pull(spec: str, settings: Settings, *, ports: Ports) -> Pulled:
+    with _shown() as report:
+        return await pull(spec, hub_of(settings), folder=settings.data_dir / "models", progress=report, ports=ports)
+
+
+@contextmanager
+def _shown() -> Generator[Report]:
+    """A bar on a terminal, a line now and then elsewhere; on standard error."""
+    if not sys.stderr.isatty():
+        yield _Lines().report
+        return
+    # lazy: rich takes 80 ms, and only a terminal needs it
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None, note="")
+        yield lambda p: bar.update(task, description=p.file, completed=p.done, total=p.total, note=p.note)
+
+
+class _Lines:
+    """Progress as lines."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._note: str = ""
+
+    def report(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now < self._next and progress.note == self._note and progress.done < progress.total:
+            return
+        self._next, self._note = now + LINE_S, progress.note
+        left = (progress.total - progress.done) / progress.rate if progress.rate else None
+        share = 100 * progress.done // max(progress.total, 1)
+        note = f", {progress.note}" if progress.note else ""
+        say(
+            f"{progress.file}: {share} % of {si_bytes(progress.total)}, {si_bytes(progress.rate)}/s, "
+            f"{duration(left)} left{note}"
+        )
