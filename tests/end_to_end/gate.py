@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ class Gate:
 
     listening: Listening
     port: int
+    stop: asyncio.Event
+    task: asyncio.Task[None]
     clients: list[Client] = field(default_factory=list)
 
     @property
@@ -38,6 +41,16 @@ class Gate:
     @property
     def address(self) -> str:
         return self.listening.address
+
+    def listens(self) -> bool:
+        """Whether a connection would be accepted."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    async def stopped(self) -> None:
+        """Wait until a gateway that was told to stop has."""
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.shield(self.task)
 
     async def client(self) -> Client:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 22)
@@ -145,7 +158,7 @@ async def gate(folder: Path, *providers: Mapping[str, Any], setup: Setup = PLAIN
     if task.done():
         task.result()
     listening = ready.result()
-    made = Gate(listening, int(listening.address.rpartition(":")[2]))
+    made = Gate(listening, int(listening.address.rpartition(":")[2]), stop, task)
     try:
         yield made
         await made.wait_idle()
