@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from hostler.accounts.keys import Keys
 from hostler.accounts.ledger import Ledger
@@ -26,7 +27,7 @@ from hostler.engines.recipe import Recipe
 from hostler.engines.supervision import Surroundings, options_from
 from hostler.engines.supervisor import Supervisor
 from hostler.errors import EngineMissing, OwnershipError, StorageError
-from hostler.gateway.access import Access, check_binding
+from hostler.gateway.access import Access, check_binding, is_loopback
 from hostler.gateway.control import Control, ControlParts
 from hostler.gateway.front_page import FrontPage
 from hostler.gateway.gateway import Gateway, GatewayParts
@@ -50,7 +51,7 @@ from hostler.serving import (
     stop_signals,
     tls_context,
 )
-from hostler.settings import Settings
+from hostler.settings import Settings, load
 from hostler.system.event_log import EventLog
 from hostler.system.hardware import read_memory
 from hostler.system.http_server import HttpServer
@@ -215,6 +216,22 @@ async def open_client(settings: Settings) -> AsyncGenerator[Client]:
         yield Client(app.dispatch.stream, app.resolver.resolve, models=models)
 
 
+@contextlib.asynccontextmanager
+async def open_here(
+    *, data: Path | None = None, config: Path | None = None, address: str = "", key: str = ""
+) -> AsyncGenerator[Client]:
+    """`hostler.open()`: a client for Python programs.
+
+    With an `address` (http://127.0.0.1:8484) that gateway is asked, with `key` where it wants one. Else it is the one
+    that has the data folder (`data`, or the usual one), and without such a one this process does its work itself, as
+    the settings (`config`, or the usual file) say. Raises ConfigError, OwnershipError, StorageError.
+    """
+    settings = load(data=data, config=config)
+    door = open_remote(address, key, environment=settings.environment) if address else open_client(settings)
+    async with door as client:
+        yield client
+
+
 async def _wait_listening(settings: Settings) -> OwnerInfo | None:
     """The folder's owner once it listens; None when there is no owner."""
     owner = find_owner(settings.data_dir)
@@ -308,3 +325,7 @@ async def _follow_keys(keys: Keys, on_change: Callable[[], None]) -> None:
         await asyncio.sleep(KEYS_POLL)
         if await asyncio.to_thread(keys.reload_if_changed):
             on_change()
+
+
+# what commands need beside the parts: they may import the composition root, and no other surface
+__all__ = ["App", "Listening", "is_loopback", "open_app", "open_client", "open_here", "serve", "tls_context"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hostler.core.messages import Message, Part
+from hostler.core.messages import Message, Part, ToolCall, visible_text
 from hostler.core.tools import Tool
 from hostler.core.usage import Usage
 from hostler.core.wires import Wire
@@ -103,6 +103,16 @@ class Reply:
     raw_finish: str = ""
     stop_sequence: str | None = None
     usage: Usage = Usage()
+
+    @property
+    def text(self) -> str:
+        """What a person reads of it: no reasoning, no tool calls."""
+        return visible_text(self.parts)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """What the model wants to be called, in order."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,11 @@ from typing import Final, Literal
 
 from hostler.accounts.keys import Keys
 from hostler.accounts.tables import MIGRATIONS
-from hostler.app import tls_context
+from hostler.app import is_loopback, tls_context
 from hostler.cli.work import engine_found, known
 from hostler.cli.work.output import si_bytes
 from hostler.cli.work.providers import Found, examine
 from hostler.errors import HostlerError
-from hostler.gateway.access import is_loopback
 from hostler.providers.vendors import VENDORS
 from hostler.registry.local_servers import probe_local_servers
 from hostler.settings import Settings

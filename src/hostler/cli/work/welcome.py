@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import click
 
 from hostler import __version__
-from hostler.app import App, Listening
+from hostler.app import App, Listening, is_loopback
 from hostler.cli.work import engine_found
-from hostler.gateway.access import is_loopback
 from hostler.providers.client_lines import ANY_KEY, client_lines, curl_line
 from hostler.providers.vendors import HERE
 
