@@ -1,13 +1,15 @@
-"""Fake vendors for tests, and a client that sees the bytes. Use: `from tests.fakes import serving, raw_post`."""
+"""Fake vendors for tests, and a client that sees the bytes. Use `serving`, or the fixture `fake_vendor`."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
+import pytest
 
 from hostler.providers.fake import FakeVendor, Script
 
@@ -22,6 +24,27 @@ async def serving(
     fake = FakeVendor(script, strict=strict)
     async with fake.serving():
         yield fake
+
+
+class StartFake(Protocol):
+    """Starts a fake vendor that serves until the test ends."""
+
+    async def __call__(
+        self, script: Script | Mapping[str, object] | Path | str | None = None, *, strict: bool | None = None
+    ) -> FakeVendor: ...
+
+
+@pytest.fixture
+async def fake_vendor() -> AsyncGenerator[StartFake]:
+    """A factory of fake vendors: `fake = await fake_vendor(script)`. As often as needed in one test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            script: Script | Mapping[str, object] | Path | str | None = None, *, strict: bool | None = None
+        ) -> FakeVendor:
+            return await stack.enter_async_context(serving(script, strict=strict))
+
+        yield start
 
 
 @dataclass(frozen=True, slots=True)

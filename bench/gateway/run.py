@@ -25,7 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bodies import write_bodies
-from machine import cpu_seconds, described, memory_mb, pause, pinned, stop, wait_until
+from machine import cpu_seconds, described, memory_mb, pause, pinned, resident_mb, stop, wait_until
 
 HERE = Path(__file__).resolve().parent
 KEY = os.environ.get("GW_KEY", "sk-local-benchmark-key-0123456789")
@@ -178,9 +178,14 @@ class Bench:
     def measure_memory(self, name: str) -> None:
         """Idle memory, then memory after many requests (this also warms the gateway up)."""
         pid, result = self.processes[name].pid, self.result[name]
-        result["mb_idle"] = memory_mb(pid)
+        result["mb_idle"], result["rss_idle"] = memory_mb(pid), resident_mb(pid)
         told = self.load(name, "plain", options=["-c", 16, "-N", self.asked.warm_requests, "-t", self.asked.warm_limit])
-        result.update(mb_after=memory_mb(pid), warm_requests=told.get("done"), warm_errs=told.get("errs"))
+        result.update(
+            mb_after=memory_mb(pid),
+            rss_after=resident_mb(pid),
+            warm_requests=told.get("done"),
+            warm_errs=told.get("errs"),
+        )
         print(
             f"{name}: up in {result['startup_s']} s, {result['mb_idle']} MB idle, {result['mb_after']} MB after "
             f"{told.get('done')} requests, {told.get('errs')} errors",
@@ -260,7 +265,7 @@ def main() -> None:
     add("names", nargs="*", metavar="NAME")
     add("--work", help="work folder (default: a new temporary one)")
     add("--out", help="result file (default: result.json in the work folder)")
-    add("--rounds", type=int, default=3)
+    add("--rounds", type=int, default=3, help="0: only start-up and memory")
     add("--short", action="store_true", help="shorter phases and 2,000 warm-up requests: a check, no measurement")
     add("--hold", action="store_true", help="only start everything and wait")
     add("--gateway-core", default="0", help='core of the gateway (default 0; "" = not pinned)')

@@ -8,7 +8,7 @@ from hostler.errors import ConfigError
 from hostler.providers.fake.answer import example_of, pieces_of, signature_of
 from hostler.providers.fake.asked import Asked, Course
 from hostler.providers.fake.json_values import Json
-from hostler.providers.fake.reading import parse_script, read_script
+from hostler.providers.fake.reading import KEYS, parse_script, read_script
 from hostler.providers.fake.script import Chunks, Model, Reply, When
 
 GOOD = """
@@ -137,3 +137,12 @@ def test_pieces_and_signatures() -> None:
         assert "".join(pieces_of(text, chunks)) == text
     assert pieces_of("", Chunks(by="whole")) == ()
     assert signature_of("a") == signature_of("a") != signature_of("b")
+
+
+def test_every_key_and_model_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "fake.md").read_text("utf-8")
+    assert [key for key in KEYS if f"`{key}`" not in page and f"`{key}: " not in page and f" {key}: " not in page] == []
+    names = {
+        model.id.replace("fail-", "-") if model.id[5:].isdigit() else model.id for model in read_script(None).models
+    }
+    assert [name for name in names if f"`{name}`" not in page] == ["-400"]  # the first of its row stands there whole

@@ -8,7 +8,9 @@ import pytest
 
 from hostler.errors import ConfigError
 from hostler.providers.fake import FakeVendor, serve
-from tests.fakes import raw_open, raw_post, serving
+from tests.fakes import StartFake, fake_vendor, raw_open, raw_post, serving
+
+__all__ = ["fake_vendor"]  # a fixture
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "echo", "messages": [{"role": "user", "content": "hi"}]}
@@ -114,3 +116,9 @@ async def test_serve_for_the_command_line(tmp_path: Path) -> None:
         until.set()
     with pytest.raises(ConfigError):
         await serve(tmp_path / "missing.yaml")
+
+
+async def test_two_fakes_in_one_test(fake_vendor: StartFake) -> None:
+    one, two = await fake_vendor(), await fake_vendor()
+    await raw_post(two.address, CHAT, BODY)
+    assert (one.count(), two.count()) == (0, 1)
