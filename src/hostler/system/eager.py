@@ -84,13 +84,17 @@ class Eager:
         self._step(None)
 
     def cancel(self) -> None:
-        """Stop it: from within its own turn, at its next pause."""
+        """Stop it: from within its own turn, or when what it waits for is there already, at its next pause.
+
+        So what it was given (a slot, a connection) reaches it, and it can give it back.
+        """
         if self.ended:
             return
-        if self._running:
+        waits_for = self._waits_for
+        if self._running or (isinstance(waits_for, asyncio.Future) and waits_for.done()):
             self._cancelled = True
             return
-        waits_for, self._waits_for = self._waits_for, None
+        self._waits_for = None
         if isinstance(waits_for, Signal):
             waits_for.attach(None)
         elif waits_for is not None:
