@@ -29,7 +29,7 @@ from hostler.engines.supervisor import Supervisor
 from hostler.errors import EngineMissing, OwnershipError, StorageError
 from hostler.gateway.access import Access, check_binding, is_loopback
 from hostler.gateway.control import Control, ControlParts
-from hostler.gateway.front_page import FrontPage
+from hostler.gateway.front_page import FrontPage, FrontPageParts
 from hostler.gateway.gateway import Gateway, GatewayParts
 from hostler.gateway.workers import GatewayWorkers, Ports, WorkersParts, WorkerStatus
 from hostler.registry.catalogue import Catalogue
@@ -258,7 +258,7 @@ async def _gateway(
             providers=app.providers, discovery=app.discovery, fold=app.fold, owner=app.owner.info, workers=workers,
         )
     )  # fmt: skip
-    page = FrontPage(app.resolver, app.supervisor, app.keys, app.settings, address=lambda: app.owner.info.address)
+    page = FrontPage(FrontPageParts(app.resolver, app.supervisor, app.keys, lambda: app.owner.info.address))
     gateway = Gateway(
         GatewayParts(
             settings=settings,
