@@ -46,7 +46,7 @@ class Client:
 
         Raises HostlerError: ModelNotFound, ProviderNotReady, UpstreamError, EngineError, ...
         """
-        call = self._call(model, prompt, options)
+        call = self._call(model, prompt, options=options)
         deltas = self._stream(call)
         try:
             async for delta in deltas:
@@ -65,7 +65,7 @@ class Client:
         """The models that can be asked now, in the order of their providers."""
         return await self._models()
 
-    def _call(self, model: str, prompt: Prompt, options: Options) -> Call:
+    def _call(self, model: str, prompt: Prompt, *, options: Options) -> Call:
         request = request_of(model, prompt, **options)
         return Call(
             id=f"{self._prefix}{next(self._numbers)}",

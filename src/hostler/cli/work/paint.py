@@ -74,9 +74,8 @@ class Markdowned:
     """Whole blocks are printed once for good; the block that still grows is drawn anew below them."""
 
     def __init__(self) -> None:
-        # lazy: rich takes 80 ms, and only a terminal needs it
-        from rich.console import Console
-        from rich.live import Live
+        from rich.console import Console  # lazy: rich takes 80 ms, and only a terminal needs it
+        from rich.live import Live  # lazy: see above
 
         self._console = Console(highlight=False)
         self._live = Live(console=self._console, transient=True, auto_refresh=False)

@@ -110,7 +110,7 @@ def add(options: AddOptions) -> int:
             set_default(path, options.provider_id, legacy_base_url=old)
         return backup
 
-    return _edited(settings, edit, f"'{options.provider_id}' is in")
+    return _edited(settings, edit, what=f"'{options.provider_id}' is in")
 
 
 def remove(options: OneOptions) -> int:
@@ -119,7 +119,7 @@ def remove(options: OneOptions) -> int:
     return _edited(
         settings,
         lambda: remove_provider(settings.providers_file, options.provider_id),
-        f"'{options.provider_id}' is no longer in",
+        what=f"'{options.provider_id}' is no longer in",
     )
 
 
@@ -129,7 +129,7 @@ def make_default(options: OneOptions) -> int:
     return _edited(
         settings,
         lambda: set_default(settings.providers_file, options.provider_id, legacy_base_url=settings.legacy_base_url),
-        f"'{options.provider_id}' is the default of",
+        what=f"'{options.provider_id}' is the default of",
     )
 
 
@@ -164,7 +164,7 @@ def state_of(row: ProviderRow) -> str:
     return "ready" if row.kind == "engine" else row.state
 
 
-def _edited(settings: Settings, edit: Callable[[], Path | None], what: str) -> int:
+def _edited(settings: Settings, edit: Callable[[], Path | None], *, what: str) -> int:
     backup = edit()
     kept = f" The file as it was: {backup}" if backup else ""
     say(f"{what} {settings.providers_file}.{kept}")

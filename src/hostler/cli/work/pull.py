@@ -71,20 +71,17 @@ def _shown() -> Generator[Report]:
     if not sys.stderr.isatty():
         yield _Lines().report
         return
-    # lazy: rich takes 80 ms, and only a terminal needs it
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
+    from rich import console, progress  # lazy: rich takes 80 ms, and only a terminal needs it
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.fields[note]}"),
     )
-    with Bar(*columns, console=Console(stderr=True)) as bar:
+    with progress.Progress(*columns, console=console.Console(stderr=True)) as bar:
         task = bar.add_task("", total=None, note="")
         yield lambda p: bar.update(task, description=p.file, completed=p.done, total=p.total, note=p.note)
 
