@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+import sys
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -42,12 +43,14 @@ from hostler.routing.health import Health
 from hostler.routing.lanes import LocalLanes
 from hostler.routing.opaque import OpaqueStore
 from hostler.serving import (
+    LOOPBACK,
     background,
     base_url,
     calm_collector,
     http_server,
     pool_limits,
     port_errors,
+    private_url,
     stop_signals,
     tls_context,
 )
@@ -64,6 +67,8 @@ from hostler.system.upstream import UpstreamPool
 _log = logging.getLogger(__name__)
 KEYS_POLL = 0.5
 """Seconds after which a key that another process made or revoked counts."""
+WORKER = (sys.executable, "-P", "-m", "hostler.worker")
+"""The program of a gateway worker."""
 OPENING_S = 10.0
 """Seconds that another process may take between owning the data folder and listening."""
 OPENING_POLL = 0.05
@@ -116,14 +121,14 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         events = EventLog()
         for leftover in sweep_leftovers(settings.data_dir / "engines"):
             _log.warning("ended an engine that a dead hostler left behind: %s", leftover)
-        ledger, fold = _open_ledger(settings, store, stack)
+        ledger, fold = _open_ledger(settings, store, stack=stack)
         keys = Keys(store, fixed=settings.gateway.keys, require_key=settings.gateway.require_key)
         providers = ProvidersFile(settings, events.publish)
         catalogue = Catalogue(settings.data_dir)
         matrix = Matrix(providers, catalogue)
         resolver = Resolver(providers, settings.aliases, catalogue=catalogue, matrix=matrix)
         discovery = Discovery(providers, catalogue, publish=events.publish, environment=settings.environment)
-        supervisor = _supervisor(settings, resolver, events)
+        supervisor = _supervisor(settings, resolver, events=events)
         stack.push_async_callback(supervisor.close)
         pool = UpstreamPool(pool_limits(settings), settings.environment)
         stack.callback(pool.close)
@@ -180,16 +185,25 @@ async def _shared_door(app: App) -> AsyncGenerator[str]:
     settings = app.settings
     engines = app.supervisor if settings.engine.enabled else NoEngines()
     workers = GatewayWorkers(
-        WorkersParts(settings, app.token, app.lanes, engines, app.keeper, app.providers, app.events.publish)
+        WorkersParts(
+            settings=settings,
+            token=app.token,
+            program=WORKER,
+            lanes=app.lanes,
+            engines=engines,
+            keeper=app.keeper,
+            providers=app.providers,
+            publish=app.events.publish,
+        )
     )
     async with _gateway(app, workers.statistics) as (gateway, server), contextlib.AsyncExitStack() as stack:
         with port_errors(settings):
             port = await stack.enter_async_context(hold_port(settings.gateway.host, settings.gateway.port))
-        private = await server.listen("127.0.0.1", 0)
+        private = await server.listen(LOOPBACK, 0)
         stack.push_async_callback(workers.close)
         await workers.start(Ports(port, private))
         address = base_url(settings, port)
-        app.owner.announce(address, f"http://127.0.0.1:{private}")
+        app.owner.announce(address, private_url(private))
         yield address
         await workers.drain(settings.gateway.drain_s)
         gateway.drain()
@@ -281,7 +295,7 @@ async def _gateway(
         server.close()
 
 
-def _open_ledger(settings: Settings, store: Store, stack: contextlib.AsyncExitStack) -> tuple[Ledger, LedgerFold]:
+def _open_ledger(settings: Settings, store: Store, *, stack: contextlib.AsyncExitStack) -> tuple[Ledger, LedgerFold]:
     folder = settings.data_dir / "journal"
     journal = Journal(folder)
     fold = LedgerFold(store, folder, log=settings.log, journal=journal)
@@ -299,7 +313,7 @@ def _flush(fold: LedgerFold) -> None:
         _log.error("the ledger could not be brought up to date: %s", error.text)
 
 
-def _supervisor(settings: Settings, resolver: Resolver, events: EventLog) -> Supervisor:
+def _supervisor(settings: Settings, resolver: Resolver, *, events: EventLog) -> Supervisor:
     def recipe_of(model_id: str) -> Recipe:
         recipe = resolver.resolve(model_id).candidates[0].recipe
         if recipe is None:
@@ -323,7 +337,12 @@ async def _follow_keys(keys: Keys, on_change: Callable[[], None]) -> None:
     """Take over keys that another process made or revoked, and say so: heads that were found good may be no more."""
     while True:
         await asyncio.sleep(KEYS_POLL)
-        if await asyncio.to_thread(keys.reload_if_changed):
+        try:
+            changed = await asyncio.to_thread(keys.reload_if_changed)
+        except StorageError as error:  # the next look may fare better; until then the keys of before hold
+            _log.error("keys could not be read: %s", error.text)
+            continue
+        if changed:
             on_change()
 
 

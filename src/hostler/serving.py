@@ -11,6 +11,8 @@ import logging
 import signal
 import ssl
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from types import MappingProxyType
+from typing import Final
 
 from hostler.errors import ConfigError
 from hostler.gateway.gateway import Gateway
@@ -18,16 +20,27 @@ from hostler.settings import Settings
 from hostler.system.http_server import Handler, HttpServer, Limits
 from hostler.system.upstream import PoolLimits
 
+LOOPBACK: Final = "127.0.0.1"
 _log = logging.getLogger(__name__)
+
+
+_REACHED_AT: Final = MappingProxyType({"0.0.0.0": LOOPBACK, "::": "::1"})
+"""What is listened on and is no address to call."""
 
 
 def base_url(settings: Settings, port: int) -> str:
     """The address that clients on this machine use."""
-    host = settings.gateway.host  # a wildcard is listened on, and is no address to call
-    if host in ("0.0.0.0", "::"):
-        host = "127.0.0.1" if host == "0.0.0.0" else "::1"
-    scheme = "https" if settings.gateway.tls_cert else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    host = settings.gateway.host
+    return _url(_REACHED_AT.get(host, host), port, tls=bool(settings.gateway.tls_cert))
+
+
+def private_url(port: int) -> str:
+    """The address of a port of ours on loopback."""
+    return _url(LOOPBACK, port, tls=False)
+
+
+def _url(host: str, port: int, *, tls: bool) -> str:
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

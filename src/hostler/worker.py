@@ -47,7 +47,16 @@ from hostler.routing.worker_messages import (
     encode,
     trouble_of,
 )
-from hostler.serving import background, calm_collector, http_server, pool_limits, port_errors, stop_signals, tls_context
+from hostler.serving import (
+    LOOPBACK,
+    background,
+    calm_collector,
+    http_server,
+    pool_limits,
+    port_errors,
+    stop_signals,
+    tls_context,
+)
 from hostler.settings import Settings
 from hostler.system.address import Address
 from hostler.system.http_server import HttpServer
@@ -94,7 +103,7 @@ class OwnerLine:
     async def open(cls, sock: socket.socket) -> "OwnerLine":
         """Take over the socket and introduce ourselves."""
         owner = cls()
-        owner._line = await LineSocket.open(sock, owner._on_line, owner._on_end)
+        owner._line = await LineSocket.open(sock, owner._on_line, on_end=owner._on_end)
         owner.send(Hello(os.getpid()))
         return owner
 
@@ -158,7 +167,7 @@ async def run(number: int, sock: socket.socket) -> int:
             async with asyncio.timeout(WELCOME_S):
                 welcome = await owner.welcome
             logging.basicConfig(handlers=[OwnerLog(owner)], level=welcome.settings.log.level.upper())
-            await _serve(number, owner, stopping)
+            await _serve(number, owner, stopping=stopping)
     except HostlerError as error:
         owner.send(GaveUp(trouble_of(error)))
         return 1
@@ -167,7 +176,7 @@ async def run(number: int, sock: socket.socket) -> int:
     return 0
 
 
-async def _serve(number: int, owner: OwnerLine, stopping: asyncio.Event) -> None:
+async def _serve(number: int, owner: OwnerLine, *, stopping: asyncio.Event) -> None:
     welcome = owner.welcome.result()
     settings = welcome.settings
     context = tls_context(settings)
@@ -219,7 +228,7 @@ async def _parts(number: int, owner: OwnerLine) -> AsyncGenerator[_Serving]:
                 health=dict,
             )
         )
-        forward = Forward(gateway.handle, pool.door(Address("127.0.0.1", welcome.private_port, tls=False)))
+        forward = Forward(gateway.handle, pool.door(Address(LOOPBACK, welcome.private_port, tls=False)))
         server = http_server(gateway, settings, handler=forward.handle)
         keep_up = partial(_follow_others, keys, catalogue, journal=journal, on_keys=server.forget_heads)
         await stack.enter_async_context(background(keep_up))

@@ -99,7 +99,7 @@ class Worker:
 
     async def take(self, key: str = "") -> asyncio.Task[None]:
         """Begin to wait for a slot of two; returns when the owner has heard of it."""
-        task = asyncio.ensure_future(self.lanes.acquire(DEMO, 2, key))
+        task = asyncio.ensure_future(self.lanes.acquire(DEMO, 2, key=key))
         before = self.known
         await wait_until(lambda: self.known > before)
         return task
@@ -126,10 +126,12 @@ class Owner:
     async def worker(self) -> Worker:
         ours, theirs = socket.socketpair()
         line: LineSocket
-        desk = LaneDesk(self.lanes, self.engines, lambda message: line.send(encode(message)))
-        line = await LineSocket.open(ours, lambda data: desk.answer(decode_from_worker(data)), desk.close)  # type: ignore[arg-type]
+        desk = LaneDesk(self.lanes, self.engines, send=lambda message: line.send(encode(message)))
+        line = await LineSocket.open(ours, lambda data: desk.answer(decode_from_worker(data)), on_end=desk.close)  # type: ignore[arg-type]
         asks = OwnerAsks(lambda message: far.send(encode(message)))
-        far: LineSocket = await LineSocket.open(theirs, lambda data: asks.answer(decode_from_owner(data)), asks.close)  # type: ignore[arg-type]
+        far: LineSocket = await LineSocket.open(
+            theirs, lambda data: asks.answer(decode_from_owner(data)), on_end=asks.close
+        )  # type: ignore[arg-type]
         lanes = RemoteLanes(asks, bound=4)
         self.workers.append(Worker(desk, asks, lanes, RemoteEngines(asks, lanes), far))
         return self.workers[-1]
@@ -158,7 +160,7 @@ async def owner() -> AsyncIterator[Owner]:
 async def test_one_round_trip_brings_the_slot_and_the_engine(owner: Owner) -> None:
     worker = await owner.worker()
     assert not worker.lanes.acquire_nowait(DEMO, 2)
-    await worker.lanes.acquire(DEMO, 2, "key")
+    await worker.lanes.acquire(DEMO, 2, key="key")
     assert worker.engines.hold_nowait(DEMO) == ENDPOINT
     assert (owner.in_flight, owner.engines.held) == (1, 1)
     worker.engines.release(DEMO)
@@ -169,7 +171,7 @@ async def test_one_round_trip_brings_the_slot_and_the_engine(owner: Owner) -> No
 async def test_an_engine_that_must_start_is_held_by_a_second_ask(owner: Owner) -> None:
     owner.engines.ready = False
     worker = await owner.worker()
-    await worker.lanes.acquire(DEMO, 2, "")
+    await worker.lanes.acquire(DEMO, 2, key="")
     assert worker.engines.hold_nowait(DEMO) is None
     holding = asyncio.ensure_future(worker.engines.hold(DEMO))
     await wait_until(lambda: worker.desk.statistics().waiting == 1)
@@ -183,8 +185,8 @@ async def test_an_engine_that_must_start_is_held_by_a_second_ask(owner: Owner) -
 
 async def test_slots_are_counted_over_all_workers_and_given_in_turn_by_key(owner: Owner) -> None:
     first, second = await owner.worker(), await owner.worker()
-    await first.lanes.acquire(DEMO, 2, "a")
-    await second.lanes.acquire(DEMO, 2, "a")
+    await first.lanes.acquire(DEMO, 2, key="a")
+    await second.lanes.acquire(DEMO, 2, key="a")
     greedy = [await first.take("a"), await first.take("a")]
     other = await second.take("b")
     assert (owner.in_flight, owner.waiting) == (2, 3)
@@ -199,8 +201,8 @@ async def test_slots_are_counted_over_all_workers_and_given_in_turn_by_key(owner
 
 async def test_a_call_that_is_cancelled_in_the_queue_leaves_it(owner: Owner) -> None:
     worker = await owner.worker()
-    await worker.lanes.acquire(DEMO, 2, "")
-    await worker.lanes.acquire(DEMO, 2, "")
+    await worker.lanes.acquire(DEMO, 2, key="")
+    await worker.lanes.acquire(DEMO, 2, key="")
     waiting = await worker.take()
     await worker.leave_queue(waiting)
     await wait_until(lambda: owner.waiting == 0 and worker.asks.statistics() == 0)
@@ -210,7 +212,7 @@ async def test_a_call_that_is_cancelled_in_the_queue_leaves_it(owner: Owner) -> 
 @pytest.mark.parametrize("turns", range(8))
 async def test_a_call_that_is_cancelled_on_the_way_holds_nothing(owner: Owner, turns: int) -> None:
     worker = await owner.worker()
-    task = asyncio.ensure_future(worker.lanes.acquire(DEMO, 2, ""))
+    task = asyncio.ensure_future(worker.lanes.acquire(DEMO, 2, key=""))
     for _ in range(turns):
         await asyncio.sleep(0)
     await worker.leave_queue(task)
@@ -221,7 +223,7 @@ async def test_a_call_that_is_cancelled_on_the_way_holds_nothing(owner: Owner, t
 
 async def scripted(asks: OwnerAsks, lanes: RemoteLanes, *answers: Any) -> None:
     """A call for a slot that is cancelled after the answers came, and before it could see them."""
-    task = asyncio.ensure_future(lanes.acquire(DEMO, 2, ""))
+    task = asyncio.ensure_future(lanes.acquire(DEMO, 2, key=""))
     await asyncio.sleep(0)
     for answer in answers:
         asks.answer(answer)
@@ -248,7 +250,7 @@ async def test_a_grant_is_given_back_whenever_the_cancelling_comes() -> None:
 
 async def test_an_engine_that_came_along_and_was_not_used_goes_back_with_the_slot(owner: Owner) -> None:
     worker = await owner.worker()
-    await worker.lanes.acquire(DEMO, 2, "")
+    await worker.lanes.acquire(DEMO, 2, key="")
     assert owner.engines.held == 1
     worker.lanes.release(DEMO, None)
     await owner.wait_free()
@@ -258,7 +260,7 @@ async def test_a_full_queue_is_refused_as_in_one_process(owner: Owner) -> None:
     worker = await owner.worker()
     tasks = [await worker.take() for _ in range(6)]
     with pytest.raises(QueueFull) as caught:
-        await worker.lanes.acquire(DEMO, 2, "")
+        await worker.lanes.acquire(DEMO, 2, key="")
     assert caught.value.status == 429
     assert caught.value.retry_after and caught.value.retry_after >= 1
     assert "2 slots" in caught.value.message and caught.value.hint
@@ -292,8 +294,8 @@ def test_a_refusal_of_a_vendor_crosses_as_a_plain_error() -> None:
 
 async def test_all_that_a_worker_held_is_free_when_it_is_gone(owner: Owner) -> None:
     first, second = await owner.worker(), await owner.worker()
-    await first.lanes.acquire(DEMO, 2, "")
-    await first.lanes.acquire(DEMO, 2, "")
+    await first.lanes.acquire(DEMO, 2, key="")
+    await first.lanes.acquire(DEMO, 2, key="")
     lost = await first.take()
     next_in_turn = await second.take()
     first.line.close()
@@ -302,7 +304,7 @@ async def test_all_that_a_worker_held_is_free_when_it_is_gone(owner: Owner) -> N
     with pytest.raises(Draining):
         await lost
     with pytest.raises(Draining):
-        await first.lanes.acquire(DEMO, 2, "")
+        await first.lanes.acquire(DEMO, 2, key="")
 
 
 async def test_lanes_without_a_limit_ask_nobody() -> None:
@@ -316,11 +318,11 @@ async def test_lanes_without_a_limit_ask_nobody() -> None:
 
 async def test_what_was_never_granted_cannot_be_released(owner: Owner) -> None:
     first, second = await owner.worker(), await owner.worker()
-    await first.lanes.acquire(DEMO, 2, "")
+    await first.lanes.acquire(DEMO, 2, key="")
     second.asks.send(Release(DEMO, 1.0))
     second.asks.send(GiveBack(DEMO))
     second.asks.send(Leave(99))
-    await second.lanes.acquire(DEMO, 2, "")  # heard after the others
+    await second.lanes.acquire(DEMO, 2, key="")  # heard after the others
     assert (owner.in_flight, owner.engines.held) == (2, 2)
 
 

@@ -6,7 +6,7 @@ Knows: /hostler/api/control/... and its JSON. Does not know: who may call (acces
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
 import msgspec
@@ -88,12 +88,12 @@ class Control:
         work = self._table.get((method, action))
         if work is None:
             raise NotFound(f"The control API has no {method} {rest}.")
-        task = asyncio.get_running_loop().create_task(self._run(work, unquote(name), exchange))
+        task = asyncio.get_running_loop().create_task(self._run(work, unquote(name), exchange=exchange))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         exchange.on_disconnect = lambda: _cancel(task)
 
-    async def _run(self, work: Callable[[str, Exchange], Awaitable[object]], name: str, exchange: Exchange) -> None:
+    async def _run(self, work: Callable[[str, Exchange], Awaitable[object]], name: str, *, exchange: Exchange) -> None:
         try:
             result = await work(name, exchange)
         except HostlerError as error:
@@ -185,7 +185,7 @@ def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
 
 
-def _model(entry: ModelEntry) -> dict[str, Any]:
+def _model(entry: ModelEntry) -> dict[str, object]:
     return {
         "id": entry.id,
         "provider": entry.provider,

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -73,6 +72,8 @@ class WorkersParts:
 
     settings: Settings
     token: str
+    program: tuple[str, ...]
+    """What a worker runs; it gets its number as the last argument, and the line to us as its stdin."""
     lanes: LocalLanes
     engines: Engines
     keeper: OpaqueStore
@@ -199,10 +200,10 @@ class GatewayWorkers:
             return f"it could not be started: {error.strerror or error}"
         finally:
             theirs.close()
-        worker.desk = LaneDesk(self._parts.lanes, self._parts.engines, worker.send)
+        worker.desk = LaneDesk(self._parts.lanes, self._parts.engines, send=worker.send)
         try:
             worker.line = await LineSocket.open(
-                own, partial(self._on_line, worker), partial(self._on_line_end, worker, child)
+                own, partial(self._on_line, worker), on_end=partial(self._on_line_end, worker, child)
             )
             return _how(await child.wait())
         finally:
@@ -215,7 +216,7 @@ class GatewayWorkers:
     def _spawn(self, worker: _Worker, theirs: socket.socket) -> ChildProcess:
         log = self._log_of(worker)
         log.unlink(missing_ok=True)  # what it has to say comes over the line; here stands only how it died
-        argv = (sys.executable, "-P", "-m", "hostler.worker", str(worker.number))
+        argv = (*self._parts.program, str(worker.number))
         return spawn(Command(argv, self._settings.environment, log, theirs))
 
     def _failure(self, worker: _Worker, how: str) -> HostlerError:

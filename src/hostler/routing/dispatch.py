@@ -143,7 +143,7 @@ class Dispatch:
         error: HostlerError | None
         try:
             if not parts.lanes.acquire_nowait(lane, slots):
-                await in_task(parts.lanes.acquire(lane, slots, key_id), lambda _: parts.lanes.release(lane, None))
+                await in_task(parts.lanes.acquire(lane, slots, key=key_id), lambda _: parts.lanes.release(lane, None))
             begun = perf_counter()
             try:
                 if recipe is None:

@@ -44,7 +44,7 @@ class DeskStatistics:
 class LaneDesk:
     """Serves one worker. A release of what was never granted is ignored: one worker's fault must not free another's."""
 
-    def __init__(self, lanes: LocalLanes, engines: Engines, send: Callable[[FromOwner], None]) -> None:
+    def __init__(self, lanes: LocalLanes, engines: Engines, *, send: Callable[[FromOwner], None]) -> None:
         self._lanes = lanes
         self._engines = engines
         self._send = send
@@ -103,7 +103,7 @@ class LaneDesk:
         self._send(Taken(ask.ask, ask.lane, endpoint))
 
     async def _wait_slot(self, ask: Take) -> None:
-        await self._lanes.acquire(ask.lane, ask.slots, ask.key)
+        await self._lanes.acquire(ask.lane, ask.slots, key=ask.key)
         self._grant(ask)
 
     async def _wait_engine(self, ask: Hold) -> None:

@@ -30,7 +30,7 @@ class Lane:
 
     __slots__ = ("_queues", "_waiting", "bound", "in_flight", "name", "seconds_per_call", "slots")
 
-    def __init__(self, name: str, slots: int, bound: int) -> None:
+    def __init__(self, name: str, slots: int, *, bound: int) -> None:
         self.name = name
         self.slots = slots
         self.bound = bound
@@ -113,7 +113,7 @@ class Lanes(Protocol):
     """Where dispatch gets its slots; workers get them from the owner over a socket."""
 
     def acquire_nowait(self, name: str, slots: int) -> bool: ...
-    async def acquire(self, name: str, slots: int, key: str) -> None: ...
+    async def acquire(self, name: str, slots: int, *, key: str) -> None: ...
     def release(self, name: str, seconds: float | None) -> None: ...
 
 
@@ -128,7 +128,7 @@ class LocalLanes:
         """Take a slot of lane `name` if one is free."""
         return self._lane(name, slots).acquire_nowait()
 
-    async def acquire(self, name: str, slots: int, key: str) -> None:
+    async def acquire(self, name: str, slots: int, *, key: str) -> None:
         """Wait for a slot of lane `name` in the turn of `key`."""
         await self._lane(name, slots).acquire(key)
 
@@ -146,7 +146,7 @@ class LocalLanes:
     def _lane(self, name: str, slots: int) -> Lane:
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = Lane(name, slots, self._bound)
+            lane = self._lanes[name] = Lane(name, slots, bound=self._bound)
         elif lane.slots != slots:
             lane.resize(slots)
         return lane

@@ -113,7 +113,7 @@ class RemoteLanes:
         """A lane without a limit is taken at once; of the others the owner must be asked (`acquire`)."""
         return not slots and self._unlimited.acquire_nowait(name, 0)
 
-    async def acquire(self, name: str, slots: int, key: str) -> None:
+    async def acquire(self, name: str, slots: int, *, key: str) -> None:
         """Wait for a slot in the turn of `key`, among the calls of all workers; raises QueueFull."""
         grant = await self._asks.ask(Take(self._asks.number(), name, slots, key), Taken)
         self._taken[name] += 1

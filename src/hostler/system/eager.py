@@ -11,7 +11,7 @@ do not work: what needs them is awaited as a task of its own (`asyncio.ensure_fu
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar  # edge: what a coroutine yields is asyncio's own
 
 T = TypeVar("T")
 Awaited = Generator[Any, Any, T]

@@ -26,7 +26,7 @@ class LineSocket(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     @classmethod
-    async def open(cls, sock: socket.socket, on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> Self:
+    async def open(cls, sock: socket.socket, on_line: Callable[[bytes], None], *, on_end: Callable[[], None]) -> Self:
         """Take over a connected Unix stream socket."""
         loop = asyncio.get_running_loop()
         _, line_socket = await loop.create_unix_connection(lambda: cls(on_line, on_end), sock=sock)
