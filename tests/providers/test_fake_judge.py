@@ -183,9 +183,10 @@ async def test_over_http(path: str) -> None:
         assert refused.json["error"]["type"] == "invalid_request_error"
         unread = await raw_post(fake.address, path, b"{", VERSION)
         assert unread.status == 400
+        assert (await raw_post(fake.address, path, b"[" * 100_000, VERSION)).status == 400
         typed = await raw_post(fake.address, path, bad, {**VERSION, "content-type": "text/plain"})
         assert "application/json" in typed.json["error"]["message"]
-        assert [received.outcome for received in fake.requests] == ["refused"] * 3
+        assert [received.outcome for received in fake.requests] == ["refused"] * 4
     async with serving() as fake:
         assert (await raw_post(fake.address, path, bad)).status == 200
 

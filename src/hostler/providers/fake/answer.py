@@ -15,6 +15,7 @@ from hostler.providers.fake.json_values import Json, array_at, is_array, is_numb
 from hostler.providers.fake.script import Call, Chunks, Counts, Framing, Reply
 
 _WORD: Final = re.compile(r"\S+\s*|\s+")
+_ITEMS: Final = 16  # elements of an array at most, whatever the schema asks for
 _DEPTH: Final = 8  # levels of a schema that are filled in; a schema may contain itself
 
 
@@ -130,7 +131,7 @@ def _typed(schema: Json, root: Json, *, depth: int) -> object:
         case "array":
             least = schema.get("minItems", 1)
             one = example_of(object_at(schema, "items"), root, depth=depth + 1)
-            return [one] * max(1, int(least) if is_number(least) else 1)
+            return [one] * (min(max(1, int(least)), _ITEMS) if is_number(least) else 1)
         case "integer" | "number":
             least = schema.get("minimum", 1)
             return least if is_number(least) else 1

@@ -169,7 +169,7 @@ def _check_message(message: object, where: str) -> None:
     for name in message:
         if name not in ("role", "content"):
             raise Fault(f"{where}.{name}: Extra inputs are not permitted")
-    if message["role"] not in _BLOCKS:
+    if text_at(message, "role") not in _BLOCKS:
         raise Fault(f"{where}.role: Input should be 'user', 'assistant' or 'system'")
 
 
@@ -319,8 +319,8 @@ def _check_choice(choice: Json, names: set[str]) -> None:
         )
     if not names:
         raise Fault("tool_choice: may only be specified while providing tools")
-    if kind == "tool" and choice.get("name") not in names:
-        raise Fault(f"tool_choice.tool.name: Tool '{choice.get('name')}' not found in provided tools")
+    if kind == "tool" and text_at(choice, "name") not in names:
+        raise Fault(f"tool_choice.tool.name: Tool '{text_at(choice, 'name')}' not found in provided tools")
 
 
 def _check_thinking(body: Json) -> None:

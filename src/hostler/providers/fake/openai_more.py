@@ -17,6 +17,7 @@ from hostler.providers.fake.openai_chat import DONE, finish_reason, usage_object
 from hostler.providers.fake.script import Model
 
 DIMENSIONS: Final = 8
+MAX_DIMENSIONS: Final = 8192
 _CREATED: Final = 1_700_000_000
 _DATE: Final = "2026-01-01T00:00:00Z"
 
@@ -55,7 +56,7 @@ def embeddings(asked: Asked) -> Json:
     tokens = is_array(given) and bool(given) and all(is_number(part) for part in given)
     inputs: Sequence[object] = given if is_array(given) and not tokens else [given]
     wanted = asked.body.get("dimensions")
-    size = int(wanted) if is_number(wanted) else DIMENSIONS
+    size = min(max(1, int(wanted)), MAX_DIMENSIONS) if is_number(wanted) else DIMENSIONS
     packed = asked.body.get("encoding_format") == "base64"
     rows: list[Json] = []
     for place, text in enumerate(inputs):

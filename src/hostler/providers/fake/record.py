@@ -44,7 +44,7 @@ class Received:
         """The body as a JSON object; empty when it is none."""
         try:
             read: object = msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}
         return read if is_object(read) else {}
 

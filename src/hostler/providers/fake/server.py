@@ -196,7 +196,7 @@ class FakeVendor:
         read = anthropic_requests.read if operation in _ANTHROPIC else openai_chat_requests.read
         try:
             body: object = msgspec.json.decode(received.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             body = None
         return read(operation, body)
 
