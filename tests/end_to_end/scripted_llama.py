@@ -111,8 +111,8 @@ class Llama:
         if word == "hold":
             await reader.read(1)  # until the gateway hangs up
             raise ConnectionError
-        while word == "until" and not os.access(rest, os.F_OK):
-            await asyncio.sleep(0.01)  # another process makes the file
+        while word == "until" and not os.access(rest, os.F_OK):  # noqa: ASYNC110  # another process makes the file
+            await asyncio.sleep(0.01)
         self.frame(writer, {}, "stop")
         writer.write(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
 

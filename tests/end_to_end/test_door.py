@@ -296,7 +296,7 @@ async def test_the_control_api_takes_the_folders_token_only(tmp_path: Path) -> N
 
 async def test_the_front_page_keeps_silent_once_there_are_keys(tmp_path: Path) -> None:
     async with machine() as a:
-        async with gate(tmp_path, provider("secret-desk", a)) as door:
+        async with gate(tmp_path, provider("secret-desk", a), setup=Setup(engine={})) as door:
             page = await door.ask("/")
             assert b"secret-desk" in page.body and b"here/demo" in page.body
             assert b"default-src 'none'" in page.headers[b"content-security-policy"]
