@@ -52,5 +52,5 @@ logs = click.Command(
         *LISTING,
     ],
     callback=lazily(LogsOptions, "hostler.cli.work.ledger:show_logs"),
-    help="Show the latest calls, newest last; with a request id, that one with each of its attempts.",
+    help="Show the latest calls. The newest comes last; with a request id it is that one, with each of its attempts.",
 )

@@ -26,8 +26,8 @@ class Commands(LazyGroup):
         "keys": Entry("hostler.cli.keys:command", "Keys that clients must show."),
         "engine": Entry("hostler.cli.engine:command", "Engines that run models on this machine."),
         "pull": Entry("hostler.cli.pull:command", "Download a model and make it ready."),
-        "usage": Entry("hostler.cli.ledger:usage", "What was used: calls, tokens, cost."),
-        "logs": Entry("hostler.cli.ledger:logs", "The latest calls."),
+        "usage": Entry("hostler.cli.ledger:usage", "Show what was used: calls, tokens, cost."),
+        "logs": Entry("hostler.cli.ledger:logs", "Show the latest calls."),
         "doctor": Entry("hostler.cli.doctor:command", "Check everything, and say what to do."),
         "fake": Entry("hostler.cli.fake:command", "Serve the fake vendor, for tests and demos."),
     }
@@ -63,7 +63,7 @@ def run(arguments: Sequence[str]) -> int:
     except HostlerError as error:
         click.echo(lines_of(error), err=True)
         return status_of(error)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the second is how click says the first
         _leave_quietly()
         return DONE
     except KeyboardInterrupt:

@@ -21,7 +21,7 @@ from hostler.registry.matrix import Matrix
 from hostler.registry.providers_file import ProvidersFile
 from hostler.registry.resolver import ModelEntry, ProviderEntry, Resolver
 from hostler.settings import Settings
-from hostler.system.owner import find_owner, token
+from hostler.system.owner import find_owner, make_private, token
 
 CONTROL = "/hostler/api/control/"
 LOOK_S = 5.0
@@ -72,6 +72,8 @@ class Local:
     file: ProvidersFile
     catalogue: Catalogue
     resolver: Resolver
+    remembered: bool
+    """Whether what is found is kept for later."""
 
 
 def running(settings: Settings) -> Door | None:
@@ -83,11 +85,11 @@ def running(settings: Settings) -> Door | None:
 
 
 def local(settings: Settings, *, remembered: bool = True) -> Local:
-    """Read the files; `remembered`: with what discovery found earlier. Nothing is asked, nothing is written."""
+    """Read the files; `remembered`: with what was found earlier, and keeping what will be. Nothing is asked yet."""
     file = ProvidersFile(settings)
     catalogue = Catalogue(settings.data_dir if remembered else None)
     matrix = Matrix(file, catalogue)
-    return Local(file, catalogue, Resolver(file, settings.aliases, catalogue=catalogue, matrix=matrix))
+    return Local(file, catalogue, Resolver(file, settings.aliases, catalogue=catalogue, matrix=matrix), remembered)
 
 
 def look(here: Local, settings: Settings, *, only: Iterable[str] | None = None) -> None:
@@ -102,6 +104,8 @@ def look(here: Local, settings: Settings, *, only: Iterable[str] | None = None) 
         finally:
             await discovery.close()
 
+    if here.remembered:
+        make_private(settings.data_dir)
     asyncio.run(ask())
 
 
