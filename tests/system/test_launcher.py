@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -118,3 +119,17 @@ def test_the_kernels_signal_is_used_from_the_main_thread_only(tie: Tie) -> None:
     thread.join()
     assert seen == ["leash"]
     assert best_tie() == ("signal" if sys.platform == "linux" else "leash")
+
+
+async def test_a_socket_as_stdin_is_a_line_to_the_child_alone(tie: Tie, tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            code = "import os,socket,sys; s=socket.socket(fileno=os.dup(0)); s.sendall(s.recv(9)[::-1]); sys.exit(3)"
+            child = spawn(Command(python(code, tmp_path / "log").argv, {}, tmp_path / "log", theirs), tie=tie)
+        ours.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(ours, b"hello")
+        assert await loop.sock_recv(ours, 9) == b"olleh"
+        assert await loop.sock_recv(ours, 9) == b""  # it ended, and nobody else holds its end
+        assert await child.wait() == 3
