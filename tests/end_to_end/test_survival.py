@@ -111,13 +111,15 @@ async def test_nothing_survives_kill_9_and_the_ledger_says_what_was_interrupted(
 
 
 async def test_nothing_survives_kill_9_while_an_engine_loads(tmp_path: Path) -> None:
-    with running(tmp_path, scripted(tmp_path, "never-ready")) as hostler:
-        with closing(socket.create_connection(("127.0.0.1", hostler.port), timeout=20)) as client:
-            client.sendall(holding(CHAT, "never-ready"))
-            await wait_until(lambda: len(engines_of(hostler)) == 1)
-            engines, orphans = engines_of(hostler), family(hostler.pid)
-            hostler.kill()
-            await wait_until(lambda: not any(map(is_alive, engines)) and gone(orphans))
+    with (
+        running(tmp_path, scripted(tmp_path, "never-ready")) as hostler,
+        closing(socket.create_connection(("127.0.0.1", hostler.port), timeout=20)) as client,
+    ):
+        client.sendall(holding(CHAT, "never-ready"))
+        await wait_until(lambda: len(engines_of(hostler)) == 1)
+        engines, orphans = engines_of(hostler), family(hostler.pid)
+        hostler.kill()
+        await wait_until(lambda: not any(map(is_alive, engines)) and gone(orphans))
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="the real engine is shown on Linux; macOS has the same watcher")
