@@ -193,4 +193,4 @@ async def test_more_slots_let_waiters_in_at_once_and_durations_are_averaged() ->
     assert sum(task.done() for task in waiting) == 2
     lanes.release("here/m", 3.5)
     await asyncio.gather(*waiting)
-    assert lanes._lanes["here/m"].seconds_per_call == pytest.approx(1.5)  # noqa: SLF001
+    assert lanes._lanes["here/m"].seconds_per_call == pytest.approx(1.5)

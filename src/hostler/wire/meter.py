@@ -68,7 +68,8 @@ def read_reply(wire: Wire, body: bytes) -> Reading:
 def stream_meter(wire: Wire) -> Meter:
     """A meter for a stream of `wire`."""
     if wire == ANTHROPIC:
-        return _FrameMeter(wire, b"message_stop", words=(b'"usage"',))
+        # with its quotes: within a text they would be escaped
+        return _FrameMeter(wire, b'"message_stop"', words=(b'"usage"',))
     return _FrameMeter(wire, b"[DONE]", words=(b'"usage":{', b'"usage": {', b'"timings"'))
 
 
@@ -115,10 +116,15 @@ class _FrameMeter:
             if word in data:
                 self._read_lines(data[:end])
                 break
-        if self._end_mark in data:
-            self.ended = True
+        if self._end_mark in data and not self.ended:
+            self.ended = self._wire == ANTHROPIC or any(map(_says_done, data.split(b"\n")))
 
     def _read_lines(self, lines: bytes) -> None:
         for line in lines.split(b"\n"):
             if line.startswith(b"data:") and any(word in line for word in self._words):
                 self.usage = self.usage.replaced_by(read_reply(self._wire, line[5:].strip()).usage)
+
+
+def _says_done(line: bytes) -> bool:
+    """Whether a line is the chat wire's end mark; a text may hold the word too."""
+    return line.startswith(b"data:") and line[5:].strip() == b"[DONE]"

@@ -1,0 +1,122 @@
+"""Usage and the end of a stream are found in bytes that pass through, in any cut of them, and nowhere else."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostler.core.usage import UNKNOWN, Usage
+from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, Wire
+from hostler.wire.meter import read_reply, stream_meter
+
+
+def frames(*values: object, end: bytes = b"") -> bytes:
+    return b"".join(b"data: " + json.dumps(value).encode() + b"\n\n" for value in values) + end
+
+
+CHAT_USAGE = {
+    "prompt_tokens": 30,
+    "completion_tokens": 12,
+    "total_tokens": 42,
+    "prompt_tokens_details": {"cached_tokens": 20},
+    "completion_tokens_details": {"reasoning_tokens": 5},
+}
+CHAT = frames(
+    {"choices": [{"delta": {"content": 'say "usage":{ and [DONE] and message_stop'}}], "usage": None},
+    {"choices": [{"delta": {"content": "[DONE]\ndata: [DONE]"}}]},
+    {"choices": [], "usage": CHAT_USAGE},
+    end=b"data: [DONE]\n\n",
+)
+START = {
+    "type": "message_start",
+    "message": {"usage": {"input_tokens": 9, "cache_read_input_tokens": 4, "output_tokens": 1}},
+}
+MESSAGES = b"event: message_start\n" + frames(
+    START,
+    {"type": "content_block_delta", "delta": {"text": 'event: message_stop "type":"message_stop" "usage"'}},
+    {"type": "message_delta", "usage": {"output_tokens": 33}},
+    {"type": "message_stop"},
+)
+STREAMS: tuple[tuple[Wire, bytes, Usage], ...] = (
+    (OPENAI_CHAT, CHAT, Usage(10, 20, None, 7, 5)),
+    (ANTHROPIC, MESSAGES, Usage(9, 4, None, 33, None)),
+)
+IDS = [wire for wire, _, _ in STREAMS]
+
+
+@pytest.mark.parametrize(("wire", "stream", "usage"), STREAMS, ids=IDS)
+@given(st.data())
+def test_any_cut_of_a_stream_reads_the_same(wire: Wire, stream: bytes, usage: Usage, data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=12)))
+    line_end = data.draw(st.sampled_from([b"\n", b"\r\n"]))
+    meter = stream_meter(wire)
+    for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        meter.feed(stream[begin:end].replace(b"\n", line_end))
+    assert meter.usage == usage and meter.ended
+
+
+@pytest.mark.parametrize(("wire", "stream", "usage"), STREAMS, ids=IDS)
+def test_a_stream_has_ended_only_with_its_own_mark(wire: Wire, stream: bytes, usage: Usage) -> None:
+    mark = stream.rindex(b"[DONE]" if wire == OPENAI_CHAT else b'"message_stop"')
+    meter = stream_meter(wire)
+    for position in range(mark):
+        meter.feed(stream[position : position + 1])
+        assert not meter.ended, stream[: position + 1]
+    meter.feed(stream[mark:])
+    assert meter.ended
+    whole = stream_meter(wire)
+    whole.feed(stream[:mark])
+    assert not whole.ended
+
+
+@given(st.lists(st.binary(max_size=40), max_size=20), st.sampled_from([OPENAI_CHAT, ANTHROPIC]))
+def test_no_bytes_break_a_meter(pieces: list[bytes], wire: Wire) -> None:
+    meter = stream_meter(wire)
+    for piece in [*pieces, b'data: {"usage":{"prompt_tokens":"many"}}\n', b'data: {"usage": {}}\n', b'data: "usage"\n']:
+        meter.feed(piece)
+    assert isinstance(meter.usage, Usage)
+
+
+def test_a_line_without_an_end_is_not_kept_for_ever() -> None:
+    meter: Any = stream_meter(OPENAI_CHAT)
+    for _ in range(40):
+        meter.feed(b"x" * 10_000)
+    assert len(meter._rest) <= 1 << 16
+    meter.feed(b"\n" + CHAT)
+    assert meter.usage == STREAMS[0][2]
+
+
+@pytest.mark.parametrize(
+    ("wire", "reply", "model", "usage"),
+    [
+        (OPENAI_CHAT, {"model": "m", "usage": CHAT_USAGE}, "m", Usage(10, 20, None, 7, 5)),
+        (OPENAI_CHAT, {"model": "m", "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}, "m",
+         Usage(3, None, None, 4, None)),
+        (OPENAI_CHAT, {"model": "m", "usage": {"prompt_tokens": 3, "total_tokens": 3}}, "m", Usage(input=3)),
+        (OPENAI_CHAT, {"model": "m"}, "m", UNKNOWN),
+        (OPENAI_CHAT, {"model": None, "usage": None}, None, UNKNOWN),
+        (OPENAI_CHAT, {"model": 7}, None, UNKNOWN),
+        (OPENAI_CHAT, {"timings": {"cache_n": 5, "prompt_n": 2, "predicted_n": 9}}, None, Usage(2, 5, None, 9, None)),
+        (ANTHROPIC, {"model": "m", "usage": {"input_tokens": 1, "output_tokens": 2}}, "m", Usage(1, None, None, 2, None)),
+        (ANTHROPIC, {"input_tokens": 13}, None, Usage(input=13)),
+        (ANTHROPIC, {"error": {"message": "no"}}, None, UNKNOWN),
+    ],
+)  # fmt: skip
+def test_a_whole_reply(wire: Wire, reply: object, model: str | None, usage: Usage) -> None:
+    reading = read_reply(wire, json.dumps(reply).encode())
+    assert (reading.model, reading.usage) == (model, usage)
+
+
+@given(st.binary(max_size=60), st.sampled_from([OPENAI_CHAT, ANTHROPIC]))
+def test_any_bytes_are_a_reply_that_says_nothing(body: bytes, wire: Wire) -> None:
+    read_reply(wire, body)
+
+
+@pytest.mark.parametrize("wire", [OPENAI_CHAT, ANTHROPIC])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"null", b'"x"', b"{", b"\xff", b"[" * 100_000, b'{"usage":[]}', b'{"usage":7}']
+)
+def test_what_is_no_reply_says_nothing(wire: Wire, body: bytes) -> None:
+    assert read_reply(wire, body).usage == UNKNOWN
