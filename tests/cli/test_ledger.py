@@ -1,0 +1,54 @@
+"""`hostler usage` and `hostler logs`."""
+
+import pytest
+
+from tests.cli.program import Run
+
+
+@pytest.fixture
+def called(run: Run, fake: str) -> None:
+    """Two good calls and a failed one."""
+    run("chat", "fake/usage", "a", stdin="")
+    run("chat", "fake/usage", "b", stdin="")
+    run("chat", "fake/fail-500", "c", stdin="")
+
+
+def test_nothing_yet(run: Run) -> None:
+    assert run("logs").err == "No calls yet.\n"
+    assert run("usage").err == "No calls in the last 24 hours.\n"
+    assert run("usage", "--hours", "0").err == "No calls yet.\n"
+    assert (run("logs", "--json").json, run("usage", "--json").json) == ([], [])
+
+
+@pytest.mark.usefixtures("called")
+def test_sums_by_model_and_outcome(run: Run) -> None:
+    rows = {row["group"]: row for row in run("usage", "--json").json}
+    assert (rows["fake/usage"]["requests"], rows["fake/usage"]["ok"], rows["fake/usage"]["output"]) == (2, 2, 6)
+    assert rows["fake/usage"]["cost"] is None  # nobody told the price
+    shown = run("usage")
+    assert "fake/usage" in shown.out and "unknown" in shown.out
+    outcomes = {row["group"]: row["requests"] for row in run("usage", "--by", "outcome", "--json").json}
+    assert outcomes == {"ok": 2, "error": 1}
+    assert run("usage", "--by", "key").status == 0
+
+
+@pytest.mark.usefixtures("called")
+def test_the_latest_calls_newest_last(run: Run) -> None:
+    rows = run("logs", "--json").json
+    assert [(row["model"], row["outcome"]) for row in rows] == [
+        ("fake/usage", "ok"),
+        ("fake/usage", "ok"),
+        ("fake/fail-500", "error"),
+    ]
+    assert run("logs", "-n", "1").out.splitlines()[-1].split()[3] == "fake/fail-500"
+
+
+@pytest.mark.usefixtures("called")
+def test_one_call_with_its_attempts(run: Run) -> None:
+    request = run("logs", "--json").json[0]["request_id"]
+    one = run("logs", request, "--json").json
+    assert one["request"]["request_id"] == request
+    assert [(attempt["provider"], attempt["upstream_model"]) for attempt in one["attempts"]] == [("fake", "usage")]
+    assert "upstream model" in run("logs", request).out
+    missing = run("logs", "call-nothing")
+    assert missing.status == 3 and "There is no call 'call-nothing'" in missing.err
