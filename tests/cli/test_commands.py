@@ -16,7 +16,18 @@ from hostler.cli.main import Commands, hostler
 from hostler.errors import EngineCrashed, ModelNotFound, ProviderNotReady, StorageError, UpstreamRefused
 from tests.cli.program import Run, ran
 
-HEAVY = ("uvloop", "rich", "msgspec", "httptools", "psutil", "ssl", "sqlite3", "asyncio", "hostler.app", "hostler.settings")
+HEAVY = (
+    "uvloop",
+    "rich",
+    "msgspec",
+    "httptools",
+    "psutil",
+    "ssl",
+    "sqlite3",
+    "asyncio",
+    "hostler.app",
+    "hostler.settings",
+)
 
 
 def walk(name: tuple[str, ...], command: click.Command) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -97,7 +108,13 @@ def test_a_misspelt_command_is_named_with_its_neighbour(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("up", "--prot", "1"), ("up", "--port", "x"), ("up", "--port", "70000"), ("keys", "create"), ("chat", "--max-tokens", "0")],
+    [
+        ("up", "--prot", "1"),
+        ("up", "--port", "x"),
+        ("up", "--port", "70000"),
+        ("keys", "create"),
+        ("chat", "--max-tokens", "0"),
+    ],
     ids=" ".join,
 )
 def test_wrong_use_is_status_2(arguments: tuple[str, ...], run: Run) -> None:

@@ -31,7 +31,18 @@ def checks(run: Run, status: int = 0) -> dict[str, Any]:
 def test_a_sound_machine(run: Run) -> None:
     found = checks(run)
     assert all(check["state"] != "broken" for check in found.values())
-    for what in ("python", "engine extra", "settings", "data folder", "disk", "hostler", "port", "engine", "memory", "keys"):
+    for what in (
+        "python",
+        "engine extra",
+        "settings",
+        "data folder",
+        "disk",
+        "hostler",
+        "port",
+        "engine",
+        "memory",
+        "keys",
+    ):
         assert what in found
     shown = run("doctor")
     assert shown.status == 0

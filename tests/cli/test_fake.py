@@ -1,5 +1,6 @@
 """`hostler fake`: from a script, and how it ends."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -18,18 +19,23 @@ models:
 """
 
 
+def say(address: str, text: str) -> str:
+    """What the parrot answers."""
+    body = json.dumps({"model": "parrot", "messages": [{"role": "user", "content": text}]}).encode()
+    headers = {"content-type": "application/json", "authorization": "Bearer x"}
+    request = urllib.request.Request(address + "/v1/chat/completions", body, headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        content: str = json.load(answer)["choices"][0]["message"]["content"]
+    return content
+
+
 async def test_it_says_what_its_script_says(tmp_path: Path) -> None:
     script = tmp_path / "script.yaml"
     script.write_text(SCRIPT)
     async with started("fake", "--script", str(script)) as program:
         line = await program.until("open at")
         address = line.split("open at ")[1].split(";")[0]
-        body = json.dumps({"model": "parrot", "messages": [{"role": "user", "content": "hello"}]}).encode()
-        request = urllib.request.Request(
-            address + "/v1/chat/completions", body, {"content-type": "application/json", "authorization": "Bearer x"}
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert json.load(answer)["choices"][0]["message"]["content"] == "Pretty Polly."
+        assert await asyncio.to_thread(say, address, "hello") == "Pretty Polly."
         program.process.send_signal(signal.SIGINT)
         assert (await program.ended()).status == 0
 

@@ -31,9 +31,7 @@ def test_models_of_a_machine_are_asked_for(run: Run, fake: str) -> None:
     assert {"fake/echo", "fake/tools", "here/demo"} <= set(ids)
 
 
-def test_models_of_a_machine_that_is_down_are_hidden_but_not_forgotten(
-    run: Run, fake: str, own_folders: Path
-) -> None:
+def test_models_of_a_machine_that_is_down_are_hidden_but_not_forgotten(run: Run, fake: str, own_folders: Path) -> None:
     assert "fake/echo" in run("models").out
     file = own_folders / "config" / "hostler" / "llama-providers.json"
     text = json.loads(file.read_text())

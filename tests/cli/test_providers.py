@@ -82,7 +82,17 @@ def test_check_asks_every_machine(run: Run, fake: str, file: Path) -> None:
 
 def test_check_takes_a_missing_key_of_ones_own_entry_for_a_fault(run: Run, file: Path) -> None:
     assert run("providers", "check").status == 0
-    run("providers", "add", "cloud", "--kind", "openai-compatible", "--url", "http://127.0.0.1:1", "--key-env", "CLOUD_KEY")
+    run(
+        "providers",
+        "add",
+        "cloud",
+        "--kind",
+        "openai-compatible",
+        "--url",
+        "http://127.0.0.1:1",
+        "--key-env",
+        "CLOUD_KEY",
+    )
     ended = run("providers", "check", "--offline")
     assert ended.status == 1
     assert "CLOUD_KEY" in ended.out

@@ -19,7 +19,7 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class GatewayDoor:
     """A gateway's address (http://127.0.0.1:8484) and what it is shown."""
 
     address: str

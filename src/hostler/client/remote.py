@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from hostler.accounts.ledger import Begin, End, Ledger, Refusal
 from hostler.client.client import Client, ModelInfo
-from hostler.client.http import Door
+from hostler.client.http import GatewayDoor
 from hostler.core.wires import OPENAI_CHAT
 from hostler.providers.provider import Provider, auth_header
 from hostler.registry.resolver import Candidate, Route
@@ -61,7 +61,7 @@ async def open_remote(
             return Route(name, (Candidate(name, name, provider),))
 
         async def models() -> tuple[ModelInfo, ...]:
-            return await asyncio.to_thread(_models, Door(provider.address.url, token))
+            return await asyncio.to_thread(_models, GatewayDoor(provider.address.url, token))
 
         yield Client(Dispatch(parts).stream, resolve, models=models)
     finally:
@@ -83,7 +83,7 @@ def gateway_provider(address: str, token: str) -> Provider:
     )
 
 
-def _models(door: Door) -> tuple[ModelInfo, ...]:
+def _models(door: GatewayDoor) -> tuple[ModelInfo, ...]:
     answer = cast("dict[str, list[dict[str, object]]]", door.ask("GET", "/v1/models"))
     return tuple(_info(card) for card in answer.get("data", []))
 

@@ -22,7 +22,7 @@ from hostler.cli.work.output import duration, say, show, show_json, show_table, 
 from hostler.cli.work.settings import load
 from hostler.cli.work.up import overrides_of, serve_until_stopped
 from hostler.cli.work.welcome import facts, welcome
-from hostler.client.http import Door
+from hostler.client.http import GatewayDoor
 from hostler.engines.engine import EngineStatus
 from hostler.engines.leftovers import log_path, read_records
 from hostler.errors import HostlerError, ModelNotFound
@@ -133,7 +133,7 @@ def _become(options: RunOptions) -> int:
     return status_of(failed[0]) if failed else status
 
 
-def _ask(door: Door) -> list[EngineStatus]:
+def _ask(door: GatewayDoor) -> list[EngineStatus]:
     return msgspec.convert(door.ask("GET", f"{known.CONTROL}engines"), _Engines).engines
 
 

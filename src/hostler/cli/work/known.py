@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from hostler.client.http import Door
+from hostler.client.http import GatewayDoor
 from hostler.core.capabilities import as_json
 from hostler.errors import HostlerError, ModelNotFound
 from hostler.providers.vendors import HERE
@@ -76,12 +76,12 @@ class Local:
     """Whether what is found is kept for later."""
 
 
-def running(settings: Settings) -> Door | None:
+def running(settings: Settings) -> GatewayDoor | None:
     """The control API of the hostler that has this data folder and listens; None without."""
     owner = find_owner(settings.data_dir)
     if owner is None or not owner.address:
         return None
-    return Door(owner.control or owner.address, token(settings.data_dir))
+    return GatewayDoor(owner.control or owner.address, token(settings.data_dir))
 
 
 def local(settings: Settings, *, remembered: bool = True) -> Local:
