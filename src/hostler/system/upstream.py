@@ -94,9 +94,12 @@ class UpstreamConnection(asyncio.Protocol):
     # what the dispatcher calls
 
     def send(self, message: bytes, receiver: Receiver, patience: Patience) -> None:
-        """Send one whole request; its response goes to `receiver`."""
-        self._receiver = receiver
+        """Send one whole request; its response goes to `receiver`, which may hear of a failure at once."""
         self.started = self._complete = False
+        if self._transport.is_closing():  # closed between its making and now: nobody would tell us again
+            receiver.on_failed(UpstreamBroken("The upstream closed the connection before it was asked."))
+            return
+        self._receiver = receiver
         self.idle_limit = patience.idle
         self.deadline = self._loop.time() + patience.first_byte if patience.first_byte else 0.0
         self._pool.busy.add(self)
@@ -111,6 +114,8 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if wanted:
             self._transport.resume_reading()
+            if self.idle_limit:
+                self.deadline = self._loop.time() + self.idle_limit
         else:
             self._transport.pause_reading()
             self.deadline = 0.0
