@@ -34,7 +34,7 @@ def spelt(draw: st.DrawFn, text: str) -> str:
         return json.dumps(text, ensure_ascii=False)
     if how == "escaped":
         return '"' + "".join(f"\\u{unit:04x}" for unit in units(text)) + '"'
-    pick = random.Random(draw(st.integers(0, 2**16)))  # noqa: S311  # spelling, not secrets
+    pick = random.Random(draw(st.integers(0, 2**16)))  # spelling, not secrets
     out = ""
     for character in text:
         plain = json.dumps(character, ensure_ascii=False)[1:-1]
