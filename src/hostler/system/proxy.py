@@ -48,12 +48,24 @@ class Proxies:
     def _goes_straight(self, host: str) -> bool:
         if host == "localhost" or _is_loopback(host):
             return True
-        return any(entry == "*" or host == entry or host.endswith("." + entry) for entry in self._direct)
+        return any(
+            entry == "*" or host == entry or host.endswith("." + entry) or _is_within(host, entry) for entry in self._direct
+        )
 
 
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_within(host: str, network: str) -> bool:
+    """Whether an address lies in a network such as 10.0.0.0/8."""
+    if "/" not in network:
+        return False
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
     except ValueError:
         return False
 
@@ -78,7 +90,9 @@ async def open_tunnel(loop: asyncio.AbstractEventLoop, proxy: Proxy, address: Ad
     sock.setblocking(False)
     try:
         await loop.sock_connect(sock, found[0][4])
-        request = f"CONNECT {address.authority} HTTP/1.1\r\nHost: {address.authority}\r\n"
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        target = f"{host}:{address.port}"  # always with the port, which a Host header leaves out where it is usual
+        request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
         if proxy.authorization:
             request += f"Proxy-Authorization: {proxy.authorization}\r\n"
         await loop.sock_sendall(sock, (request + "\r\n").encode())

@@ -62,15 +62,30 @@ class PoolStatistics:
     opened: int
 
 
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """What a plain-HTTP proxy wants of each request: the absolute form, and its own key (empty: none)."""
+
+    origin: bytes
+    authorization: bytes
+
+    def rewrite(self, message: bytes) -> bytes:
+        """A request for the proxy."""
+        line, _, rest = message.partition(b"\r\n")
+        method, _, target = line.partition(b" ")
+        own = b"proxy-authorization: %b\r\n" % self.authorization if self.authorization else b""
+        return b"%b %b%b\r\n%b%b" % (method, self.origin, target, own, rest)
+
+
 class UpstreamConnection(asyncio.Protocol):
     """One connection; carries one request at a time."""
 
     __slots__ = (
-        "_chunks", "_complete", "_door", "_head_bytes", "_headers", "_keep", "_loop", "_parser", "_pool", "_receiver", "_request_prefix",
+        "_chunks", "_complete", "_door", "_forward", "_head_bytes", "_headers", "_keep", "_loop", "_parser", "_pool", "_receiver", "_request_prefix",
         "_status", "_transport", "deadline", "framed", "idle_limit", "reused", "since", "started",
     )  # fmt: skip
 
-    def __init__(self, door: "Door", request_prefix: bytes = b"") -> None:
+    def __init__(self, door: "Door", forward: "Forward | None" = None) -> None:
         self.since = 0.0
         self.reused = False
         self.started = False
@@ -79,7 +94,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._door = door
         self._pool = door.pool
         self._loop = door.pool.loop
-        self._request_prefix = request_prefix
+        self._forward = forward
         self._receiver: Receiver | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._headers: Headers = []
@@ -103,9 +118,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.idle_limit = patience.idle
         self.deadline = self._loop.time() + patience.first_byte if patience.first_byte else 0.0
         self._pool.busy.add(self)
-        if self._request_prefix:  # a plain-HTTP proxy wants the absolute form
-            method, _, rest = message.partition(b" ")
-            message = method + b" " + self._request_prefix + rest
+        if self._forward is not None:
+            message = self._forward.rewrite(message)
         self._transport.write(message)
 
     def set_reading(self, wanted: bool) -> None:  # signature: Exchange.on_writable
@@ -311,9 +325,9 @@ class Door:
             )
             return protocol
         if not address.tls:
-            prefix = f"http://{address.authority}".encode()
+            forward = Forward(f"http://{address.authority}".encode(), proxy.authorization.encode())
             _, protocol = await pool.loop.create_connection(
-                lambda: UpstreamConnection(self, prefix), proxy.host, proxy.port
+                lambda: UpstreamConnection(self, forward), proxy.host, proxy.port
             )
             return protocol
         sock = await open_tunnel(pool.loop, proxy, address)
