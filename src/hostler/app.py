@@ -172,8 +172,11 @@ async def _single_door(app: App, context: ssl.SSLContext | None) -> AsyncGenerat
     async with _gateway(app) as (gateway, server):
         with port_errors(settings):
             port = await server.listen(settings.gateway.host, settings.gateway.port, ssl=context)
-        address = base_url(settings, port)
-        app.owner.announce(address, address)
+        address = control = base_url(settings, port)
+        if context is not None:
+            # our own commands need no certificate that names this machine: they come in by a private port
+            control = f"http://127.0.0.1:{await server.listen('127.0.0.1', 0)}"
+        app.owner.announce(address, control)
         yield address
         gateway.drain()
         await server.drain(settings.gateway.drain_s)
@@ -219,7 +222,7 @@ async def open_client(settings: Settings) -> AsyncGenerator[Client]:
     owner = await _wait_listening(settings)
     if owner is not None:
         secret = token(settings.data_dir)
-        async with open_remote(owner.address, secret, environment=settings.environment) as client:
+        async with open_remote(owner.control or owner.address, secret, environment=settings.environment) as client:
             yield client
         return
     async with open_app(settings) as app:

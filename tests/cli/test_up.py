@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from hostler.system.owner import find_owner
 from tests.cli.program import Program, Run, ran, started
@@ -177,6 +178,26 @@ async def draining(program: Program) -> None:
         except OSError:
             return
         assert program.process.returncode is None
+
+
+async def test_with_a_certificate_of_another_name_our_own_commands_still_work(tmp_path: Path, run: Run) -> None:
+    made = trustme.CA().issue_cert("desk.example")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    made.private_key_pem.write_to_path(key)
+    for blob in made.cert_chain_pems:
+        blob.write_to_path(cert, append=True)
+    async with started(*UP, "--json", "--tls-cert", str(cert), "--tls-key", str(key)) as program:
+        facts = await program.object()
+        assert facts["address"].startswith("https://127.0.0.1:")
+        assert (await ran("chat", "here/demo", "hello")).status == 0
+        assert "here/demo" in (await ran("models")).out
+        assert "hostler: runs at https://" in (await ran("doctor")).out
+
+
+async def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
+    ended = await ran(*UP, "--tls-cert", str(tmp_path / "cert.pem"))
+    assert (ended.status, ended.out) == (1, "")
+    assert "TLS needs both" in ended.err
 
 
 async def test_sigterm_ends_it_well() -> None:

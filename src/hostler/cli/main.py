@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command; returns its exit status and raises nothing."""
+    """Run a command; returns its exit status. Raises nothing, but for a bug's own error when the log level is debug."""
     try:
         status = hostler.main(list(arguments), prog_name="hostler", standalone_mode=False)
         sys.stdout.flush()
