@@ -4,14 +4,16 @@ Knows: one request, one JSON answer, a bearer token. Does not know: what the ans
 """
 
 import contextlib
-import http.client
 import json
 import ssl
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
 from hostler.errors import HostlerError, UpstreamGarbled, UpstreamUnreachable
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
 
 PATIENCE_S: Final = 60.0
 _ERROR: Final = 400
@@ -26,6 +28,8 @@ class GatewayDoor:
 
     def ask(self, method: str, path: str, *, patience: float = PATIENCE_S) -> object:
         """The answer's JSON; `patience` in seconds of silence. Raises UpstreamUnreachable, or the error it answers."""
+        from http.client import HTTPException  # lazy: 10 ms and its memory, which a gateway never needs
+
         connection = self._connection(patience)
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
         with contextlib.closing(connection):
@@ -33,18 +37,20 @@ class GatewayDoor:
                 connection.request(method, path, headers=headers)
                 response = connection.getresponse()
                 body = response.read()
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, HTTPException) as error:
                 raise UpstreamUnreachable(
                     f"hostler at {self.address} does not answer: {error or type(error).__name__}."
                 ) from None
         return self._read(response.status, body)
 
-    def _connection(self, patience: float) -> http.client.HTTPConnection:
+    def _connection(self, patience: float) -> "HTTPConnection":
+        from http.client import HTTPConnection, HTTPSConnection  # lazy: see above
+
         url = urlsplit(self.address)
         if url.scheme != "https":
-            return http.client.HTTPConnection(url.hostname or "", url.port, timeout=patience)
+            return HTTPConnection(url.hostname or "", url.port, timeout=patience)
         context = ssl.create_default_context()
-        return http.client.HTTPSConnection(url.hostname or "", url.port, timeout=patience, context=context)
+        return HTTPSConnection(url.hostname or "", url.port, timeout=patience, context=context)
 
     def _read(self, status: int, body: bytes) -> object:
         try:
