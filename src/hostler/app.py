@@ -55,6 +55,7 @@ from hostler.serving import (
     tls_context,
 )
 from hostler.settings import Settings, load
+from hostler.system.address import Address
 from hostler.system.event_log import EventLog
 from hostler.system.hardware import read_memory
 from hostler.system.http_server import HttpServer
@@ -72,6 +73,8 @@ WORKER = (sys.executable, "-P", "-m", "hostler.worker")
 OPENING_S = 10.0
 """Seconds that another process may take between owning the data folder and listening."""
 OPENING_POLL = 0.05
+LOOPBACK = "127.0.0.1"
+"""Where private ports listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +178,7 @@ async def _single_door(app: App, context: ssl.SSLContext | None) -> AsyncGenerat
         address = control = base_url(settings, port)
         if context is not None:
             # our own commands need no certificate that names this machine: they come in by a private port
-            control = f"http://127.0.0.1:{await server.listen('127.0.0.1', 0)}"
+            control = Address(LOOPBACK, await server.listen(LOOPBACK, 0)).url
         app.owner.announce(address, control)
         yield address
         gateway.drain()
