@@ -73,8 +73,6 @@ WORKER = (sys.executable, "-P", "-m", "hostler.worker")
 OPENING_S = 10.0
 """Seconds that another process may take between owning the data folder and listening."""
 OPENING_POLL = 0.05
-LOOPBACK = "127.0.0.1"
-"""Where private ports listen."""
 
 
 @dataclass(frozen=True, slots=True)
