@@ -18,6 +18,7 @@ from hostler.wire.codec import Codec
 from hostler.wire.codecs import codec_of
 
 JSON_TYPE = (b"content-type", b"application/json")
+JSON_LINE = b"content-type: application/json\r\n"
 _STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
 NO_HEADERS: Headers = []
 _PASSED_ON = ("retry-after", "retry-after-ms", "x-should-retry")
@@ -64,24 +65,22 @@ class Answer:
             headers.append((b"x-hostler-dropped", header_text(",".join(self.dropped))))
         return headers
 
-    def whole(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send a whole reply in one write; `headers` without framing, their values as an upstream's parser gave them."""
+    def whole(self, status: int, lines: bytes, body: bytes) -> None:
+        """Send a whole reply in one write; `lines` are header lines without framing, as an upstream's parser gave them."""
         self.started = self.forwarded = True
         exchange = self.exchange
-        if exchange.http_10 or not exchange.keep_alive or self.extra or self.dropped or not self.number:
-            exchange.respond(status, headers + self.own_headers(), body)
-            return
-        # what nearly every reply is: one formatting instead of one per header of ours
-        exchange.respond_raw(
-            b"%b%bx-request-id: %b\r\n%bcontent-length: %d\r\n\r\n%b"
-            % (
-                _STATUS_LINES.get(status) or b"HTTP/1.1 %d Answer\r\n" % status,
-                b"".join([b"%b: %b\r\n" % header for header in headers]),
+        if self.extra or self.dropped or not self.number:
+            lines += b"".join([b"%b: %b\r\n" % header for header in self.own_headers()])
+        else:  # nearly always
+            lines += b"x-request-id: %b\r\n%b" % (
                 self.request_id.encode(),
                 _attempt_lines(self.candidate.model_id, self.number),
-                len(body),
-                body,
             )
+        if exchange.http_10 or not exchange.keep_alive:
+            lines += b"connection: close\r\n"
+        exchange.respond_raw(
+            b"%b%bcontent-length: %d\r\n\r\n%b"
+            % (_STATUS_LINES.get(status) or b"HTTP/1.1 %d Answer\r\n" % status, lines, len(body), body)
         )
 
     def start(self, status: int, headers: Headers) -> None:

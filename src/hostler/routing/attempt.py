@@ -16,7 +16,7 @@ from hostler.registry.resolver import Candidate
 from hostler.routing.call import Call, Headers
 from hostler.routing.inflate import Inflate, inflate_for
 from hostler.system.eager import Signal
-from hostler.system.upstream import Door, Patience, UpstreamConnection
+from hostler.system.upstream import Door, Message, Patience, UpstreamConnection
 from hostler.wire.codecs import codec_of
 
 _log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Attempt(Signal[HostlerError | None]):
 
     # what dispatch does with it
 
-    def message(self, target: Target) -> bytes:
+    def message(self, target: Target) -> Message:
         """The whole request for the target."""
         raise NotImplementedError
 

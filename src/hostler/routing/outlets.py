@@ -14,7 +14,7 @@ from hostler.core.requests import Asked, ChatRequest
 from hostler.core.wires import Wire
 from hostler.errors import Cancelled, HostlerError
 from hostler.registry.resolver import Candidate
-from hostler.routing.answer import JSON_TYPE, Answer
+from hostler.routing.answer import JSON_LINE, Answer
 from hostler.routing.attempt import Attempt
 from hostler.routing.call import Call
 from hostler.routing.opaque import OpaqueStore
@@ -102,7 +102,7 @@ class HttpOutlet(Answer):
         reply = (self._builder or ReplyBuilder()).reply()
         encoded = self.codec.encode_response(reply, self._asked())
         self.dropped = tuple(sorted({*self.dropped, *encoded.dropped}))
-        self.whole(200, [JSON_TYPE], encoded.body)
+        self.whole(200, JSON_LINE, encoded.body)
 
     def _asked(self) -> Asked:
         include = self._request is None or self._request.include_usage

@@ -5,6 +5,7 @@ Does not know: queues, retries.
 """
 
 from time import perf_counter
+from typing import cast
 
 import msgspec
 
@@ -16,6 +17,7 @@ from hostler.routing.attempt import FIRST_ERROR, Attempt, Target
 from hostler.routing.call import Call, Headers
 from hostler.routing.inflate import inflate_for
 from hostler.routing.requests import whole_request
+from hostler.system.upstream import Message
 from hostler.wire import anthropic, openai_chat
 from hostler.wire.meter import Meter, read_reply, stream_meter
 from hostler.wire.scan import BodyScanner, StreamEcho, echo_model
@@ -39,7 +41,7 @@ _NOT_FOR_CLIENTS = frozenset(
 class Relay(Attempt):
     """Sends the client's bytes with the model's name spliced, and forwards the reply; see the module."""
 
-    __slots__ = ("_answer", "_echo", "_meter", "_passed", "_scanner", "_streaming", "_unframed")
+    __slots__ = ("_answer", "_echo", "_lines", "_meter", "_passed", "_scanner", "_streaming", "_unframed")
 
     def __init__(self, call: Call, candidate: Candidate, number: int, *, answer: Answer, scanner: BodyScanner) -> None:
         super().__init__(call, candidate, number)
@@ -47,25 +49,51 @@ class Relay(Attempt):
         self._scanner = scanner
         self._streaming = self._unframed = False
         self._passed: Headers = []
+        self._lines = b""
         self._meter: Meter | None = None
         self._echo: StreamEcho | None = None
 
-    def message(self, target: Target) -> bytes:
+    def message(self, target: Target) -> Message:
         call = self.call
-        body = call.body
-        if self.model != call.asked:
-            body = self._scanner.splice_model(body, call.asked, self.model)
+        body, front, rest = call.body, b"", 0
         if call.operation == "chat":
-            provider = self.candidate.provider
-            if not provider.dialect.named_tool_choice and b'"tool_choice"' in body:
-                body = openai_chat.bridge_tool_choice(body)
-            if provider.wire == ANTHROPIC and anthropic.has_unsigned(body):
-                body = anthropic.without_unsigned(body)
-        return whole_request(self, target, call.head, body)
+            body = self._bridged(body)
+        if self.model != call.asked:
+            front, rest = self._scanner.splice(body, call.asked, self.model)
+        return whole_request(self, target, lines=call.head, body=body, rest=rest, front=front)
+
+    def _bridged(self, body: bytes) -> bytes:
+        """The body without what this upstream is known to refuse although its wire has it."""
+        provider = self.candidate.provider
+        if not provider.dialect.named_tool_choice and b'"tool_choice"' in body:
+            return openai_chat.bridge_tool_choice(body)
+        if provider.wire == ANTHROPIC and anthropic.has_unsigned(body):
+            return anthropic.without_unsigned(body)
+        return body
 
     def on_good_head(self, headers: Headers) -> None:
-        passed = self._passed
-        kind = b""
+        known = self.connection.known
+        if known is not None and known.note is not None:
+            self._lines = cast("bytes", known.note)  # a whole JSON reply, as the last one was
+            return
+        kind = self._sift(headers)
+        if kind.startswith(_EVENTS):
+            self._unframed = not self.connection.framed
+            self._meter = stream_meter(self._answer.face)
+            candidate, asked = self.candidate, self.call.asked
+            if candidate.recipe is not None and asked != candidate.model_id:
+                self._echo = StreamEcho(candidate.model_id, asked)
+            self._begin_stream()
+            return
+        if kind.startswith(_PAGE):
+            raise UpstreamGarbled("The upstream answered with a page (content type text/html) where JSON was expected.")
+        self._lines = b"".join([b"%b: %b\r\n" % header for header in self._passed])
+        if known is not None and self.inflate is None:
+            known.note = self._lines
+
+    def _sift(self, headers: Headers) -> bytes:
+        """Keep the headers that travel; returns the content type."""
+        passed, kind = self._passed, b""
         for header in headers:
             name = header[0]
             if name in _NOT_FOR_CLIENTS:
@@ -77,15 +105,7 @@ class Relay(Attempt):
                 if self.inflate is not None:
                     continue
             passed.append(header)
-        if kind.startswith(_EVENTS):
-            self._unframed = not self.connection.framed
-            self._meter = stream_meter(self._answer.face)
-            candidate, asked = self.candidate, self.call.asked
-            if candidate.recipe is not None and asked != candidate.model_id:
-                self._echo = StreamEcho(candidate.model_id, asked)
-            self._begin_stream()
-        elif kind.startswith(_PAGE):
-            raise UpstreamGarbled("The upstream answered with a page (content type text/html) where JSON was expected.")
+        return kind
 
     def on_body(self, data: bytes) -> None:
         if self.first_byte == 0.0:
@@ -127,7 +147,7 @@ class Relay(Attempt):
         model, asked = reading.model, self.call.asked
         if model is not None and model != asked:
             body = echo_model(body, model, asked)
-        self._answer.whole(self.status, self._passed, body)
+        self._answer.whole(self.status, self._lines, body)
         return None
 
     def _forward(self, data: bytes) -> None:

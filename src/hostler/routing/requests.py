@@ -8,7 +8,10 @@ from functools import lru_cache
 from hostler.providers.provider import Header
 from hostler.routing.attempt import Attempt, Target, path_of
 from hostler.routing.call import Headers
+from hostler.system.upstream import Message
 
+LONG = 16 * 1024
+"""Bytes from which on a body is sent as a piece of its own."""
 _NOT_FOR_UPSTREAMS = frozenset(
     {
         b"host", b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te", b"trailer", b"upgrade",
@@ -32,25 +35,26 @@ def client_lines(headers: Headers) -> bytes:
     )
 
 
-def whole_request(attempt: Attempt, target: Target, lines: bytes, body: bytes) -> bytes:
-    """One POST with its body. `lines` are further header lines; those that the provider's wire demands are added."""
-    provider = attempt.candidate.provider
-    if provider.defaults:
-        lines += _missing(provider.defaults, lines)
-    head = _head(path_of(attempt), target.host, target.sent)
-    return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, lines, len(body), body)
+def whole_request(attempt: Attempt, target: Target, *, lines: bytes, body: bytes, rest: int = 0, front: bytes = b"") -> Message:
+    """One POST whose body is `front` and `body` from `rest` on; a long one in two pieces, so that it is not copied.
+
+    `lines` are further header lines; those that the provider's wire demands are added.
+    """
+    head = _head(path_of(attempt), target.host, target.sent, attempt.candidate.provider.defaults, lines)
+    length = len(front) + len(body) - rest
+    if length < LONG:
+        return b"%bcontent-length: %d\r\n\r\n%b%b" % (head, length, front, body[rest:] if rest else body)
+    return b"%bcontent-length: %d\r\n\r\n%b" % (head, length, front), memoryview(body)[rest:]
 
 
-@lru_cache(maxsize=1024)
-def _head(path: str, host: bytes, sent: tuple[Header, ...]) -> bytes:
-    """The part of a request head that is the same for every call of an operation at a target."""
-    lines = [b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (path.encode(), host)]
-    lines += [b"%b: %b\r\n" % header for header in sent]
-    lines.append(b"accept-encoding: identity\r\ncontent-type: application/json\r\n")
-    return b"".join(lines)
-
-
-@lru_cache(maxsize=256)
-def _missing(defaults: tuple[Header, ...], lines: bytes) -> bytes:
-    """Default headers that the client did not send itself."""
-    return b"".join([b"%b: %b\r\n" % (n, v) for n, v in defaults if not (b"\r\n" + lines).count(b"\r\n%b: " % n)])
+@lru_cache(maxsize=2048)
+def _head(
+    path: str, host: bytes, sent: tuple[Header, ...], defaults: tuple[Header, ...], lines: bytes
+) -> bytes:  # signature: all that a head is made of, as the cache's key
+    """A request head but for the length: the same for all calls that a client makes over a connection."""
+    parts = [b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (path.encode(), host)]
+    parts += [b"%b: %b\r\n" % header for header in sent]
+    parts += [b"%b: %b\r\n" % (n, v) for n, v in defaults if b"\r\n%b: " % n not in b"\r\n" + lines]
+    parts.append(b"accept-encoding: identity\r\ncontent-type: application/json\r\n")
+    parts.append(lines)
+    return b"".join(parts)

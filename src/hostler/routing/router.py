@@ -34,6 +34,8 @@ def order(route: Route, is_ill: Callable[[str], bool]) -> tuple[Candidate, ...]:
 
 def check_capable(route: Route, operation: Operation) -> None:
     """Refuse what none of the candidates can do, before a slot is taken or an engine started; raises Unsupported."""
+    if operation == "chat" and route.candidates[0].recipe is None:
+        return  # nearly every call: translated where need be
     problems = [problem for c in route.candidates if (problem := _incapable(c, operation))]
     if len(problems) == len(route.candidates):
         raise Unsupported(problems[0], hint="GET /v1/models lists the others.")

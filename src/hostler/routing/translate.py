@@ -27,6 +27,7 @@ from hostler.routing.call import Call, Headers
 from hostler.routing.inflate import inflate_for
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.requests import whole_request
+from hostler.system.upstream import Message
 from hostler.wire.codec import StreamDecoder
 from hostler.wire.codecs import codec_of
 
@@ -58,14 +59,14 @@ class Translate(Attempt):
         self._decoder: StreamDecoder | None = None
         self._kept = ReplyBuilder()
 
-    def message(self, target: Target) -> bytes:
+    def message(self, target: Target) -> Message:
         provider = self.candidate.provider
         request = self._keeper.restore(self.call.key_id, self._origin(), self._sink.request())
         request = replace(request, model=self.model, include_usage=True)
         encoded = codec_of(provider.wire).encode_request(request, provider.dialect)
         self.dropped = ",".join(encoded.dropped)
         self._sink.take_dropped(encoded.dropped)
-        return whole_request(self, target, b"", encoded.body)
+        return whole_request(self, target, lines=b"", body=encoded.body)
 
     def on_good_head(self, headers: Headers) -> None:
         kind = b""

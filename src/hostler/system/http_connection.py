@@ -21,7 +21,7 @@ from hostler.system.http_framing import (
     check_unfinished,
     refuse_length,
 )
-from hostler.system.http_known_head import KnownHead, may_be_known
+from hostler.system.http_known_head import KnownHead, LengthMask, may_be_known
 
 Handler = Callable[[Exchange], None]
 HeadCheck = Callable[[Exchange], None]
@@ -330,8 +330,8 @@ class Connection(asyncio.Protocol):
         self._exchange = exchange
         if host.head_check is not None and not self._check_head(host.head_check, exchange):
             return False
-        if may_be_known(exchange):
-            self._known = KnownHead(bytes(held[:end]), exchange, context=exchange.context, epoch=host.epoch)
+        if may_be_known(exchange) and (mask := LengthMask.of(bytes(held[:end]))) is not None:
+            self._known = KnownHead(mask, exchange, context=exchange.context, epoch=host.epoch)
         return self._take_body_of(exchange, end)
 
     def _take_body_of(self, exchange: Exchange, end: int) -> bool:

@@ -1,11 +1,11 @@
-"""Recognises a connection's next request head when it is the last one again, but for the length of its body.
+"""Recognises a connection's next head when it is the last one again, but for the length of its body.
 
 Knows: which bytes of a head say the length. Does not know: what the head means, sockets.
 
 A client that keeps its connection sends the same head with every call, and reading, checking and authorising it takes
-longer than all that is done with the body. Two comparisons of bytes show that nothing but the digits of the length
-differs, so everything found before holds again. What was found may change without the head (a key is revoked): its
-`epoch` then is out of date, and the head is read anew.
+longer than all that is done with the body; a local server answers with the same head each time. Two comparisons of
+bytes show that nothing but the digits of the length differs, so everything found before holds again. What was found of
+a request may change without its head (a key is revoked): its `epoch` then is out of date, and the head is read anew.
 """
 
 import re
@@ -17,21 +17,22 @@ _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.
 _MOST_DIGITS: Final = 18
 
 
-class KnownHead:
-    """One good head with a length, and what the head check made of it."""
+class LengthMask:
+    """A head with exactly one content-length, without its digits."""
 
-    __slots__ = ("_after", "_before", "_context", "_request", "epoch")
+    __slots__ = ("_after", "_before")
 
-    def __init__(self, head: bytes, request: RequestHead, *, context: object, epoch: int) -> None:
-        """`head` was read into `request` without a refusal, and has a content-length."""
+    def __init__(self, before: bytes, after: bytes) -> None:
+        self._before = before
+        self._after = after
+
+    @classmethod
+    def of(cls, head: bytes) -> "LengthMask | None":
+        """The mask of a head that was found good, up to and including its empty line; None without one length."""
         found = _LENGTH.search(head)
-        if found is None:
-            raise ValueError("a head without a length")
-        self._before = head[: found.start(1)]
-        self._after = head[found.end(1) :]
-        self._request = request
-        self._context = context
-        self.epoch = epoch
+        if found is None or _LENGTH.search(head, found.end(1)) is not None:
+            return None
+        return cls(head[: found.start(1)], head[found.end(1) :])
 
     def length_in(self, held: bytes | bytearray, end: int) -> int:
         """The body's length if the `end` first bytes of `held` are this head again, else -1."""
@@ -41,6 +42,18 @@ class KnownHead:
             return -1
         digits = bytes(held[start:at])
         return int(digits) if digits.isdigit() else -1
+
+
+class KnownHead:
+    """One good request head with a length, and what the head check made of it."""
+
+    __slots__ = ("_context", "_request", "epoch", "length_in")
+
+    def __init__(self, mask: LengthMask, request: RequestHead, *, context: object, epoch: int) -> None:
+        self.length_in = mask.length_in
+        self._request = request
+        self._context = context
+        self.epoch = epoch
 
     def fill(self, request: RequestHead, length: int) -> object:
         """Write the known head into a new request; returns the context. Its content-length header says the old one."""
@@ -61,3 +74,15 @@ class KnownHead:
 def may_be_known(request: RequestHead) -> bool:
     """Whether remembering the head makes sense: a kept connection, a plain length, no question before the body."""
     return request.keep_alive and not request.http_10 and request.length > 0 and not request.expects
+
+
+class KnownReply:
+    """One good response head with a length on a kept connection; `note` is what its receiver made of it."""
+
+    __slots__ = ("headers", "length_in", "note", "status")
+
+    def __init__(self, mask: LengthMask, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.length_in = mask.length_in
+        self.status = status
+        self.headers = headers
+        self.note: object = None

@@ -15,6 +15,7 @@ import httptools
 
 from hostler.errors import UpstreamBroken, UpstreamError, UpstreamGarbled, UpstreamTimeout, UpstreamUnreachable
 from hostler.system.address import Address
+from hostler.system.http_known_head import KnownReply, LengthMask
 from hostler.system.proxy import Proxies, open_tunnel
 
 Headers = list[tuple[bytes, bytes]]
@@ -25,6 +26,12 @@ FINAL = 200
 MOST_DOORS = 256
 SWEEP = 1.0
 """Seconds between two looks at silent and unused connections."""
+
+
+Message = bytes | tuple[bytes | memoryview, ...]
+"""A serialised request; in pieces when it is long, since joining them would copy the body once more."""
+_HOPE = 3
+"""Response heads in a row that may turn out new before a connection stops remembering them."""
 
 
 class Receiver(Protocol):
@@ -78,11 +85,15 @@ class Forward:
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """One connection; carries one request at a time."""
+    """One connection; carries one request at a time.
+
+    `framed`: the response's length is told by its head; `known`: what was noted of its head when it came before.
+    """
 
     __slots__ = (
-        "_chunks", "_complete", "_door", "_forward", "_head_bytes", "_headers", "_keep", "_loop", "_parser", "_pool", "_receiver", "_request_prefix",
-        "_status", "_transport", "deadline", "framed", "idle_limit", "reused", "since", "started",
+        "_chunks", "_complete", "_door", "_forward", "_first", "_head_bytes", "_headers", "_hope", "_keep", "_last", "_loop",
+        "_parser", "_pool", "_receiver", "_status", "_transport", "deadline", "framed", "idle_limit",
+        "known", "reused", "since", "started",
     )  # fmt: skip
 
     def __init__(self, door: "Door", forward: "Forward | None" = None) -> None:
@@ -101,6 +112,10 @@ class UpstreamConnection(asyncio.Protocol):
         self._chunks: list[bytes] = []
         self._head_bytes = 0
         self._status = 0
+        self._first = b""
+        self._hope = _HOPE
+        self._last: KnownReply | None = None
+        self.known: KnownReply | None = None
         self.framed = False
         self._complete = False
         self._keep = False
@@ -108,7 +123,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     # what the dispatcher calls
 
-    def send(self, message: bytes, receiver: Receiver, patience: Patience) -> None:
+    def send(self, message: Message, receiver: Receiver, patience: Patience) -> None:
         """Send one whole request; its response goes to `receiver`, which may hear of a failure at once."""
         self.started = self._complete = False
         if self._transport.is_closing():  # closed between its making and now: nobody would tell us again
@@ -119,8 +134,11 @@ class UpstreamConnection(asyncio.Protocol):
         self.deadline = self._loop.time() + patience.first_byte if patience.first_byte else 0.0
         self._pool.busy.add(self)
         if self._forward is not None:
-            message = self._forward.rewrite(message)
-        self._transport.write(message)
+            message = self._forward.rewrite(b"".join(message) if isinstance(message, tuple) else message)
+        if isinstance(message, tuple):
+            self._transport.writelines(message)
+        else:
+            self._transport.write(message)
 
     def set_reading(self, wanted: bool) -> None:  # signature: Exchange.on_writable
         """Backpressure: take no more from the upstream while the client cannot keep up."""
@@ -165,6 +183,10 @@ class UpstreamConnection(asyncio.Protocol):
         if self.idle_limit:
             self.deadline = self._loop.time() + self.idle_limit
         if not self.started:
+            if not self._head_bytes:
+                if self._last is not None and self._take_known(data, self._last):
+                    return
+                self._first = data
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -216,8 +238,38 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self.started = True
         self.framed = status in _BODILESS or _says_its_length(headers)
+        self.known = None
+        self._remember(status, headers)
         if self._receiver is not None:
             self._receiver.on_head(status, headers)
+
+    # a head that comes again
+
+    def _take_known(self, data: bytes, last: KnownReply) -> bool:
+        """Take a whole response whose head is the last one again, without parsing it; False if it is not that."""
+        end = data.find(b"\r\n\r\n") + 4
+        receiver = self._receiver
+        if receiver is None or last.length_in(data, end) != len(data) - end:
+            return False
+        self._hope = _HOPE
+        self.known = last
+        self.started = self.framed = self._complete = self._keep = True
+        receiver.on_head(last.status, last.headers)
+        if self._receiver is not None:  # a head may have made the receiver give up
+            receiver.on_body(data[end:])
+            self._finish()
+        return True
+
+    def _remember(self, status: int, headers: Headers) -> None:
+        """Keep a good response's head, to know it when it comes again."""
+        self._last = None
+        if self._hope and status == _GOOD:
+            self._hope -= 1
+            end = self._first.find(b"\r\n\r\n") + 4
+            mask = LengthMask.of(self._first[:end])
+            coded = any(name == b"transfer-encoding" for name, _ in headers)
+            if mask is not None and not coded and self._first.startswith(b"HTTP/1.1 200"):
+                self._last = KnownReply(mask, status, headers)
 
     def on_body(self, body: bytes) -> None:
         if not self._complete:
@@ -234,6 +286,7 @@ class UpstreamConnection(asyncio.Protocol):
     def _finish(self) -> None:
         receiver, self._receiver = self._receiver, None
         self._head_bytes = 0
+        self._first = b""
         self._pool.busy.discard(self)
         if self._keep and not self._transport.is_closing():
             self._door.keep(self)
@@ -387,6 +440,7 @@ class UpstreamPool:
         self._sweep = self.loop.call_later(SWEEP, self._look_around)
 
 
+_GOOD = 200
 _SIZED = frozenset({b"content-length", b"transfer-encoding"})
 _BODILESS = frozenset({204, 304})
 

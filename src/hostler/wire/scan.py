@@ -79,23 +79,28 @@ class BodyScanner:
         return Scan(name, bool(flag))
 
     def splice_model(self, body: bytes, asked: str, name: str) -> bytes:
-        """The same body with `name` as its model, all other bytes as they were.
+        """The same body with `name` as its model, all other bytes as they were; `asked` is what `scan` found."""
+        front, rest = self.splice(body, asked, name)
+        return front + body[rest:]
 
-        `asked` is what `scan` found. The result is scanned again, unless the first key made the place certain.
+    def splice(self, body: bytes, asked: str, name: str) -> tuple[bytes, int]:
+        """The spliced body as a new front and the place in the old body from which on it stays, which spares a copy.
+
+        The result is scanned again, unless the first key made the place certain.
         """
         opening = _opening(asked)
         if body.startswith(opening):  # as most clients write it: first, and without spaces
-            return _opening(name) + body[len(opening) :]
+            return _opening(name), len(opening)
         written = msgspec.json.encode(name)
         start = _find_value(body)
         if start is not None:
             end = _string_end(body, start)
-            spliced = body[:start] + written + body[end:]
+            front = body[:start] + written
             if _HEAD.match(body) is not None and msgspec.json.decode(body[start:end]) == asked:
-                return spliced
-            if self._says(spliced, name):
-                return spliced
-        return _rewrite(body, written)
+                return front, end
+            if self._says(front + body[end:], name):
+                return front, end
+        return _rewrite(body, written), len(body)
 
     def _says(self, body: bytes, name: str) -> bool:
         try:
