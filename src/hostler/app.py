@@ -55,7 +55,6 @@ from hostler.serving import (
     tls_context,
 )
 from hostler.settings import Settings, load
-from hostler.system.address import Address
 from hostler.system.event_log import EventLog
 from hostler.system.hardware import read_memory
 from hostler.system.http_server import HttpServer
@@ -176,7 +175,7 @@ async def _single_door(app: App, context: ssl.SSLContext | None) -> AsyncGenerat
         address = control = base_url(settings, port)
         if context is not None:
             # our own commands need no certificate that names this machine: they come in by a private port
-            control = Address(LOOPBACK, await server.listen(LOOPBACK, 0)).url
+            control = private_url(await server.listen(LOOPBACK, 0))
         app.owner.announce(address, control)
         yield address
         gateway.drain()
