@@ -11,6 +11,7 @@ Does not know: the prose around the tables, which people write.
 import ast
 import dataclasses
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ import click
 
 from hostler import errors, settings
 from hostler.core import capabilities
+from hostler.engines import llama_cpp, recipe
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CLI = Path(settings.__file__).parent / "cli" / "main.py"
@@ -113,6 +115,20 @@ def toml(value: object) -> str:
             return f"{value:_}" if isinstance(value, int) and value >= 100_000 else str(value)
         case _:
             return ""
+
+
+def knobs_table() -> str:
+    """A recipe's knobs, and how llama-server is told each."""
+    tree = ast.parse(inspect.getsource(recipe))
+    notes = attribute_docs(tree, "Recipe")
+    flags: dict[str, str] = {}
+    for knob in llama_cpp.KNOBS:
+        flags.setdefault(knob.field, f"`{knob.flag or knob.variable}`")
+    lines = ["| knob | default | llama-server | meaning |", "|---|---|---|---|"]
+    for field in dataclasses.fields(recipe.Recipe):
+        default = "" if field.default is dataclasses.MISSING else f"`{json.dumps(field.default)}`"
+        lines.append(f"| `{field.name}` | {default} | {flags.get(field.name, '')} | {notes.get(field.name, '')} |")
+    return "\n".join(lines)
 
 
 def settings_table() -> str:
@@ -256,6 +272,7 @@ TABLES = (
     Table("errors", "errors.md", errors_table),
     Table("commands", "cli.md", cli_table),
     Table("capabilities", "capabilities.md", capabilities_table),
+    Table("knobs", "engines.md", knobs_table),
 )
 
 
