@@ -454,6 +454,20 @@ async def test_a_reply_that_is_nested_too_deeply_harms_nobody(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+@pytest.mark.parametrize("number", [2**64, -(2**70), -1, None])
+async def test_counts_that_nobody_has_are_unknown_and_harm_no_ledger(number: object, tmp_path: Path) -> None:
+    async def script(asked: Asked, line: Line) -> None:
+        (reply,) = wire.ANSWERS[asked.path]("m", "hello", stream=False)
+        await line.whole({**reply, "usage": dict.fromkeys(reply["usage"], number)})
+
+    async with machine(Machine(script=script)) as a, gate(tmp_path, *both(a)) as door:
+        for pair in PAIRS:
+            face, kind = pair
+            assert (await door.ask(face, ask_of(face, f"{kind}/m"))).status == 200
+        for row in await door.wait_rows(len(PAIRS)):
+            assert (row.outcome, row.input, row.output) == ("ok", None, None)
+
+
 async def test_a_face_that_the_upstream_lacks_is_refused_by_name(tmp_path: Path) -> None:
     async with machine() as a, gate(tmp_path, provider("a", a), provider("b", a, "anthropic")) as door:
         reply = await door.ask("/v1/messages/count_tokens", ask_of(MESSAGES, "a/m"))

@@ -4,7 +4,7 @@ Knows: the three kinds of line and their form in the journal. Does not know the 
 questions (ledger_queries). Every process that serves requests has one `Ledger` on a journal of its own.
 """
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -14,14 +14,18 @@ Outcome = Literal["ok", "error", "refused", "cancelled", "interrupted"]
 """How a request or an attempt ended; `interrupted`: with the process that served it (never written by a caller)."""
 
 
+Number = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""What a table can hold; a line with more in it is damaged, and must not stop those behind it."""
+
+
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=False):
     """An upstream attempt begins."""
 
     request: str
     """Id of the request; ours, since it must be unique among those that run."""
-    attempt: int
+    attempt: Number
     """1, 2, ..."""
-    started: int
+    started: Number
     """Wall clock in unix ns."""
     face: str
     operation: str
@@ -33,7 +37,7 @@ class Begin(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=False):
     stream: bool
     key: str | None = None
     """Id of the key that was used."""
-    waited: int = 0
+    waited: Number = 0
     """µs from the request's arrival to this first attempt's start (lanes, engine start); 0 from the second one on."""
 
 
@@ -41,21 +45,21 @@ class End(msgspec.Struct, frozen=True, array_like=True, tag="e", gc=False):
     """An attempt is over. A second End of one attempt replaces the first: so a request ends between attempts."""
 
     request: str
-    attempt: int
-    status: int | None
+    attempt: Number
+    status: Number | None
     """HTTP status that the attempt came to."""
     outcome: Outcome
     final: bool
     """Whether the request is over with it."""
-    ttft: int | None = None
+    ttft: Number | None = None
     """µs from the attempt's start to the first byte of the reply."""
-    duration: int | None = None
+    duration: Number | None = None
     """µs from the attempt's start to its end."""
-    input: int | None = None
-    cache_read: int | None = None
-    cache_write: int | None = None
-    output: int | None = None
-    reasoning: int | None = None
+    input: Number | None = None
+    cache_read: Number | None = None
+    cache_write: Number | None = None
+    output: Number | None = None
+    reasoning: Number | None = None
     cost: float | None = None
     """US dollars; None is unknown, a local model is 0.0."""
     error: str | None = None
@@ -68,16 +72,16 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):
     """A request that was over before any attempt: refused (401, 404, 429), given up in a queue, or failed."""
 
     request: str
-    started: int
+    started: Number
     """Wall clock at its arrival in unix ns."""
     face: str
     operation: str
-    status: int
+    status: Number
     outcome: Outcome
     error: str | None = None
     model: str | None = None
     key: str | None = None
-    duration: int | None = None
+    duration: Number | None = None
     """µs from its arrival."""
 
 

@@ -8,6 +8,8 @@ import time
 from functools import lru_cache
 from http import HTTPStatus
 
+import msgspec
+
 from hostler.core.requests import Asked
 from hostler.core.wires import Wire
 from hostler.errors import HostlerError, UpstreamRefused
@@ -121,8 +123,27 @@ class Answer:
         """The upstream's own error body, if it is one of the face's wire: nobody tells it better."""
         if not isinstance(error, UpstreamRefused) or not self.number:
             return b""
-        same = self.candidate.provider.wire == self.face
-        return error.body if same and error.body[:1] == b"{" and b'"error"' in error.body else b""
+        return error.body if self.candidate.provider.wire == self.face and _tells(error.body) else b""
+
+
+class _Detail(msgspec.Struct):
+    message: str
+
+
+class _Told(msgspec.Struct):
+    error: _Detail
+
+
+_decode_told = msgspec.json.Decoder(_Told).decode
+
+
+def _tells(body: bytes) -> bool:
+    """Whether an error body is one that clients can read: of any wire with a pass-through, in this much alike."""
+    try:
+        _decode_told(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def retry_headers(error: HostlerError) -> Headers:

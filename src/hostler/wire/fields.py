@@ -10,6 +10,9 @@ from hostler.errors import WireError
 Members = Mapping[str, object]
 """A JSON object."""
 
+MAX_COUNT = 1 << 53
+"""The largest count that is believed: more than anybody has, and safe in every client's numbers and in a database."""
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -40,10 +43,10 @@ def as_text(value: object) -> str:
 
 
 def as_count(value: object) -> int | None:
-    """`value` if it is a whole number from 0 up (some servers write 12.0), else None."""
+    """`value` if it is a whole number from 0 to MAX_COUNT (some servers write 12.0), else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if value >= 0 and value == int(value) else None
+    return int(value) if 0 <= value <= MAX_COUNT and value == int(value) else None
 
 
 def need_members(value: object, path: str) -> Members:

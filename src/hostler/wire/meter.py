@@ -11,6 +11,7 @@ import msgspec
 from hostler.core.usage import UNKNOWN, Usage
 from hostler.core.wires import ANTHROPIC, Wire
 from hostler.wire.anthropic.vocabulary import WireUsage, usage_to_core
+from hostler.wire.fields import MAX_COUNT, as_count
 from hostler.wire.openai_chat.counts import read_timings, read_usage
 
 _KEEP = 64 * 1024
@@ -80,7 +81,7 @@ def _read_chat(body: bytes) -> Reading:
         return Reading(reply.model, UNKNOWN if reply.timings is None else read_timings(reply.timings))
     if len(said) == _PLAIN_COUNTS:  # no details: nothing to tell apart
         prompt, completion = said.get("prompt_tokens"), said.get("completion_tokens")
-        if type(prompt) is int and type(completion) is int:
+        if type(prompt) is int and type(completion) is int and 0 <= prompt <= MAX_COUNT >= completion >= 0:
             return Reading(reply.model, Usage(prompt, None, None, completion, None))
     return Reading(reply.model, read_usage(said))
 
@@ -90,7 +91,7 @@ def _read_messages(body: bytes) -> Reading:
     said = reply.usage or (reply.message.usage if reply.message else None)
     if said is not None:
         return Reading(reply.model, usage_to_core(said))
-    return Reading(reply.model, Usage(input=reply.input_tokens))
+    return Reading(reply.model, Usage(input=as_count(reply.input_tokens)))
 
 
 class _FrameMeter:

@@ -14,6 +14,7 @@ from hostler.core.requests import Asked, FinishReason
 from hostler.core.usage import Usage
 from hostler.core.wires import ANTHROPIC
 from hostler.errors import HostlerError, UpstreamRefused
+from hostler.wire.fields import as_count
 
 HISTORY: Final = Origin("", ANTHROPIC, "")
 """Origin of what a client's history or a bare body holds: only the wire is known."""
@@ -108,15 +109,16 @@ class CacheControl(msgspec.Struct):
 
 def usage_to_core(usage: WireUsage) -> Usage:
     """Five disjoint counts; what the upstream left out stays unknown."""
-    written = usage.cache_creation_input_tokens
+    written = as_count(usage.cache_creation_input_tokens)
     if written is None and usage.cache_creation is not None:
         parts = usage.cache_creation
-        written = (parts.ephemeral_5m_input_tokens or 0) + (parts.ephemeral_1h_input_tokens or 0)
-    thinking = usage.output_tokens_details.thinking_tokens if usage.output_tokens_details is not None else None
-    output = usage.output_tokens
+        written = (as_count(parts.ephemeral_5m_input_tokens) or 0) + (as_count(parts.ephemeral_1h_input_tokens) or 0)
+    details = usage.output_tokens_details
+    thinking = as_count(details.thinking_tokens) if details is not None else None
+    output = as_count(usage.output_tokens)
     if output is not None and thinking is not None:
         output = max(0, output - thinking)
-    return Usage(usage.input_tokens, usage.cache_read_input_tokens, written, output, thinking)
+    return Usage(as_count(usage.input_tokens), as_count(usage.cache_read_input_tokens), written, output, thinking)
 
 
 def usage_to_wire(usage: Usage) -> dict[str, object]:

@@ -18,12 +18,13 @@ def bridge_tool_choice(body: bytes) -> bytes:
     """
     fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     raw = fields.get("tool_choice")
-    if raw is None or not bytes(raw).startswith(b"{") or "tools" not in fields:
+    offered = fields.get("tools")
+    if raw is None or not bytes(raw).startswith(b"{") or offered is None or not bytes(offered).startswith(b"["):
         return body
     mode, wanted = _read(as_members(msgspec.json.decode(raw)))
     if wanted is None:
         return body
-    tools = msgspec.json.decode(fields["tools"], type=list[msgspec.Raw])
+    tools = msgspec.json.decode(offered, type=list[msgspec.Raw])
     fields["tools"] = msgspec.Raw(msgspec.json.encode([t for t in tools if wanted(_name(t))]))
     fields["tool_choice"] = msgspec.Raw(msgspec.json.encode(mode))
     return msgspec.json.encode(fields)
