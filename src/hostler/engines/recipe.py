@@ -64,6 +64,7 @@ class Recipe:
     path: str
     """The model file (GGUF); the first part of a split model."""
     engine: Literal["llama.cpp"] = "llama.cpp"
+    """What runs it."""
     context: int = 0
     """Tokens over ALL slots together, as llama.cpp counts: each slot gets context / slots, so more slots do not take
     more KV memory, they shrink each slot's window. 0: what the model was trained for, at most 8192 per slot."""
@@ -82,6 +83,7 @@ class Recipe:
     kv_type_v: KvType = "f16"
     """Type of the V cache; a quantised one needs flash attention."""
     flash_attention: FlashAttention = "auto"
+    """`on`, `off`, or `auto`: the engine's choice for the machine."""
     gpu_layers: int = -1
     """Layers on the GPU; negative: as many as fit."""
     mmap: bool = True
