@@ -235,7 +235,7 @@ async def open_client(settings: Settings) -> AsyncGenerator[Client]:
 
 @contextlib.asynccontextmanager
 async def open_here(
-    *, data: Path | None = None, config: Path | None = None, address: str = "", key: str = ""
+    *, data: str | Path | None = None, config: str | Path | None = None, address: str = "", key: str = ""
 ) -> AsyncGenerator[Client]:
     """`hostler.open()`: a client for Python programs.
 
@@ -243,7 +243,7 @@ async def open_here(
     that has the data folder (`data`, or the usual one), and without such a one this process does its work itself, as
     the settings (`config`, or the usual file) say. Raises ConfigError, OwnershipError, StorageError.
     """
-    settings = load(data=data, config=config)
+    settings = load(data=Path(data) if data else None, config=Path(config) if config else None)
     door = open_remote(address, key, environment=settings.environment) if address else open_client(settings)
     async with door as client:
         yield client
