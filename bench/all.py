@@ -42,7 +42,7 @@ def main() -> int:
     folder = asked.folder or (CHECKED if asked.short else FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     failed = []
-    for name in sorted(asked.only, key=("start", "translate", "memory", "gateway").index):
+    for name in sorted(asked.only, key=("start", "translate", "stalls", "memory", "gateway").index):
         print(f"== {name}", flush=True)
         if subprocess.run(command(name, folder, asked=asked), check=False).returncode:
             failed.append(name)

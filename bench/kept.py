@@ -15,7 +15,7 @@ from gateway.report import lines as gateway_lines
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "results"
-NAMES = ("gateway", "start", "memory", "translate")
+NAMES = ("gateway", "start", "memory", "translate", "stalls")
 
 Row = tuple[str, str, str]
 """What, its goal, what was measured."""
@@ -94,7 +94,19 @@ def translate_rows(data: dict) -> Iterator[Row]:
         yield f"chunks/s translated in process, {name}", ">= 50,000", f"{median(rates):,.0f}"
 
 
-ROWS = {"gateway": gateway_rows, "start": start_rows, "memory": memory_rows, "translate": translate_rows}
+def stalls_rows(data: dict) -> Iterator[Row]:
+    """The longest time that one turn kept the loop."""
+    for name, told in data["results"].items():
+        yield f"longest turn of the loop, {name}", "<= 5 ms", f"{told['longest_ms']:.1f} ms"
+
+
+ROWS = {
+    "gateway": gateway_rows,
+    "start": start_rows,
+    "memory": memory_rows,
+    "translate": translate_rows,
+    "stalls": stalls_rows,
+}
 
 
 def table(folder: Path) -> str:
