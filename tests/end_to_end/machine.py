@@ -168,7 +168,7 @@ def data(value: object) -> bytes:
 
 
 def event(value: dict[str, Any]) -> bytes:
-    return b"event: " + value["type"].encode() + b"\n" + data(value)
+    return b"event: " + value["type"].encode("utf-8", "replace") + b"\n" + data(value)
 
 
 def chat_chunk(model: str, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:

@@ -53,7 +53,7 @@ async def test_the_right_machine_gets_the_bare_name(case: Case, tmp_path: Path) 
         assert [(row.model, row.provider, row.upstream_model) for row in rows] == [
             ("a/m", "a", "m"),
             ("b/m", "b", "m"),
-            ("m", "b", "m"),
+            ("b/m", "b", "m"),
         ]
 
 
@@ -95,8 +95,16 @@ async def test_aliases_come_first(tmp_path: Path) -> None:
             for name in ("claude-sonnet-9", "a/m", "fast"):
                 reply = await door.ask(MESSAGES, messages_body(name))
                 assert json.loads(reply.body)["model"] == name
+            assert [row.model for row in await door.wait_rows(3)] == ["b/m", "b/other", "a/m2"], "invariant 1"
         assert [each.json["model"] for each in a.calls] == ["m2"]
         assert [each.json["model"] for each in b.calls] == ["m", "other"]
+
+
+async def test_a_refused_call_stands_in_the_ledger_with_the_name_that_it_asked_for(tmp_path: Path) -> None:
+    async with machine() as a, gate(tmp_path, provider("a", a)) as door:
+        assert (await door.ask(CHAT, chat_body("here/none"))).status == 404
+        (row,) = await door.wait_rows(1)
+        assert (row.model, row.outcome, row.status) == ("here/none", "refused", 404)
 
 
 async def listed(door: Gate, path: str, **headers: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.gate import CHAT, MESSAGES, Gate, Setup, chat, gate, messages, provider
-from tests.end_to_end.machine import CHAT_USAGE, EVENTS, Asked, Line, Machine, machine
+from tests.end_to_end.machine import CHAT_USAGE, EVENTS, Asked, Line, Machine, event, machine
 from tests.end_to_end.machine import chat as chat_reply
 from tests.end_to_end.machine import messages as messages_reply
 
@@ -222,3 +222,33 @@ async def test_the_rows_say_what_was_not_taken_over(tmp_path: Path) -> None:
         assert b"container" in reply.headers[b"x-hostler-dropped"]
         (row,) = await door.wait_rows(1)
         assert row.dropped and "container" in row.dropped, "invariant 4: in the header and in the log row"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_rows_say_what_got_lost_on_the_way_back(stream: bool, tmp_path: Path) -> None:
+    block = {"type": "thinking", "thinking": "so", "signature": "c2ln"}
+    start = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_sequence": None}
+
+    async def script(asked: Asked, line: Line) -> None:
+        if not asked.json.get("stream"):
+            await line.whole({**start, "content": [block], "stop_reason": "end_turn", "usage": {"output_tokens": 1}})
+            return
+        await line.begin()
+        message = {**start, "content": [], "stop_reason": None, "usage": {"output_tokens": 1}}
+        await line.chunk(event({"type": "message_start", "message": message}))
+        await line.chunk(
+            event({"type": "content_block_start", "index": 0, "content_block": {**block, "signature": ""}})
+        )
+        delta = {"type": "signature_delta", "signature": "c2ln"}
+        await line.chunk(event({"type": "content_block_delta", "index": 0, "delta": delta}))
+        await line.chunk(event({"type": "content_block_stop", "index": 0}))
+        end = {"stop_reason": "end_turn", "stop_sequence": None}
+        await line.chunk(event({"type": "message_delta", "delta": end, "usage": {"output_tokens": 1}}))
+        await line.chunk(event({"type": "message_stop"}))
+        await line.end()
+
+    async with machine(Machine(script=script)) as a, gate(tmp_path, provider("a", a, "anthropic")) as door:
+        reply = await door.ask(CHAT, chat("a/m", stream=stream))
+        assert reply.status == 200
+        (row,) = await door.wait_rows(1)
+        assert row.outcome == "ok" and row.dropped and "reasoning" in row.dropped

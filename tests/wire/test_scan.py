@@ -195,3 +195,20 @@ def test_a_text_that_quotes_the_field_is_not_touched() -> None:
     frame = b"data: " + msgspec.json.encode({"model": "here/demo", "choices": ['"model":"here/demo"']}) + b"\n\n"
     out = StreamEcho("here/demo", "gpt").feed(frame)
     assert json.loads(out[6:]) == {"model": "gpt", "choices": ['"model":"here/demo"']}
+
+
+BAD = (b"\xff", b"\xed\xa0\x80", b"\xc3")
+
+
+@given(st.data(), names, names, st.sampled_from(BAD))
+def test_what_the_scan_passed_over_may_be_no_utf_8(data: st.DataObject, name: str, new: str, bad: bytes) -> None:
+    """The parser skips what it does not look for, unread; nothing behind it may fall over that."""
+    scanner = BodyScanner()
+    body = data.draw(bodies(("model", name), ("x-marked", "here: MARK"), ("MARK", 1))).replace(b"MARK", bad)
+    try:
+        asked = scanner.scan(body).model
+        spliced = scanner.splice_model(body, asked or "", new)
+    except WireError:
+        return
+    assert scanner.scan(spliced).model == new
+    assert isinstance(echo_model(body, name, new), bytes)

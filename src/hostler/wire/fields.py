@@ -1,6 +1,7 @@
 """Narrowing of parsed JSON, field by field, with the place in every complaint. Knows JSON types; knows no wire."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import cast
 
 import msgspec
@@ -25,6 +26,15 @@ def parse_object(body: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise WireError("The body must be a JSON object.")
     return cast("dict[str, object]", value)
+
+
+@contextmanager
+def whole_json() -> Iterator[None]:
+    """Around whatever looks into parts of a body that the scan passed over: they may be no JSON. Raises WireError."""
+    try:
+        yield
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"The body is not valid JSON: {error}.") from None
 
 
 def as_members(value: object) -> Members:

@@ -12,6 +12,7 @@ from functools import lru_cache
 import msgspec
 
 from hostler.errors import WireError
+from hostler.wire.fields import whole_json
 
 _MODEL_KEY = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*')
 _HEAD = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"model"[ \t\r\n]*:[ \t\r\n]*')
@@ -78,19 +79,24 @@ class BodyScanner:
             raise WireError("stream: must be true or false.")
         return Scan(name, bool(flag))
 
-    def splice_model(self, body: bytes, asked: str, name: str) -> bytes:
+    def splice_model(self, body: bytes, asked: str, name: str) -> bytes:  # signature: bytes.replace
         """The same body with `name` as its model, all other bytes as they were; `asked` is what `scan` found."""
         front, rest = self.splice(body, asked, name)
         return front + body[rest:]
 
-    def splice(self, body: bytes, asked: str, name: str) -> tuple[bytes, int]:
+    def splice(self, body: bytes, asked: str, name: str) -> tuple[bytes, int]:  # signature: bytes.replace
         """The spliced body as a new front and the place in the old body from which on it stays, which spares a copy.
 
-        The result is scanned again, unless the first key made the place certain.
+        The result is scanned again, unless the first key made the place certain. Raises WireError for a body that turns
+        out to be no JSON: the scan passes over what it does not look for.
         """
         opening = _opening(asked)
         if body.startswith(opening):  # as most clients write it: first, and without spaces
             return _opening(name), len(opening)
+        with whole_json():
+            return self._splice_searching(body, asked, name)
+
+    def _splice_searching(self, body: bytes, asked: str, name: str) -> tuple[bytes, int]:  # signature: bytes.replace
         written = msgspec.json.encode(name)
         start = _find_value(body)
         if start is not None:
@@ -113,7 +119,7 @@ class BodyScanner:
         return _Once(value)
 
 
-def echo_model(body: bytes, found: str, asked: str) -> bytes:
+def echo_model(body: bytes, found: str, asked: str) -> bytes:  # signature: bytes.replace
     """A reply's body with the model name that the client asked for, instead of the upstream's own (`found`).
 
     Nobody is authorised by a reply, so the likeliest place is believed if it holds `found`.
@@ -122,6 +128,13 @@ def echo_model(body: bytes, found: str, asked: str) -> bytes:
     at = body.find(field, 0, _FRONT_BYTES)
     if at >= 0:
         return body[:at] + _field(asked) + body[at + len(field) :]
+    try:
+        return _echo_searching(body, found, asked)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body  # no JSON after all, and none of ours: it passes as it is
+
+
+def _echo_searching(body: bytes, found: str, asked: str) -> bytes:  # signature: bytes.replace
     written = msgspec.json.encode(asked)
     start = _find_value(body)
     if start is not None:

@@ -21,6 +21,8 @@ from hostler.wire.anthropic.unsigned import has_unsigned, without_unsigned
 from hostler.wire.anthropic.vocabulary import UNSIGNED_SIGNATURE
 
 NAME: Final = ANTHROPIC
+VERSION_HEADER: Final = b"anthropic-version"
+"""The request header that every client of this wire sends, and no other."""
 STREAM_TYPE: Final = b"text/event-stream; charset=utf-8"
 
 decode_count_tokens = decode_request
@@ -31,6 +33,7 @@ __all__ = [
     "NAME",
     "STREAM_TYPE",
     "UNSIGNED_SIGNATURE",
+    "VERSION_HEADER",
     "StreamDecoder",
     "StreamEncoder",
     "decode_count_tokens",

@@ -7,6 +7,8 @@ from typing import cast
 
 import msgspec
 
+from hostler.wire.fields import whole_json
+
 from hostler.wire.anthropic.vocabulary import UNSIGNED_SIGNATURE
 
 _MARKS = (UNSIGNED_SIGNATURE.encode(), b'"signature":""', b'"signature": ""')
@@ -19,7 +21,15 @@ def has_unsigned(body: bytes) -> bool:
 
 
 def without_unsigned(body: bytes) -> bytes:
-    """The request without those blocks; a message that would be empty then is left out. All else stays as it was."""
+    """The request without those blocks; a message that would be empty then is left out. All else stays as it was.
+
+    Raises WireError.
+    """
+    with whole_json():
+        return _without(body)
+
+
+def _without(body: bytes) -> bytes:
     fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     messages = msgspec.json.decode(fields["messages"]) if "messages" in fields else None
     if not isinstance(messages, list):

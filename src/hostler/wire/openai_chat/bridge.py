@@ -8,14 +8,19 @@ from typing import cast
 
 import msgspec
 
-from hostler.wire.fields import Members, as_members
+from hostler.wire.fields import Members, as_members, whole_json
 
 
 def bridge_tool_choice(body: bytes) -> bytes:
     """A named choice becomes that one tool and "required"; allowed tools become those and their mode.
 
-    A body whose `tool_choice` is a word already, or of no known form, is returned as it is.
+    A body whose `tool_choice` is a word already, or of no known form, is returned as it is. Raises WireError.
     """
+    with whole_json():
+        return _bridged(body)
+
+
+def _bridged(body: bytes) -> bytes:
     fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     raw = fields.get("tool_choice")
     offered = fields.get("tools")
