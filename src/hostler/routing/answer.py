@@ -8,16 +8,15 @@ import time
 from functools import lru_cache
 from http import HTTPStatus
 
-import msgspec
-
 from hostler.core.requests import Asked
 from hostler.core.wires import Wire
-from hostler.errors import HostlerError, UpstreamRefused
+from hostler.errors import HostlerError, UpstreamRefused, WireError
 from hostler.registry.resolver import Candidate
 from hostler.routing.call import Headers
 from hostler.system.http_server import Exchange
 from hostler.wire.codec import Codec
 from hostler.wire.codecs import codec_of
+from hostler.wire.fields import as_members, parse_object
 
 JSON_TYPE = (b"content-type", b"application/json")
 JSON_LINE = b"content-type: application/json\r\n"
@@ -126,24 +125,13 @@ class Answer:
         return error.body if self.candidate.provider.wire == self.face and _tells(error.body) else b""
 
 
-class _Detail(msgspec.Struct):
-    message: str
-
-
-class _Told(msgspec.Struct):
-    error: _Detail
-
-
-_decode_told = msgspec.json.Decoder(_Told).decode
-
-
 def _tells(body: bytes) -> bool:
     """Whether an error body is one that clients can read: of any wire with a pass-through, in this much alike."""
     try:
-        _decode_told(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        told = parse_object(body)
+    except WireError:
         return False
-    return True
+    return isinstance(as_members(told.get("error")).get("message"), str)
 
 
 def retry_headers(error: HostlerError) -> Headers:
