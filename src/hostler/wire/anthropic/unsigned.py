@@ -7,9 +7,8 @@ from typing import cast
 
 import msgspec
 
-from hostler.wire.fields import whole_json
-
 from hostler.wire.anthropic.vocabulary import UNSIGNED_SIGNATURE
+from hostler.wire.fields import whole_json
 
 _MARKS = (UNSIGNED_SIGNATURE.encode(), b'"signature":""', b'"signature": ""')
 _EMPTY = ("", UNSIGNED_SIGNATURE)
