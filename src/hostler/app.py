@@ -279,7 +279,7 @@ async def _gateway(
     gateway = Gateway(
         GatewayParts(
             settings=settings,
-            access=Access(settings, app.keys, app.token),
+            access=Access(settings, app.keys, token=app.token),
             resolver=app.resolver,
             dispatch=app.dispatch,
             ledger=app.ledger,

@@ -62,7 +62,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 def http_server(gateway: Gateway, settings: Settings, *, handler: Handler | None = None) -> HttpServer:
     """A server for a gateway; `handler` takes the requests in its stead, once it has checked their heads."""
     limits = Limits(max_head=settings.gateway.max_head_kb << 10, max_body=settings.gateway.max_body_mb << 20)
-    return HttpServer(handler or gateway.handle, gateway.check_head, limits, on_refusal=gateway.refuse)
+    return HttpServer(handler or gateway.handle, gateway.check_head, limits=limits, on_refusal=gateway.refuse)
 
 
 def pool_limits(settings: Settings) -> PoolLimits:

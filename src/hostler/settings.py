@@ -10,7 +10,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import cast, get_type_hints
 
@@ -20,6 +20,7 @@ import platformdirs
 from hostler.errors import ConfigError
 
 APP = "hostler"
+_HUB = "https://huggingface.co"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Settings:
     """Name or glob (`claude-*`) to model id; looked at before anything else."""
     vendor_keys: Mapping[str, str] = field(default_factory=dict[str, str])
     """Provider id to API key, for vendors whose key is not in the environment."""
-    hub: str = "https://huggingface.co"
+    hub: str = _HUB
     """Model hub that `hostler pull` asks; speaks the Hugging Face API."""
     config_file: Path = Path()
     """The settings.toml that was read (it may not exist)."""
@@ -132,7 +133,8 @@ class Settings:
     """The process environment as read at start-up: vendor keys and proxy variables are looked up here."""
 
 
-_SECTIONS: Mapping[str, type] = {
+Section = GatewaySettings | EngineSettings | UpstreamSettings | LogSettings
+_SECTIONS: Mapping[str, type[Section]] = {
     "gateway": GatewaySettings,
     "engine": EngineSettings,
     "upstream": UpstreamSettings,
@@ -163,18 +165,17 @@ def load(
     named = config or (Path(env["HOSTLER_CONFIG"]) if env.get("HOSTLER_CONFIG") else None)
     path = named or config_dir() / "settings.toml"
     document = _read(path, must_exist=named is not None)
-    _check_names(document, [*_SECTIONS, *_TABLES, *_ROOT_STRINGS], f"{path}")
-    sections = {
-        name: _section(kind, document.get(name, {}), f"{path}: [{name}]") for name, kind in _SECTIONS.items()
-    }
-    for name, section in sections.items():
-        sections[name] = _with_flags(_with_environment(name, section, env), name, (overrides or {}).get(name, {}))
+    _check_names(document, [*_SECTIONS, *_TABLES, *_ROOT_STRINGS], where=f"{path}")
+    sections: dict[str, Section] = {}
+    for name, kind in _SECTIONS.items():
+        section = _section(kind, document.get(name, {}), where=f"{path}: [{name}]")
+        section = _with_environment(section, name, env=env)
+        sections[name] = _with_flags(section, name, flags=(overrides or {}).get(name, {}))
     tables = {name: _string_table(document.get(name, {}), f"{path}: [{name}]") for name in _TABLES}
-    hub = env.get("HOSTLER_HUB") or document.get("hub", Settings.hub if isinstance(Settings.hub, str) else "")
     return Settings(
         **sections,  # pyright: ignore[reportArgumentType]  # one record per section, by name
         **tables,
-        hub=str(hub or "https://huggingface.co"),
+        hub=str(env.get("HOSTLER_HUB") or document.get("hub") or _HUB),
         config_file=path,
         data_dir=_data_dir(data, env),
         providers_file=_providers_file(env),
@@ -196,18 +197,18 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, object]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _check_names(given: Mapping[str, object], known: list[str], where: str) -> None:
+def _check_names(given: Mapping[str, object], known: list[str], *, where: str) -> None:
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             raise ConfigError(f"{where}: unknown setting '{name}'", hint=f"Did you mean '{near[0]}'?" if near else None)
 
 
-def _section(kind: type, given: object, where: str) -> object:
+def _section(kind: type[Section], given: object, *, where: str) -> Section:
     if not isinstance(given, dict):
         raise ConfigError(f"{where} must be a table")
     table = cast("dict[str, object]", given)
-    _check_names(table, [f.name for f in fields(kind)], where)
+    _check_names(table, [f.name for f in fields(kind)], where=where)
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
@@ -221,9 +222,8 @@ def _string_table(given: object, where: str) -> dict[str, str]:
         raise ConfigError(f"{where}: {error}") from None
 
 
-def _with_environment(name: str, section: object, env: Mapping[str, str]) -> object:
+def _with_environment(section: Section, name: str, *, env: Mapping[str, str]) -> Section:
     """Apply HOSTLER_<SECTION>_<FIELD>; lists are comma-separated."""
-    assert is_dataclass(section)
     hints = get_type_hints(type(section))
     changes: dict[str, object] = {}
     for f in fields(section):
@@ -239,9 +239,8 @@ def _with_environment(name: str, section: object, env: Mapping[str, str]) -> obj
     return replace(section, **changes) if changes else section  # pyright: ignore[reportArgumentType]
 
 
-def _with_flags(section: object, name: str, flags: Mapping[str, object]) -> object:
-    assert is_dataclass(section)
-    _check_names(flags, [f.name for f in fields(section)], f"flags for [{name}]")
+def _with_flags(section: Section, name: str, *, flags: Mapping[str, object]) -> Section:
+    _check_names(flags, [f.name for f in fields(section)], where=f"flags for [{name}]")
     return replace(section, **flags) if flags else section  # pyright: ignore[reportArgumentType]
 
 

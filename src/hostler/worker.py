@@ -218,7 +218,7 @@ async def _parts(number: int, owner: OwnerLine) -> AsyncGenerator[_Serving]:
         gateway = Gateway(
             GatewayParts(
                 settings=settings.gateway,
-                access=Access(settings.gateway, keys, welcome.token),
+                access=Access(settings.gateway, keys, token=welcome.token),
                 resolver=resolver,
                 dispatch=Dispatch(Parts(pool, lanes, engines, ledger, Health(), owner.keeper)),
                 ledger=ledger,

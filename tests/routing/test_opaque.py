@@ -23,30 +23,30 @@ def history(*parts: Part) -> ChatRequest:
 
 def test_reasoning_stands_before_its_call_again_for_its_own_key_and_origin_only() -> None:
     store = OpaqueStore()
-    store.keep("key", ORIGIN, (signed("a"), call("1"), signed("b"), signed("c"), call("2"), call("3")))
-    back = store.restore("key", ORIGIN, history(call("1"), call("2"), call("3")))
+    store.keep("key", ORIGIN, parts=(signed("a"), call("1"), signed("b"), signed("c"), call("2"), call("3")))
+    back = store.restore("key", ORIGIN, request=history(call("1"), call("2"), call("3")))
     assert back.messages[0].parts == (signed("a"), call("1"), signed("b"), signed("c"), call("2"), call("3"))
     plain = history(call("1"))
-    assert store.restore("another key", ORIGIN, plain) == plain
-    assert store.restore("key", OTHER, plain) == plain
+    assert store.restore("another key", ORIGIN, request=plain) == plain
+    assert store.restore("key", OTHER, request=plain) == plain
 
 
 def test_what_the_client_carries_itself_is_left_alone() -> None:
     store = OpaqueStore()
-    store.keep("key", ORIGIN, (signed("kept"), call("1")))
+    store.keep("key", ORIGIN, parts=(signed("kept"), call("1")))
     carried = history(signed("carried"), call("1"))
-    assert store.restore("key", ORIGIN, carried) == carried
+    assert store.restore("key", ORIGIN, request=carried) == carried
 
 
 def test_what_was_used_least_recently_goes_first() -> None:
     store = OpaqueStore(most_entries=2)
     for name in "12":
-        store.keep("key", ORIGIN, (signed(name), call(name)))
-    store.restore("key", ORIGIN, history(call("1")))
-    store.keep("key", ORIGIN, (signed("3"), call("3")))
+        store.keep("key", ORIGIN, parts=(signed(name), call(name)))
+    store.restore("key", ORIGIN, request=history(call("1")))
+    store.keep("key", ORIGIN, parts=(signed("3"), call("3")))
     assert [place[2] for place, _ in store.entries()] == ["1", "3"]
     small = OpaqueStore(most_bytes=1)
-    small.keep("key", ORIGIN, (signed("1"), call("1")))
+    small.keep("key", ORIGIN, parts=(signed("1"), call("1")))
     assert not list(small.entries())
 
 
@@ -55,7 +55,7 @@ def test_one_store_tells_another_what_it_keeps_and_not_what_it_was_told() -> Non
     heard: list[tuple[Place, tuple[Reasoning, ...]]] = []
     first.on_kept = lambda place, reasoning: heard.append((place, reasoning))
     second.on_kept = lambda place, reasoning: heard.append((place, reasoning))
-    first.keep("key", ORIGIN, (signed("a"), call("1")))
+    first.keep("key", ORIGIN, parts=(signed("a"), call("1")))
     for place, reasoning in tuple(heard):
         second.put(place, reasoning)
     assert len(heard) == 1

@@ -155,7 +155,7 @@ async def through(via: Tunnels, address: Address, user: str = "") -> Heard:
     try:
         connection = await pool.door(address).connect()
         heard = Heard()
-        connection.send(ASK, heard, PATIENCE)
+        connection.send(ASK, heard, patience=PATIENCE)
         await heard.wait()
         return heard
     finally:
@@ -168,7 +168,10 @@ async def test_tls_goes_through_a_tunnel_and_is_checked_against_the_far_end(
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    async with serving(saying(OK), context_of(authority, "api.example")) as server, tunnels(Tunnels(server.port)) as via:
+    async with (
+        serving(saying(OK), context_of(authority, "api.example")) as server,
+        tunnels(Tunnels(server.port)) as via,
+    ):
         heard = await through(via, SECURE, "me:secret@")
         assert (heard.status, heard.body) == (200, b"hello")
         (head,) = via.heads
@@ -176,7 +179,7 @@ async def test_tls_goes_through_a_tunnel_and_is_checked_against_the_far_end(
         assert b"Proxy-Authorization: Basic " + base64.b64encode(b"me:secret") in head
         assert b"Host: api.example:443" in head, "with its port, as RFC 9110 asks"
         assert b"proxy-authorization" not in server.requests[0].lower(), "the far end learns nothing of it"
-        with pytest.raises(UpstreamUnreachable, match="TLS with other.example:443 failed"):
+        with pytest.raises(UpstreamUnreachable, match=r"TLS with other\.example:443 failed"):
             await through(via, Address("other.example", 443, tls=True))
 
 
@@ -212,9 +215,8 @@ async def test_a_proxy_that_refuses_is_named(answer: bytes, words: str) -> None:
 
 
 async def test_any_good_status_opens_the_tunnel() -> None:
-    loop = asyncio.get_running_loop()
     async with tunnels(Tunnels(0, b"HTTP/1.0 200 OK\r\n\r\n")) as via:
-        sock = await open_tunnel(loop, Proxy("127.0.0.1", via.port), SECURE)
+        sock = await open_tunnel(Proxy("127.0.0.1", via.port), SECURE)
         sock.close()
 
 
@@ -244,5 +246,3 @@ async def test_a_cancelled_handshake_leaves_no_socket() -> None:
     pool.close()
     listener.close()
     await listener.wait_closed()
-
-

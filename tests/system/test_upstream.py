@@ -127,7 +127,7 @@ def door_to(pool: UpstreamPool, server: Server, *, tls: bool = False) -> Door:
 async def ask(door: Door, patience: Patience = PATIENCE) -> tuple[UpstreamConnection, Heard]:
     connection = door.take_nowait() or await door.connect()
     heard = Heard()
-    connection.send(ASK, heard, patience)
+    connection.send(ASK, heard, patience=patience)
     return connection, await heard.wait()
 
 
@@ -205,7 +205,7 @@ async def test_a_reset_in_the_middle_is_no_end_of_a_body_without_length() -> Non
     async with serving(script) as server, pooling() as pool:
         connection = await door_to(pool, server).connect()
         heard = Heard()
-        connection.send(ASK, heard, PATIENCE)
+        connection.send(ASK, heard, patience=PATIENCE)
         await wait_until(lambda: heard.body == b"hel")
         said.set()
         assert isinstance((await heard.wait()).error, UpstreamBroken)
@@ -234,7 +234,7 @@ async def test_what_follows_a_whole_answer_is_nobodys(second: bytes) -> None:
 async def test_an_answer_to_nothing_closes_the_connection() -> None:
     async with serving(saying(OK)) as server, pooling() as pool:
         connection, _ = await ask(door_to(pool, server))
-        (writer,) = [connection._transport]  # noqa: SLF001
+        (writer,) = [connection._transport]
         connection.data_received(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
         assert writer.is_closing() and pool.statistics().unused == 0
         assert door_to(pool, server).take_nowait() is None
@@ -264,7 +264,7 @@ async def test_sending_on_a_connection_that_was_just_closed_fails_at_once() -> N
         await wait_until(lambda: not connection.usable)
         await asyncio.sleep(0)
         heard = Heard()
-        connection.send(ASK, heard, PATIENCE)
+        connection.send(ASK, heard, patience=PATIENCE)
         assert isinstance((await heard.wait()).error, UpstreamBroken)
         assert not connection.started
     listener.close()
@@ -277,7 +277,7 @@ async def test_the_one_used_last_comes_first_and_no_more_than_the_bound_are_kept
         made = [await door.connect() for _ in range(4)]
         for connection in made:
             heard = Heard()
-            connection.send(ASK, heard, PATIENCE)
+            connection.send(ASK, heard, patience=PATIENCE)
             await heard.wait()
         assert (pool.statistics().unused, pool.statistics().opened) == (2, 4)
         assert door.take_nowait() is made[1] and made[1].reused
@@ -305,7 +305,7 @@ async def test_aborting_a_call_closes_its_socket_and_says_nothing_more() -> None
     async with serving(script) as server, pooling() as pool:
         connection = await door_to(pool, server).connect()
         heard = Heard()
-        connection.send(ASK, heard, PATIENCE)
+        connection.send(ASK, heard, patience=PATIENCE)
         await wait_until(lambda: heard.body == b"hel")
         assert pool.statistics().busy == 1
         connection.abort()
@@ -340,7 +340,7 @@ async def test_a_client_that_keeps_us_waiting_is_no_silence_of_the_upstream_but_
     async with serving(script) as server, pooling() as pool:
         connection = await door_to(pool, server).connect()
         heard = Heard()
-        connection.send(ASK, heard, Patience(idle=0.05))
+        connection.send(ASK, heard, patience=Patience(idle=0.05))
         await wait_until(lambda: heard.body == b"hel")
         connection.set_reading(False)
         with pytest.raises(TimeoutError):
@@ -365,7 +365,7 @@ async def test_paused_means_paused() -> None:
     async with serving(script) as server, pooling() as pool:
         connection = await door_to(pool, server).connect()
         heard = Heard()
-        connection.send(ASK, heard, PATIENCE)
+        connection.send(ASK, heard, patience=PATIENCE)
         await wait_until(lambda: bool(heard.status))
         connection.set_reading(False)
         size = len(heard.body)
@@ -385,7 +385,7 @@ async def test_no_connection_says_where_to(unused_port: int) -> None:
 
 async def test_a_name_that_does_not_exist_says_so() -> None:
     async with pooling() as pool:
-        with pytest.raises(UpstreamUnreachable, match="localhost.invalid:80"):
+        with pytest.raises(UpstreamUnreachable, match=r"localhost\.invalid:80"):
             await pool.door(Address("localhost.invalid", 80)).connect()
 
 

@@ -1,1 +1,1 @@
-"""Surface: the wires as served to clients. Knows paths, keys, hosts; does not know how a call is performed (routing)."""
+"""Surface: the wires as clients see them. Knows paths, keys, hosts; does not know how a call is performed (routing)."""

@@ -55,7 +55,7 @@ _OWNER = Caller("owner")
 class Access:
     """Checks heads. Cheap on the hot path: good Host values are remembered, keys are one hash and one look-up."""
 
-    def __init__(self, settings: GatewaySettings, keys: Keys, token: str) -> None:
+    def __init__(self, settings: GatewaySettings, keys: Keys, *, token: str) -> None:
         self._keys = keys
         self._token = token.encode()
         self._loopback = is_loopback(settings.host)

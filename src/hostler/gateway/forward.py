@@ -56,7 +56,7 @@ class Forward:
             refuse(exchange, error)
             return
         answer = _Answer(exchange, connection)
-        connection.send(_message(exchange), answer, _PATIENCE)
+        connection.send(_message(exchange), answer, patience=_PATIENCE)
 
 
 class _Answer:

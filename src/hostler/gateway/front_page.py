@@ -26,7 +26,8 @@ h1{font-size:1.6rem;margin:0}h2{font-size:1.15rem;margin:2.2rem 0 .6rem}
 p{margin:.4rem 0}.dim{opacity:var(--dim)}
 dl{margin:0}dt{font-size:.85rem;opacity:var(--dim);margin-top:.7rem}dd{margin:.15rem 0 0}
 code,pre{font:14px/1.5 ui-monospace,monospace;overflow-wrap:anywhere}
-pre{background:var(--soft);border:1px solid var(--line);border-radius:6px;padding:.5rem .7rem;margin:0;white-space:pre-wrap}
+pre{background:var(--soft);border:1px solid var(--line);border-radius:6px;padding:.5rem .7rem;margin:0;
+ white-space:pre-wrap}
 table{border-collapse:collapse;width:100%}
 th{font-size:.85rem;font-weight:normal;opacity:var(--dim)}
 th,td{text-align:left;padding:.35rem .9rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
@@ -63,7 +64,7 @@ class FrontPage:
         first = models[0].id if models and not closed else f"{HERE}/demo"
         body = _connect(parts.address(), first, key=KEY if closed else "")
         if closed:
-            body += "<p class=dim>A key is needed, so models and machines are not shown here: <code>hostler models</code>."
+            body += "<p class=dim>A key is needed, so models and machines are not shown: <code>hostler models</code>."
         else:
             body += _models(models, parts.engines.statistics()) + _providers(parts.resolver.providers())
         return (

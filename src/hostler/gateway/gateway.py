@@ -31,11 +31,16 @@ from hostler.routing.requests import client_lines
 from hostler.settings import GatewaySettings
 from hostler.system.eager import Eager
 from hostler.system.http_server import Exchange
+from hostler.wire import anthropic
 from hostler.wire.codecs import codec_of
 from hostler.wire.scan import BodyScanner
 
 _log = logging.getLogger(__name__)
 _HTML = (b"content-type", b"text/html; charset=utf-8")
+_NO_SCRIPTS = (
+    b"content-security-policy",
+    b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+)
 _PLAIN_SAFETY = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 KEEPALIVE_SWEEP = 0.5
 """Seconds between two looks at streams that wait for their first byte."""
@@ -107,18 +112,20 @@ class Gateway:
         head = cast("Head", exchange.context)
         place = head.place
         if isinstance(place, Face):
-            self._call(exchange, place, head)
+            self._call(exchange, place, head=head)
             return
         try:
-            self._answer_plain(exchange, place, head.cors)
+            self._answer_plain(exchange, place, cors=head.cors)
         except HostlerError as error:
             self._refuse(exchange, error, cors=head.cors)
 
-    def refuse(self, status: int, reason: str, exchange: Exchange | None) -> tuple[Headers, bytes]:
+    def refuse(  # signature: http_server.OnRefusal
+        self, status: int, reason: str, exchange: Exchange | None
+    ) -> tuple[Headers, bytes]:
         """Shape a refusal of the HTTP server itself (413, 431, 400 ...) for the face that was called."""
         error = HostlerError(reason)
         error.status = status
-        error.code = "bad_request" if status < 500 else "internal_error"  # noqa: PLR2004
+        error.code = "bad_request" if status < 500 else "internal_error"
         path = getattr(exchange, "path", "")
         place = routes.find(path) if path else None
         wire = place.wire if isinstance(place, Face) else OPENAI_CHAT
@@ -160,17 +167,19 @@ class Gateway:
             return Caller("")
         return self._access.check_key(exchange)
 
-    def _call(self, exchange: Exchange, face: Face, head: Head) -> None:
+    def _call(self, exchange: Exchange, face: Face, *, head: Head) -> None:
         """Read what the body asks for, and start the call."""
-        outlet = HttpOutlet(exchange, face.wire, self._next_id(), tools=self._tools)
+        outlet = HttpOutlet(exchange, face.wire, request_id=self._next_id(), tools=self._tools)
         outlet.extra = head.cors
         try:
-            call = outlet.call = self._read(exchange, face, head, outlet.request_id)
+            call = outlet.call = self._read(exchange, face, head=head, request_id=outlet.request_id)
         except HostlerError as error:
-            self._note_refusal(face, head.caller, outlet.request_id, error)
+            self._note_refusal(
+                face, error, caller=head.caller, request_id=outlet.request_id, asked=self._asked(exchange)
+            )
             outlet.fail(error)
             return
-        running = Eager(self._parts.dispatch.run(call.route, outlet, call.key_id), self._ended)
+        running = Eager(self._parts.dispatch.run(call.route, outlet, key_id=call.key_id), self._ended)
         self._calls[running] = outlet
         exchange.on_disconnect = running.cancel
         if call.stream:
@@ -178,7 +187,7 @@ class Gateway:
             self._waiting.add(outlet)
         running.start()
 
-    def _read(self, exchange: Exchange, face: Face, head: Head, request_id: str) -> Call:
+    def _read(self, exchange: Exchange, face: Face, *, head: Head, request_id: str) -> Call:
         if self._draining:
             raise Draining("hostler is shutting down.", retry_after=5)
         scan = self._scanner.scan(exchange.body)
@@ -205,15 +214,25 @@ class Gateway:
         if error is not None and not isinstance(error, asyncio.CancelledError):
             # the named edge of a call: a bug of ours must not leave a client waiting
             _log.error("call %s failed unexpectedly", answer.request_id, exc_info=error)
-            answer.fail(HostlerError("hostler failed at this call; its log says why.", hint=f"Request id: {answer.request_id}."))
+            hint = f"Request id: {answer.request_id}."
+            answer.fail(HostlerError("hostler failed at this call; its log says why.", hint=hint))
         elif error is not None and not answer.exchange.disconnected:
             answer.fail(Draining("hostler is shutting down.", retry_after=5))
 
-    def _note_refusal(self, face: Face, caller: Caller, request_id: str, error: HostlerError) -> None:
+    def _asked(self, exchange: Exchange) -> str | None:
+        """The model that a refused call asked for, as far as its body can be read."""
+        try:
+            return self._scanner.scan(exchange.body).model
+        except HostlerError:
+            return None
+
+    def _note_refusal(
+        self, face: Face, error: HostlerError, *, caller: Caller, request_id: str, asked: str | None = None
+    ) -> None:
         self._parts.ledger.refuse(
             Refusal(
                 request_id, time.time_ns(), face.wire, face.operation, error.status, "refused", error.code,
-                None, caller.key_id or None,
+                asked, caller.key_id or None,
             )
         )  # fmt: skip
 
@@ -228,22 +247,21 @@ class Gateway:
                 answer.keep_alive()
         self._sweep = self._loop.call_later(KEEPALIVE_SWEEP, self._keep_streams_alive)
 
-    def _answer_plain(self, exchange: Exchange, place: Plain, cors: Headers) -> None:
+    def _answer_plain(self, exchange: Exchange, place: Plain, *, cors: Headers) -> None:
         parts = self._parts
         match place.page:
             case "control":
                 parts.control(exchange, place.rest)
             case "front":
-                csp = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-                exchange.respond(200, [_HTML, csp, *_PLAIN_SAFETY, *cors], parts.front_page().encode())
+                exchange.respond(200, [_HTML, _NO_SCRIPTS, *_PLAIN_SAFETY, *cors], parts.front_page().encode())
             case "health":
                 body = {"status": "draining" if self._draining else "ok", **parts.health()}
                 exchange.respond(503 if self._draining else 200, [JSON_TYPE, *cors], msgspec.json.encode(body))
             case "models":
-                body = list_models(parts.resolver, _listing_wire(exchange), exchange.query)
+                body = list_models(parts.resolver, _listing_wire(exchange), query=exchange.query)
                 exchange.respond(200, [JSON_TYPE, *cors], body)
             case "model":
-                body = show_model(parts.resolver, _listing_wire(exchange), place.rest)
+                body = show_model(parts.resolver, _listing_wire(exchange), name=place.rest)
                 exchange.respond(200, [JSON_TYPE, *cors], body)
 
     def _refuse(self, exchange: Exchange, error: HostlerError, *, cors: Headers) -> None:
@@ -255,7 +273,7 @@ class Gateway:
             allowed = ("POST",) if isinstance(place, Face) else place.methods if place else ()
             headers.append((b"allow", ", ".join(allowed).encode()))
         if isinstance(place, Face):
-            self._note_refusal(place, Caller(""), request_id, error)
+            self._note_refusal(place, error, caller=Caller(""), request_id=request_id)
         exchange.respond(error.status, headers, codec_of(wire).encode_error(error, request_id))
 
     def _next_id(self) -> str:
@@ -265,5 +283,4 @@ class Gateway:
 
 def _listing_wire(exchange: Exchange) -> Wire:
     """`/v1/models` is one path for several wires; the version header tells."""
-    return ANTHROPIC if exchange.header(b"anthropic-version") is not None else OPENAI_CHAT
-
+    return ANTHROPIC if exchange.header(anthropic.VERSION_HEADER) is not None else OPENAI_CHAT

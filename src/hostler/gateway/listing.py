@@ -17,7 +17,7 @@ MOST_PER_PAGE = 1000
 DEFAULT_PAGE = 20
 
 
-def list_models(resolver: Resolver, wire: Wire, query: str) -> bytes:
+def list_models(resolver: Resolver, wire: Wire, *, query: str) -> bytes:
     """The models that a picker should offer now, as JSON; machines that are down are left out.
 
     The `anthropic` wire pages by `limit`, `after_id` and `before_id`; the other lists all.
@@ -28,13 +28,15 @@ def list_models(resolver: Resolver, wire: Wire, query: str) -> bytes:
     return msgspec.json.encode({"object": "list", "data": [_chat_card(entry) for entry in entries]})
 
 
-def show_model(resolver: Resolver, wire: Wire, name: str) -> bytes:
+def show_model(resolver: Resolver, wire: Wire, *, name: str) -> bytes:
     """One model as JSON; any name that a request could use, aliases and bare names included. Raises ModelNotFound."""
     wanted = str(resolver.model_id(name))
     entry = next((e for e in resolver.models() if e.id == wanted), None)
     if entry is None:
         resolver.resolve(name)  # raises what a request for it would get
-        raise ModelNotFound(f"'{name}' is not among the models known at its provider.", hint="It may be served all the same.")
+        raise ModelNotFound(
+            f"'{name}' is not among the models known at its provider.", hint="It may be served all the same."
+        )
     card = _message_card(entry) if wire == ANTHROPIC else _chat_card(entry)
     return msgspec.json.encode({**card, "id": name})
 

@@ -1,1 +1,1 @@
-"""Floor 6: which candidate, which slot, which attempt. `dispatch` is the one place that performs an upstream attempt."""
+"""Floor 6: which candidate, which slot, which attempt. `dispatch` alone performs an upstream attempt."""

@@ -37,7 +37,7 @@ class Answer:
         "started",
     )  # fmt: skip
 
-    def __init__(self, exchange: Exchange, face: Wire, request_id: str) -> None:
+    def __init__(self, exchange: Exchange, face: Wire, *, request_id: str) -> None:
         self.exchange = exchange
         self.face: Wire = face
         self.request_id = request_id
@@ -66,8 +66,8 @@ class Answer:
             headers.append((b"x-hostler-dropped", header_text(",".join(self.dropped))))
         return headers
 
-    def whole(self, status: int, lines: bytes, body: bytes) -> None:
-        """Send a whole reply in one write; `lines` are header lines without framing, as an upstream's parser gave them."""
+    def whole(self, status: int, lines: bytes, *, body: bytes) -> None:
+        """Send a whole reply in one write; `lines` are header lines without framing, as an upstream gave them."""
         self.started = self.forwarded = True
         exchange = self.exchange
         if self.extra or self.dropped or not self.number:
@@ -155,4 +155,4 @@ def header_text(text: str) -> bytes:
     """Text as a header value: printable ASCII, everything else percent-encoded."""
     if text.isascii() and text.isprintable():
         return text.encode()
-    return b"".join(bytes([b]) if 0x20 <= b < 0x7F else b"%%%02X" % b for b in text.encode())  # noqa: PLR2004
+    return b"".join(bytes([b]) if 0x20 <= b < 0x7F else b"%%%02X" % b for b in text.encode())

@@ -46,11 +46,11 @@ class Attempt(Signal[HostlerError | None]):
     """
 
     __slots__ = (
-        "_chunks", "_headers", "call", "candidate", "connection", "dropped", "first_byte", "inflate", "ledger", "model", "number",
-        "settled", "size", "started", "status", "usage",
+        "_chunks", "_headers", "call", "candidate", "connection", "dropped", "first_byte", "inflate", "ledger", "model",
+        "number", "settled", "size", "started", "status", "usage",
     )  # fmt: skip
 
-    def __init__(self, call: Call, candidate: Candidate, number: int) -> None:
+    def __init__(self, call: Call, candidate: Candidate, *, number: int) -> None:
         super().__init__()
         self.call = call
         self.candidate = candidate
@@ -61,7 +61,7 @@ class Attempt(Signal[HostlerError | None]):
         self.usage: Usage = UNKNOWN
         self.first_byte = 0.0
         self.size = 0
-        self.dropped = ""
+        self.dropped: tuple[str, ...] = ()
         self.settled = False
         self.inflate: Inflate | None = None
         self._chunks: list[bytes] = []
@@ -82,15 +82,16 @@ class Attempt(Signal[HostlerError | None]):
         self.started = time.perf_counter()
         ledger.begin(
             Begin(
-                call.id, self.number, time.time_ns(), call.face, call.operation, call.asked, candidate.provider.id,
-                candidate.model, call.stream, call.key_id or None,
+                call.id, self.number, time.time_ns(), call.face, call.operation, candidate.model_id,
+                candidate.provider.id, candidate.model, call.stream, call.key_id or None,
             )
         )  # fmt: skip
 
     def close(self, error: HostlerError, *, final: bool) -> None:
         """Write the last line of an attempt that failed; `final`: the request is over with it."""
         if not self.settled:
-            self._record(error.status, "cancelled" if isinstance(error, Cancelled) else "error", error.code, final)
+            outcome: Outcome = "cancelled" if isinstance(error, Cancelled) else "error"
+            self._record(error.status, outcome, error=error.code, final=final)
 
     def again(self) -> None:
         """Forget the answer that never began, for a second sending on a fresh connection."""
@@ -112,7 +113,7 @@ class Attempt(Signal[HostlerError | None]):
     def settle(self) -> None:
         """Record the attempt's good end, before the last byte is sent."""
         self.settled = True
-        self._record(self.status, "ok", None, True)
+        self._record(self.status, "ok", error=None, final=True)
 
     def collect(self, data: bytes) -> None:
         """Keep bytes; of an error body only the first LARGEST_ERROR."""
@@ -187,14 +188,14 @@ class Attempt(Signal[HostlerError | None]):
         except HostlerError as error:
             return UpstreamGarbled(f"The upstream answered {self.status}, and: {error.message}")
 
-    def _record(self, status: int, outcome: Outcome, error: str | None, final: bool) -> None:
+    def _record(self, status: int, outcome: Outcome, *, error: str | None, final: bool) -> None:
         started, first, usage = self.started, self.first_byte, self.usage
         self.ledger.end(
             End(
                 self.call.id, self.number, status, outcome, final,
                 int((first - started) * 1e6) if first else None, int((time.perf_counter() - started) * 1e6),
                 usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning,
-                0.0 if self.candidate.provider.local else None, error, self.dropped or None,
+                0.0 if self.candidate.provider.local else None, error, ",".join(self.dropped) or None,
             )
         )  # fmt: skip
 

@@ -64,7 +64,9 @@ class NoEngines:
 
     async def hold(self, model_id: str) -> EngineEndpoint:
         """Refuse."""
-        raise EngineMissing(f"'{model_id}' needs a local engine, and engines are switched off.", hint="Start without --no-engine.")
+        raise EngineMissing(
+            f"'{model_id}' needs a local engine, and engines are switched off.", hint="Start without --no-engine."
+        )
 
     def release(self, model_id: str) -> None:
         """Nothing was held."""
@@ -96,7 +98,7 @@ class Dispatch:
         self._parts = parts
         self._targets: dict[str, tuple[Provider, Target]] = {}
 
-    async def run(self, route: Route, outlet: Outlet, key_id: str) -> None:
+    async def run(self, route: Route, outlet: Outlet, *, key_id: str) -> None:
         """Answer a call through `outlet`, by as many attempts as it takes.
 
         Failures go to `outlet.fail`. Cancelling it aborts the upstream at once and leaves a ledger row.
@@ -114,16 +116,16 @@ class Dispatch:
                 break
         outlet.fail(error or ProviderNotReady(f"'{route.asked}' leads to no provider."))
 
-    def start(self, call: Call, outlet: Outlet, on_end: Callable[[Eager, BaseException | None], None]) -> Eager:
+    def start(self, call: Call, outlet: Outlet, *, on_end: Callable[[Eager, BaseException | None], None]) -> Eager:
         """Begin `run` at once; cancelling what is returned aborts the upstream. `on_end` is called exactly once."""
-        eager = Eager(self.run(call.route, outlet, call.key_id), on_end)
+        eager = Eager(self.run(call.route, outlet, key_id=call.key_id), on_end)
         eager.start()
         return eager
 
     async def stream(self, call: Call) -> AsyncIterator[Delta]:
         """The reply to `call.request` as deltas; raises what went wrong. Closing the iterator cancels the upstream."""
         outlet = DeltaOutlet(call, self._parts.keeper)
-        running = self.start(call, outlet, outlet.on_end)
+        running = self.start(call, outlet, on_end=outlet.on_end)
         try:
             while (batch := await outlet.next_batch()) is not None:
                 for delta in batch:
@@ -177,7 +179,7 @@ class Dispatch:
         )
         door = self._parts.pool.door(Address(endpoint.host, endpoint.port, tls=False))
         try:
-            error = await self._exchange(attempt, _engine_target(door, endpoint, attempt.candidate.provider))
+            error = await self._exchange(attempt, _engine_target(door, endpoint, provider=attempt.candidate.provider))
         finally:
             engines.release(model_id)
         if isinstance(error, UpstreamError) and not isinstance(error, UpstreamRefused):
@@ -192,7 +194,7 @@ class Dispatch:
         connection = door.take_nowait() or await in_task(door.connect(), UpstreamConnection.close)
         while True:
             attempt.connection = connection
-            connection.send(message, attempt, target.patience)
+            connection.send(message, attempt, patience=target.patience)
             try:
                 error = await attempt
             except asyncio.CancelledError:
@@ -220,6 +222,6 @@ def _patience(provider: Provider) -> Patience:
     return Patience(provider.timeouts.first_byte_s, provider.timeouts.idle_s)
 
 
-def _engine_target(door: Door, endpoint: EngineEndpoint, provider: Provider) -> Target:
+def _engine_target(door: Door, endpoint: EngineEndpoint, *, provider: Provider) -> Target:
     key = (b"authorization", b"Bearer " + endpoint.api_key.encode())
     return Target(door, door.address.authority.encode(), (key,), _patience(provider))

@@ -30,7 +30,7 @@ class OpaqueStore:
         self._bytes = 0
         self._entries: OrderedDict[Place, tuple[Reasoning, ...]] = OrderedDict()
 
-    def keep(self, key_id: str, origin: Origin, parts: Sequence[Part]) -> None:
+    def keep(self, key_id: str, origin: Origin, *, parts: Sequence[Part]) -> None:
         """Remember each tool call's reasoning: what stands between it and the call before it."""
         reasoning: list[Reasoning] = []
         for part in parts:
@@ -43,14 +43,14 @@ class OpaqueStore:
                     self.on_kept(place, kept)
                 reasoning = []
 
-    def restore(self, key_id: str, origin: Origin, request: ChatRequest) -> ChatRequest:
+    def restore(self, key_id: str, origin: Origin, *, request: ChatRequest) -> ChatRequest:
         """The request with kept reasoning back in its place, and foreign opaque state of the same wire left out."""
         messages = tuple(
-            self._restore_message(key_id, origin, m) if m.role == "assistant" else m for m in request.messages
+            self._restore_message(key_id, origin, message=m) if m.role == "assistant" else m for m in request.messages
         )
         return replace(request, messages=messages)
 
-    def _restore_message(self, key_id: str, origin: Origin, message: Message) -> Message:
+    def _restore_message(self, key_id: str, origin: Origin, *, message: Message) -> Message:
         carried = any(isinstance(p, Reasoning) and p.opaque is not None for p in message.parts)
         if carried:
             return message

@@ -5,7 +5,7 @@ Knows: which kind of attempt suits a candidate, and how deltas become a face's b
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,8 +46,8 @@ class HttpOutlet(Answer):
 
     __slots__ = ("_builder", "_encoder", "_keeper", "_request", "_scanner", "call")
 
-    def __init__(self, exchange: Exchange, face: Wire, request_id: str, *, tools: "Tools") -> None:
-        super().__init__(exchange, face, request_id)
+    def __init__(self, exchange: Exchange, face: Wire, *, request_id: str, tools: "Tools") -> None:
+        super().__init__(exchange, face, request_id=request_id)
         self._keeper = tools.keeper
         self._scanner = tools.scanner
         self._request: ChatRequest | None = None
@@ -60,8 +60,8 @@ class HttpOutlet(Answer):
         self.candidate, self.number = candidate, number
         # everything but chat has one shape each; servers that count tokens all do it in the same one
         if call.operation != "chat" or candidate.provider.wire == call.face:
-            return Relay(call, candidate, number, answer=self, scanner=self._scanner)
-        return Translate(call, candidate, number, sink=self, keeper=self._keeper)
+            return Relay(call, candidate, number=number, answer=self, scanner=self._scanner)
+        return Translate(call, candidate, number=number, sink=self, keeper=self._keeper)
 
     # translate.DeltaSink
 
@@ -92,17 +92,24 @@ class HttpOutlet(Answer):
             self.exchange.on_writable = attempt.connection.set_reading
         self.exchange.write(encoder.encode(batch))
 
-    def finish(self) -> None:
+    def finish(self, attempt: Attempt) -> None:
         """The last bytes of a good answer."""
         if self.call.stream:
             encoder = self._encoder or self.codec.stream_encoder(self._asked())
             self.start_stream()
-            self.exchange.end(encoder.finish())
+            last = encoder.finish()
+            self._settle(attempt, encoder.dropped)
+            self.exchange.end(last)
             return
         reply = (self._builder or ReplyBuilder()).reply()
         encoded = self.codec.encode_response(reply, self._asked())
-        self.dropped = tuple(sorted({*self.dropped, *encoded.dropped}))
-        self.whole(200, JSON_LINE, encoded.body)
+        self._settle(attempt, encoded.dropped)
+        self.whole(200, JSON_LINE, body=encoded.body)
+
+    def _settle(self, attempt: Attempt, dropped: Iterable[str]) -> None:
+        """Let the ledger's row and the header name what was lost on the way there and on the way back."""
+        self.dropped = attempt.dropped = tuple(sorted({*self.dropped, *dropped}))
+        attempt.settle()
 
     def _asked(self) -> Asked:
         include = self._request is None or self._request.include_usage
@@ -128,7 +135,7 @@ class DeltaOutlet:
         self.dropped: tuple[str, ...] = ()
 
     def attempt(self, candidate: Candidate, number: int) -> Attempt:
-        return Translate(self._call, candidate, number, sink=self, keeper=self._keeper)
+        return Translate(self._call, candidate, number=number, sink=self, keeper=self._keeper)
 
     def request(self) -> ChatRequest:
         """The call's request."""
@@ -145,8 +152,9 @@ class DeltaOutlet:
         self.forwarded = True
         self._batches.put_nowait(batch)
 
-    def finish(self) -> None:
+    def finish(self, attempt: Attempt) -> None:
         """The reply is whole."""
+        attempt.settle()
         self._batches.put_nowait(None)
 
     def fail(self, error: HostlerError) -> None:

@@ -29,10 +29,11 @@ _PAGE = b"text/html"
 """A log-in page or a proxy's greeting: never what a model says."""
 _NOT_FOR_CLIENTS = frozenset(
     {
-        b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"proxy-authenticate", b"proxy-connection",
-        b"te", b"trailer", b"upgrade", b"set-cookie", b"x-request-id", b"alt-svc", b"strict-transport-security",
+        b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"proxy-authenticate",
+        b"proxy-connection", b"te", b"trailer", b"upgrade", b"set-cookie", b"x-request-id", b"alt-svc", b"server",
         b"access-control-allow-origin", b"access-control-allow-credentials", b"access-control-allow-methods",
-        b"access-control-allow-headers", b"access-control-expose-headers", b"access-control-max-age", b"server",
+        b"access-control-allow-headers", b"access-control-expose-headers", b"access-control-max-age",
+        b"strict-transport-security",
     }
 )  # fmt: skip
 """Headers that belong to one hop, or that would let an upstream speak for us."""
@@ -43,8 +44,8 @@ class Relay(Attempt):
 
     __slots__ = ("_answer", "_echo", "_lines", "_meter", "_passed", "_scanner", "_streaming", "_unframed")
 
-    def __init__(self, call: Call, candidate: Candidate, number: int, *, answer: Answer, scanner: BodyScanner) -> None:
-        super().__init__(call, candidate, number)
+    def __init__(self, call: Call, candidate: Candidate, *, number: int, answer: Answer, scanner: BodyScanner) -> None:
+        super().__init__(call, candidate, number=number)
         self._answer = answer
         self._scanner = scanner
         self._streaming = self._unframed = False
@@ -147,7 +148,7 @@ class Relay(Attempt):
         model, asked = reading.model, self.call.asked
         if model is not None and model != asked:
             body = echo_model(body, model, asked)
-        self._answer.whole(self.status, self._lines, body)
+        self._answer.whole(self.status, self._lines, body=body)
         return None
 
     def _forward(self, data: bytes) -> None:

@@ -14,11 +14,11 @@ LONG = 16 * 1024
 """Bytes from which on a body is sent as a piece of its own."""
 _NOT_FOR_UPSTREAMS = frozenset(
     {
-        b"host", b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te", b"trailer", b"upgrade",
-        b"transfer-encoding", b"content-length", b"content-type", b"expect", b"accept-encoding", b"authorization",
-        b"x-api-key", b"x-goog-api-key", b"cookie", b"origin", b"referer", b"forwarded", b"x-forwarded-for",
-        b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-real-ip", b"x-request-id", b"via",
-        b"access-control-request-method", b"access-control-request-headers",
+        b"host", b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te", b"trailer",
+        b"upgrade", b"transfer-encoding", b"content-length", b"content-type", b"expect", b"accept-encoding",
+        b"authorization", b"x-api-key", b"x-goog-api-key", b"cookie", b"origin", b"referer", b"forwarded",
+        b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-real-ip",
+        b"x-request-id", b"via", b"access-control-request-method", b"access-control-request-headers",
     }
 )  # fmt: skip
 """Headers that are ours to set, or that tell of the client what the upstream must not learn."""
@@ -35,7 +35,9 @@ def client_lines(headers: Headers) -> bytes:
     )
 
 
-def whole_request(attempt: Attempt, target: Target, *, lines: bytes, body: bytes, rest: int = 0, front: bytes = b"") -> Message:
+def whole_request(
+    attempt: Attempt, target: Target, *, lines: bytes, body: bytes, rest: int = 0, front: bytes = b""
+) -> Message:
     """One POST whose body is `front` and `body` from `rest` on; a long one in two pieces, so that it is not copied.
 
     `lines` are further header lines; those that the provider's wire demands are added.

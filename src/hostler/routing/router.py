@@ -58,7 +58,7 @@ def may_go_elsewhere(error: HostlerError) -> bool:
     """Whether another candidate might do better; a request that is wrong is wrong everywhere."""
     match error:
         case UpstreamRefused():
-            return error.status in _PASSING or error.status >= 500  # noqa: PLR2004
+            return error.status in _PASSING or error.status >= 500
         case UpstreamError() | EngineError() | QueueFull() | ProviderNotReady():
             return True
         case _:
@@ -68,7 +68,7 @@ def may_go_elsewhere(error: HostlerError) -> bool:
 def is_providers_fault(error: HostlerError) -> bool:
     """Whether the failure counts against the provider's health; a full queue or a wrong request does not."""
     if isinstance(error, UpstreamRefused):
-        return error.status >= 500  # noqa: PLR2004
+        return error.status >= 500
     return isinstance(error, UpstreamError | EngineError)
 
 

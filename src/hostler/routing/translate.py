@@ -39,12 +39,12 @@ _KEPT = (ReasoningSealed, ToolCallStarted)
 
 
 class DeltaSink(Protocol):
-    """Takes a reply as deltas, in batches as they arrive; `finish` after the last one of a good reply."""
+    """Takes a reply as deltas, in batches as they arrive; `finish`, after a good one's last, settles the attempt."""
 
     def request(self) -> ChatRequest: ...
     def take_dropped(self, names: tuple[str, ...]) -> None: ...
     def deltas(self, batch: Sequence[Delta], attempt: Attempt) -> None: ...
-    def finish(self) -> None: ...
+    def finish(self, attempt: Attempt) -> None: ...
 
 
 class Translate(Attempt):
@@ -52,8 +52,8 @@ class Translate(Attempt):
 
     __slots__ = ("_decoder", "_keeper", "_kept", "_sink")
 
-    def __init__(self, call: Call, candidate: Candidate, number: int, *, sink: DeltaSink, keeper: OpaqueStore) -> None:
-        super().__init__(call, candidate, number)
+    def __init__(self, call: Call, candidate: Candidate, *, number: int, sink: DeltaSink, keeper: OpaqueStore) -> None:
+        super().__init__(call, candidate, number=number)
         self._sink = sink
         self._keeper = keeper
         self._decoder: StreamDecoder | None = None
@@ -61,10 +61,10 @@ class Translate(Attempt):
 
     def message(self, target: Target) -> Message:
         provider = self.candidate.provider
-        request = self._keeper.restore(self.call.key_id, self._origin(), self._sink.request())
+        request = self._keeper.restore(self.call.key_id, self._origin(), request=self._sink.request())
         request = replace(request, model=self.model, include_usage=True)
         encoded = codec_of(provider.wire).encode_request(request, provider.dialect)
-        self.dropped = ",".join(encoded.dropped)
+        self.dropped = encoded.dropped
         self._sink.take_dropped(encoded.dropped)
         return whole_request(self, target, lines=b"", body=encoded.body)
 
@@ -112,9 +112,8 @@ class Translate(Attempt):
             kept = self._kept.reply().parts
         if error is not None:
             return error
-        self._keeper.keep(self.call.key_id, self._origin(), kept)
-        self.settle()
-        self._sink.finish()
+        self._keeper.keep(self.call.key_id, self._origin(), parts=kept)
+        self._sink.finish(self)
         return None
 
     def _pass_on(self, batch: Sequence[Delta]) -> HostlerError | None:

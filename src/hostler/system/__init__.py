@@ -1,1 +1,1 @@
-"""Floor 2: doors to the outside world, one each. Knows sockets, files, processes and clocks; no LLM words beyond core."""
+"""Floor 2: doors to the outside world. Knows sockets, files, processes and clocks; no LLM words beyond core."""

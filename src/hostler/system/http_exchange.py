@@ -70,7 +70,7 @@ class Exchange(RequestHead):
         """Whether an answer has begun (or has become impossible)."""
         return self._phase != _NEW
 
-    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:  # signature: the order of HTTP itself
         """Answer whole, in one write. `headers` without framing (content-length, transfer-encoding, connection).
 
         HEAD and the statuses 204 and 304 send no body. Raises ValueError for a header that would break the head.

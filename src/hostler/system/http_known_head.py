@@ -81,7 +81,7 @@ class KnownReply:
 
     __slots__ = ("headers", "length_in", "note", "status")
 
-    def __init__(self, mask: LengthMask, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, mask: LengthMask, *, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.length_in = mask.length_in
         self.status = status
         self.headers = headers

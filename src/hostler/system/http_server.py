@@ -58,8 +58,8 @@ class HttpServer:
         self,
         handler: Handler,
         head_check: HeadCheck | None = None,
-        limits: Limits = _DEFAULT_LIMITS,
         *,
+        limits: Limits = _DEFAULT_LIMITS,
         on_refusal: OnRefusal = plain_refusal,
     ) -> None:
         self.handler = handler
@@ -79,9 +79,7 @@ class HttpServer:
         self._timer: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Event | None = None
 
-    async def listen(
-        self, host: str, port: int, *, ssl: tls.SSLContext | None = None, reuse_port: bool = False
-    ) -> int:
+    async def listen(self, host: str, port: int, *, ssl: tls.SSLContext | None = None, reuse_port: bool = False) -> int:
         """Accept connections on `host`; returns the port that was bound (`port` may be 0). May be called again.
 
         `reuse_port` lets several processes share the port. Raises OSError when the address cannot be bound.

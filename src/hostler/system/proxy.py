@@ -38,7 +38,9 @@ class Proxies:
         plain = environment.get("http_proxy") or ("" if "REQUEST_METHOD" in environment else read("http_proxy"))
         self._plain = _parse(plain or both)
         self._tls = _parse(read("https_proxy") or both)
-        self._direct = tuple(entry.strip().lower().lstrip(".") for entry in read("no_proxy").split(",") if entry.strip())
+        self._direct = tuple(
+            entry.strip().lower().lstrip(".") for entry in read("no_proxy").split(",") if entry.strip()
+        )
 
     def find(self, address: Address) -> Proxy | None:
         """The proxy to use, or None to go straight."""
@@ -49,7 +51,8 @@ class Proxies:
         if host == "localhost" or _is_loopback(host):
             return True
         return any(
-            entry == "*" or host == entry or host.endswith("." + entry) or _is_within(host, entry) for entry in self._direct
+            entry == "*" or host == entry or host.endswith("." + entry) or _is_within(host, entry)
+            for entry in self._direct
         )
 
 
@@ -83,8 +86,9 @@ def _parse(url: str) -> Proxy | None:
     return Proxy(parts.hostname, parts.port or 80, authorization)
 
 
-async def open_tunnel(loop: asyncio.AbstractEventLoop, proxy: Proxy, address: Address) -> socket.socket:
+async def open_tunnel(proxy: Proxy, address: Address) -> socket.socket:
     """Connect to the proxy and ask it for a tunnel; the socket then speaks with `address`."""
+    loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
     sock = socket.socket(found[0][0], socket.SOCK_STREAM)
     sock.setblocking(False)

@@ -91,8 +91,8 @@ class UpstreamConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_chunks", "_complete", "_door", "_forward", "_first", "_head_bytes", "_headers", "_hope", "_keep", "_last", "_loop",
-        "_parser", "_pool", "_receiver", "_status", "_transport", "deadline", "framed", "idle_limit",
+        "_chunks", "_complete", "_door", "_first", "_forward", "_head_bytes", "_headers", "_hope", "_keep", "_last",
+        "_loop", "_parser", "_pool", "_receiver", "_status", "_transport", "deadline", "framed", "idle_limit",
         "known", "reused", "since", "started",
     )  # fmt: skip
 
@@ -123,7 +123,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     # what the dispatcher calls
 
-    def send(self, message: Message, receiver: Receiver, patience: Patience) -> None:
+    def send(self, message: Message, receiver: Receiver, *, patience: Patience) -> None:
         """Send one whole request; its response goes to `receiver`, which may hear of a failure at once."""
         self.started = self._complete = False
         if self._transport.is_closing():  # closed between its making and now: nobody would tell us again
@@ -182,21 +182,11 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if self.idle_limit:
             self.deadline = self._loop.time() + self.idle_limit
-        if not self.started:
-            if not self._head_bytes:
-                if self._last is not None and self._take_known(data, self._last):
-                    return
-                self._first = data
-            self._head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not self._complete:
-                self._fail(UpstreamGarbled(f"The upstream's answer is no HTTP/1.1: {error}."))
-                return
-            self._keep = False  # rubbish behind a whole answer
-        if not self.started and self._head_bytes > MAX_HEAD:
-            self._fail(UpstreamGarbled(f"The upstream's response head is longer than {MAX_HEAD} bytes."))
+        if not self.started and self._take_head(data):
+            return
+        fault = self._parse(data)
+        if fault:
+            self._fail(UpstreamGarbled(fault))
             return
         chunks, receiver = self._chunks, cast("Receiver | None", self._receiver)
         if chunks and receiver is not None:  # a head may have made the receiver give up
@@ -245,6 +235,15 @@ class UpstreamConnection(asyncio.Protocol):
 
     # a head that comes again
 
+    def _take_head(self, data: bytes) -> bool:
+        """Note the bytes of a head that is not whole yet; True if a head known from before made parsing needless."""
+        if not self._head_bytes:
+            if self._last is not None and self._take_known(data, self._last):
+                return True
+            self._first = data
+        self._head_bytes += len(data)
+        return False
+
     def _take_known(self, data: bytes, last: KnownReply) -> bool:
         """Take a whole response whose head is the last one again, without parsing it; False if it is not that."""
         end = data.find(b"\r\n\r\n") + 4
@@ -269,7 +268,7 @@ class UpstreamConnection(asyncio.Protocol):
             mask = LengthMask.of(self._first[:end])
             coded = any(name == b"transfer-encoding" for name, _ in headers)
             if mask is not None and not coded and self._first.startswith(b"HTTP/1.1 200"):
-                self._last = KnownReply(mask, status, headers)
+                self._last = KnownReply(mask, status=status, headers=headers)
 
     def on_body(self, body: bytes) -> None:
         if not self._complete:
@@ -282,6 +281,18 @@ class UpstreamConnection(asyncio.Protocol):
             self._keep = self.framed and self._parser.should_keep_alive()
 
     # inner workings
+
+    def _parse(self, data: bytes) -> str:
+        """Have bytes of an answer parsed; returns what is wrong with it, or nothing."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not self._complete:
+                return f"The upstream's answer is no HTTP/1.1: {error}."
+            self._keep = False  # rubbish behind a whole answer
+        if not self.started and self._head_bytes > MAX_HEAD:
+            return f"The upstream's response head is longer than {MAX_HEAD} bytes."
+        return ""
 
     def _finish(self) -> None:
         receiver, self._receiver = self._receiver, None
@@ -383,7 +394,7 @@ class Door:
                 lambda: UpstreamConnection(self, forward), proxy.host, proxy.port
             )
             return protocol
-        sock = await open_tunnel(pool.loop, proxy, address)
+        sock = await open_tunnel(proxy, address)
         _, protocol = await pool.loop.create_connection(
             lambda: UpstreamConnection(self), sock=sock, ssl=tls, server_hostname=address.host
         )
@@ -446,7 +457,7 @@ _BODILESS = frozenset({204, 304})
 
 
 def _says_its_length(headers: Headers) -> bool:
-    for name, _ in headers:  # a loop, not any(): a generator costs 2 us here
+    for name, _ in headers:  # noqa: SIM110  # a generator, as any() wants it, costs 2 us here
         if name in _SIZED:
             return True
     return False

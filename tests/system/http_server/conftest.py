@@ -21,4 +21,3 @@ async def door() -> AsyncIterator[Door]:
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: door.complaints.append(context))
     yield door
     await door.shut()
-

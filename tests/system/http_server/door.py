@@ -123,9 +123,9 @@ class Door:
         self.answer = answer or echo
         limits = limits or Limits()
         if on_refusal is None:
-            self.server = HttpServer(self.handle, head_check, limits)
+            self.server = HttpServer(self.handle, head_check, limits=limits)
         else:
-            self.server = HttpServer(self.handle, head_check, limits, on_refusal=on_refusal)
+            self.server = HttpServer(self.handle, head_check, limits=limits, on_refusal=on_refusal)
         self.port = await self.server.listen("127.0.0.1", 0, ssl=ssl_context)
 
     def handle(self, exchange: Exchange) -> None:
