@@ -1,6 +1,6 @@
 """Narrowing of parsed JSON, field by field, with the place in every complaint. Knows JSON types; knows no wire."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
@@ -29,7 +29,7 @@ def parse_object(body: bytes) -> dict[str, object]:
 
 
 @contextmanager
-def whole_json() -> Iterator[None]:
+def whole_json() -> Generator[None]:
     """Around whatever looks into parts of a body that the scan passed over: they may be no JSON. Raises WireError."""
     try:
         yield
