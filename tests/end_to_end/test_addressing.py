@@ -102,9 +102,9 @@ async def test_aliases_come_first(tmp_path: Path) -> None:
 
 async def test_a_refused_call_stands_in_the_ledger_with_the_name_that_it_asked_for(tmp_path: Path) -> None:
     async with machine() as a, gate(tmp_path, provider("a", a)) as door:
-        assert (await door.ask(CHAT, chat_body("here/none"))).status == 404
+        assert (await door.ask(CHAT, chat_body("openai/x"))).status == 503
         (row,) = await door.wait_rows(1)
-        assert (row.model, row.outcome, row.status) == ("here/none", "refused", 404)
+        assert (row.model, row.outcome, row.status) == ("openai/x", "refused", 503)
 
 
 async def listed(door: Gate, path: str, **headers: str) -> Any:
