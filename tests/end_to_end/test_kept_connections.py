@@ -17,7 +17,7 @@ from tests.end_to_end import machine as wire
 from tests.end_to_end.faces import FACES, KINDS, OTHER, ask_of, ended_well, error_of
 from tests.end_to_end.gate import CHAT, HOST, MESSAGES, Setup, chat, gate, provider, request
 from tests.end_to_end.machine import Asked, Line, Machine, machine
-from tests.system.http_server.door import Client
+from tests.system.http_server.door import Client, Reply
 
 KEYED = Setup(gateway={"keys": ("key-1", "key-2")})
 AGAIN = 4
@@ -144,73 +144,84 @@ REPLIES: tuple[str, ...] = (
 )
 
 
+def answer_of(kind: str) -> Any:
+    return wire.messages if kind == "anthropic" else wire.chat
+
+
+async def say(line: Line, kind: str, what: str, *, number: int) -> None:
+    """The reply `number` of an upstream of this kind, in one of its forms."""
+    (tree,) = answer_of(kind)("m", f"reply {number}", stream=False)
+    body = json.dumps(tree).encode()
+    length = b"content-length: %d" % len(body)
+    kind_line, extra = b"content-type: application/json", b"x-extra: same"
+    plain = b"\r\n".join((b"HTTP/1.1 200 OK", kind_line, extra, length, b"", body))
+    in_pieces = {
+        "same": (plain,),
+        "other header": (plain.replace(b"x-extra: same", b"x-extra: else"),),
+        "empty": (plain.partition(length)[0] + b"content-length: 0\r\n\r\n",),
+        "other order": (b"\r\n".join((b"HTTP/1.1 200 OK", length, extra, kind_line, b"", body)),),
+        "two segments": (plain[:-30], plain[-30:]),
+        "bytewise": tuple(plain[at : at + 1] for at in range(len(plain))),
+    }
+    if what in in_pieces:
+        for piece in in_pieces[what]:
+            await line.send(piece)
+    elif what in ("stream", "chunked"):
+        frames = answer_of(kind)("m", f"reply {number}", stream=True) if what == "stream" else (body[:20], body[20:])
+        await line.begin(wire.EVENTS if what == "stream" else wire.JSON, x_extra=what)
+        for frame in frames:
+            await line.chunk(frame)
+        await line.end()
+    else:
+        await say_at_once(line, what, tree, body)
+
+
+async def say_at_once(line: Line, what: str, tree: Any, body: bytes) -> None:
+    match what:
+        case "gzip":
+            await line.whole(gzip.compress(body), content_encoding="gzip", x_extra="gzip")
+        case "large":
+            await line.whole({**tree, "pad": "x" * (1 << 21)}, x_extra="large")
+        case "page":
+            await line.whole(b"<html>reply</html>", kind="text/html")
+        case _:
+            await line.whole({"type": "error", "error": {"type": "x", "message": "reply"}}, 429)
+
+
+def check(face: str, what: str, reply: Reply, *, number: int, ours: bool) -> None:
+    """Whether a client got what its upstream said that time; `ours`: both speak the same wire."""
+    if what in ("page", "refusal"):
+        assert reply.status == (502 if what == "page" else 429)
+        assert json.loads(reply.body)["error"]["message"] if ours else error_of(face, reply)
+        return
+    if what == "empty":
+        assert reply.status == (200 if ours else 502) and (not ours or reply.body == b"")
+        return
+    if what == "stream":
+        assert ended_well(face, reply.body) and str(number).encode() in reply.body
+    else:
+        assert f"reply {number}" in json.dumps(json.loads(reply.body)), what
+        assert reply.headers[b"content-type"].startswith(b"application/json")
+    extra = {"other header": "else"}.get(what, what if what in ("gzip", "chunked", "large", "stream") else "same")
+    assert not ours or reply.headers[b"x-extra"].decode() == extra, what
+    assert b"content-encoding" not in reply.headers
+
+
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("ours", [True, False], ids=["same wire", "translated"])
 async def test_each_reply_of_a_kept_upstream_is_read_for_itself(face: str, ours: bool, tmp_path: Path) -> None:
     kind = (KINDS if ours else OTHER)[face]
-    answer = wire.messages if kind == "anthropic" else wire.chat
 
     async def script(_: Asked, line: Line) -> None:
         number = len(a.calls) - 1
-        (tree,) = answer("m", f"reply {number}", stream=False)
-        body = json.dumps(tree).encode()
-        length = b"content-length: %d" % len(body)
-        kind_line, extra = b"content-type: application/json", b"x-extra: same"
-        plain = b"\r\n".join((b"HTTP/1.1 200 OK", kind_line, extra, length, b"", body))
-        match REPLIES[number]:
-            case "other header":
-                await line.send(plain.replace(b"x-extra: same", b"x-extra: else"))
-            case "gzip":
-                await line.whole(gzip.compress(body), content_encoding="gzip", x_extra="zip")
-            case "stream":
-                await line.begin(x_extra="stream")
-                for frame in answer("m", f"reply {number}", stream=True):
-                    await line.chunk(frame)
-                await line.end()
-            case "chunked":
-                await line.begin("application/json", x_extra="chunked")
-                await line.chunk(body[:20])
-                await line.chunk(body[20:])
-                await line.end()
-            case "large":
-                await line.whole({**tree, "pad": "x" * (1 << 21)}, x_extra="large")
-            case "page":
-                await line.whole(b"<html>reply</html>", kind="text/html")
-            case "refusal":
-                await line.whole({"type": "error", "error": {"type": "x", "message": "reply"}}, 429)
-            case "empty":
-                await line.send(plain.partition(length)[0] + b"content-length: 0\r\n\r\n")
-            case "other order":
-                await line.send(b"\r\n".join((b"HTTP/1.1 200 OK", length, extra, kind_line, b"", body)))
-            case "two segments":
-                await line.send(plain[:-30])
-                await line.send(plain[-30:])
-            case "bytewise":
-                for at in range(len(plain)):
-                    await line.send(plain[at : at + 1])
-            case _:
-                await line.send(plain)
+        await say(line, kind, REPLIES[number], number=number)
 
     a = Machine(script=script)
     async with machine(a), gate(tmp_path, provider("a", a, kind)) as door:
         client = await door.client()
         for number, what in enumerate(REPLIES):
-            stream = what == "stream"
-            reply = await ask(client, request(face, ask_of(face, "a/m", stream=stream)))
-            if what in ("page", "refusal"):
-                assert reply.status == (502 if what == "page" else 429)
-                assert json.loads(reply.body)["error"]["message"] if ours else error_of(face, reply)
-            elif what == "empty":
-                assert reply.status == (200 if ours else 502) and (not ours or reply.body == b"")
-            elif stream:
-                assert ended_well(face, reply.body) and str(number).encode() in reply.body
-                assert not ours or reply.headers[b"x-extra"] == b"stream"
-            else:
-                assert f"reply {number}" in json.dumps(json.loads(reply.body)), what
-                assert reply.headers[b"content-type"].startswith(b"application/json")
-                extra = {"other header": b"else", "gzip": b"zip", "chunked": b"chunked", "large": b"large"}
-                assert not ours or reply.headers[b"x-extra"] == extra.get(what, b"same"), what
-                assert b"content-encoding" not in reply.headers
+            reply = await ask(client, request(face, ask_of(face, "a/m", stream=what == "stream")))
+            check(face, what, reply, number=number, ours=ours)
             if reply.closes:
                 client = await door.client()
         assert a.opened <= 4, "the connection was kept but for what had to be cut"

@@ -194,6 +194,7 @@ class StreamDecoder:
 
     def _on_start(self, event: _Event, data: bytes, out: list[Delta]) -> None:
         raw = bytes(event.content_block)
+        msgspec.json.decode(raw)  # all of it, now: it is read again at its end, where bytes that are no text would surprise
         try:
             start = msgspec.json.decode(raw, type=_Start)
         except msgspec.DecodeError:  # an unknown block may use our field names for other types
@@ -364,7 +365,7 @@ def _assembled(block: _Block) -> bytes:
     if partial:
         try:
             fields["input"] = msgspec.json.decode(partial)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             fields["input"] = {}
     for delta in block.deltas:
         for key, value in delta.items():
