@@ -38,6 +38,9 @@ Knows: statuses, stable codes and hints. Does not know: any face's JSON (the wir
 from collections.abc import Mapping
 
 
+SENTENCE_ENDS = (".", "!", "?", ":")
+
+
 class HostlerError(Exception):
     """An error with a message for people, a stable `code` for programs and an HTTP `status`.
 
@@ -56,7 +59,9 @@ class HostlerError(Exception):
     @property
     def text(self) -> str:
         """Message and hint as one sentence or two, as a client should see them."""
-        return f"{self.message} {self.hint}" if self.hint else self.message
+        if not self.hint:
+            return self.message
+        return f"{self.message}{'' if self.message.endswith(SENTENCE_ENDS) else '.'} {self.hint}"
 
 
 class ConfigError(HostlerError):
