@@ -194,7 +194,7 @@ class StreamDecoder:
 
     def _on_start(self, event: _Event, data: bytes, out: list[Delta]) -> None:
         raw = bytes(event.content_block)
-        msgspec.json.decode(raw)  # all of it, now: it is read again at its end, where bytes that are no text would surprise
+        msgspec.json.decode(raw)  # all of it: it is read again at its end, and bytes that are no text show only then
         try:
             start = msgspec.json.decode(raw, type=_Start)
         except msgspec.DecodeError:  # an unknown block may use our field names for other types
