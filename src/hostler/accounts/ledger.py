@@ -30,7 +30,7 @@ class Begin(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=False):
     face: str
     operation: str
     model: str
-    """As the client asked for it."""
+    """The model id that it goes to, by whatever name it was asked for."""
     provider: str
     upstream: str
     """The bare model name that the upstream gets."""

@@ -54,7 +54,7 @@ class Rows:
         self.used: dict[str, int] = {}
 
     def add(self, begin: Begin, end: End) -> None:
-        """A request of one attempt that is over: nearly all are, so this is written out for speed, and needs one row."""
+        """A request of one attempt that is over: nearly all are, so this is written out for speed."""
         attempted = begin.started // 1000
         started = attempted - begin.waited
         duration, ttft = end.duration, end.ttft
@@ -84,7 +84,7 @@ class Rows:
         for begin in begins.values():
             self._add_attempt(identity, begin, end=ends.get(begin.attempt))
         self._requests.values += (
-            identity, first.request, started, first.key, first.face, first.operation, first.model, last.provider,
+            identity, first.request, started, first.key, first.face, first.operation, last.model, last.provider,
             last.upstream, first.stream,
         )  # fmt: skip
         if final is None:
