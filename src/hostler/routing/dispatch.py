@@ -191,7 +191,7 @@ class Dispatch:
         """Send the request and wait for the end of its answer."""
         message = attempt.message(target)
         door = target.door
-        connection = door.take_nowait() or await in_task(door.connect(), UpstreamConnection.close)
+        connection = door.take_nowait() or await in_task(door.connect(target.patience.connect), UpstreamConnection.close)
         while True:
             attempt.connection = connection
             connection.send(message, attempt, patience=target.patience)
@@ -203,7 +203,7 @@ class Dispatch:
             if error is None or not router.may_try_again(error, reused=connection.reused, started=connection.started):
                 return error
             attempt.again()
-            connection = await in_task(door.connect(), UpstreamConnection.close)
+            connection = await in_task(door.connect(target.patience.connect), UpstreamConnection.close)
 
     def _target(self, provider: Provider) -> Target:
         """Where a provider's calls go; made once for each, since nothing of it changes."""
@@ -219,7 +219,8 @@ class Dispatch:
 
 
 def _patience(provider: Provider) -> Patience:
-    return Patience(provider.timeouts.first_byte_s, provider.timeouts.idle_s)
+    limits = provider.timeouts
+    return Patience(limits.first_byte_s, limits.idle_s, limits.connect_s)
 
 
 def _engine_target(door: Door, endpoint: EngineEndpoint, *, provider: Provider) -> Target:

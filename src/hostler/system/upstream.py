@@ -45,10 +45,11 @@ class Receiver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long an upstream may keep silent, in seconds; 0: for ever."""
+    """How long an upstream may keep silent, in seconds; 0: for ever. `connect` None: as the pool's limits say."""
 
     first_byte: float = 0.0
     idle: float = 600.0
+    connect: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,11 +341,15 @@ class Door:
                 return connection
         return None
 
-    async def connect(self) -> UpstreamConnection:
-        """Open a connection, through a proxy where the environment says so; raises UpstreamUnreachable."""
-        where, limit = f"{self.address.host}:{self.address.port}", self.pool.limits.connect
+    async def connect(self, within: float | None = None) -> UpstreamConnection:
+        """Open a connection, through a proxy where the environment says so; raises UpstreamUnreachable.
+
+        `within` is its limit in seconds, 0: none; None: as the pool's limits say.
+        """
+        where = f"{self.address.host}:{self.address.port}"
+        limit = self.pool.limits.connect if within is None else within
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit or None):
                 connection = await self._open()
         except TimeoutError:
             raise UpstreamUnreachable(f"No connection to {where} within {limit:g} s.") from None
