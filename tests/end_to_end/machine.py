@@ -129,6 +129,8 @@ class Machine:
         finally:
             self.open -= 1
             writer.close()
+            with contextlib.suppress(OSError, ssl.SSLError, asyncio.CancelledError):
+                await writer.wait_closed()
 
     async def serve(self, asked: Asked, line: Line) -> None:
         """What a well-behaved server answers."""

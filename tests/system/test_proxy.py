@@ -16,7 +16,7 @@ from hostler.errors import ConfigError, UpstreamUnreachable
 from hostler.system.address import Address
 from hostler.system.proxy import MAX_CONNECT_HEAD, Proxies, Proxy, open_tunnel
 from hostler.system.upstream import PoolLimits, UpstreamPool
-from tests.system.test_upstream import ASK, OK, PATIENCE, Heard, context_of, saying, serving
+from tests.system.test_upstream import ASK, OK, PATIENCE, Heard, context_of, saying, serving, shut
 from tests.waiting import wait_until
 
 PLAIN = Address("api.example", 80)
@@ -124,8 +124,8 @@ class Tunnels:
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
+            await shut(writer)
             self.open -= 1
-            writer.close()
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -133,7 +133,7 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
-    writer.close()
+    await shut(writer)
 
 
 @contextlib.asynccontextmanager
@@ -232,7 +232,7 @@ async def test_a_cancelled_handshake_leaves_no_socket() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(1024):
             pass
-        writer.close()
+        await shut(writer)
         gone.set()
 
     gone = asyncio.Event()

@@ -79,8 +79,15 @@ class Server:
         except (OSError, asyncio.IncompleteReadError, ssl.SSLError):
             pass
         finally:
+            await shut(writer)
             self.open -= 1
-            writer.close()
+
+
+async def shut(writer: asyncio.StreamWriter) -> None:
+    """Close and see it gone, so that no socket outlives its test."""
+    writer.close()
+    with contextlib.suppress(OSError, ssl.SSLError):
+        await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager
@@ -255,7 +262,7 @@ async def test_sending_on_a_connection_that_was_just_closed_fails_at_once() -> N
 
     async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         del reader
-        writer.close()
+        await shut(writer)
 
     listener = await asyncio.start_server(leave, "127.0.0.1", 0)
     async with pooling() as pool:
@@ -459,12 +466,16 @@ async def test_plain_http_where_tls_was_expected() -> None:
 async def test_a_handshake_that_never_ends_has_a_limit() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
-        writer.close()
+        await shut(writer)
+        gone.set()
 
+    gone = asyncio.Event()
     listener = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     async with pooling(PoolLimits(connect=0.05)) as pool:
         with pytest.raises(UpstreamUnreachable, match=r"within 0\.05 s"):
             await pool.door(Address("localhost", port, tls=True)).connect()
+        async with asyncio.timeout(5):
+            await gone.wait()
     listener.close()
     await listener.wait_closed()
