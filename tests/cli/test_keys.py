@@ -28,6 +28,10 @@ def test_a_key_is_revoked_by_name_or_id_and_forgotten_on_request(run: Run) -> No
     first = run("keys", "create", "a", "--json").json
     run("keys", "create", "b")
     assert "1 remain in force" in run("keys", "revoke", first["id"]).err
+    third = run("keys", "create", "c", "--json").json
+    gone = run("keys", "revoke", "c", "--json").json
+    assert gone["id"] == third["id"] and gone["revoked_us"] > gone["created_us"]
+    run("keys", "revoke", "c", "--forget")
     assert "revoked 2" in run("keys", "list").out
     assert run("keys", "revoke", "b", "--forget", "--json").json["name"] == "b"
     assert [row["name"] for row in run("keys", "list", "--json").json] == ["a"]

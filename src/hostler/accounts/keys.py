@@ -9,7 +9,7 @@ password hash. The look-up compares digests of what was sent, so its timing says
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
@@ -141,10 +141,11 @@ class Keys:
             ).fetchone()
             if found is None:
                 raise ConfigError(f"There is no key '{name_or_id}'.", hint="`hostler keys list` shows them all.")
-            row = KeyRow(*found)
-            connection.execute(sql, (self._now(), row.id))
+            now = self._now()
+            connection.execute(sql, (now, found[0]))
             connection.execute(_CHANGED)
-            return row
+            row = KeyRow(*found)
+            return replace(row, revoked_us=now) if usable else row
 
         changed = self._store.submit(change).result()
         self.reload_if_changed()

@@ -64,7 +64,7 @@ class Answer:
         usage = self.reply.usage
         return {
             "model": self.asked,
-            "served_by": self.reply.model,
+            "reported_model": self.reply.model,
             "reply": self.text,
             "reasoning": "".join(part.text for part in self.reply.parts if isinstance(part, Reasoning)),
             "finish": self.reply.finish,

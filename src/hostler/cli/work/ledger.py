@@ -93,8 +93,8 @@ def _show_one(store: Store, request_id: str, *, as_json: bool) -> int:
 
 def _cells(row: RequestRow) -> tuple[str, ...]:
     started = datetime.fromtimestamp(row.started_us / 1e6, UTC).astimezone()
-    read = sum(n or 0 for n in (row.input, row.cache_read, row.cache_write))
-    written = sum(n or 0 for n in (row.output, row.reasoning))
+    read = (row.input, row.cache_read, row.cache_write)
+    written = (row.output, row.reasoning)
     return (
         f"{started:%m-%d %H:%M:%S}",
         row.request_id,
@@ -102,7 +102,7 @@ def _cells(row: RequestRow) -> tuple[str, ...]:
         row.face,
         row.outcome,
         _shown(row.status),
-        f"{read}/{written}",
+        f"{_total(read)}/{_total(written)}",
         _millis(row.duration_us),
         row.error or "",
     )
@@ -114,6 +114,11 @@ def _sums(row: Totals) -> tuple[str, ...]:
         cost += f" and {row.unpriced} calls of unknown cost"
     counts = (row.input, row.cache_read, row.output, row.reasoning)
     return (row.group or "-", str(row.requests), str(row.ok), *map(_shown, counts), cost)
+
+
+def _total(counts: tuple[int | None, ...]) -> str:
+    known = [count for count in counts if count is not None]
+    return str(sum(known)) if known else "-"
 
 
 def _shown(number: int | None) -> str:
