@@ -35,6 +35,7 @@ async def test_a_model_is_fetched_and_entered(hub: HubServer, own_folders: Path)
     (model,) = entry["models"]
     assert model["id"] == "model-q4_k_m"
     assert (own_folders / "data" / model["recipe"]["path"]).read_bytes() == hub.files[FILE]
+    assert (own_folders / "data").stat().st_mode & 0o777 == 0o700, "as whoever comes first makes it"
     assert "here/model-q4_k_m" in (await ran("models")).out
 
 

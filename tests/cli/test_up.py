@@ -56,6 +56,14 @@ async def test_json_and_what_is_missing() -> None:
         assert get(facts["address"], "/v1/models")["data"] == []
 
 
+async def test_without_any_model_it_names_none_that_would_not_answer() -> None:
+    async with started(*UP, "--no-engine") as program:
+        block = await program.until("Ctrl-C ends it")
+        assert "here/demo" not in block and '"model": "here/MODEL"' in block
+        missing = next(line for line in block.splitlines() if "OPENAI_API_KEY" in line and "missing" in line)
+        assert missing.count("OPENAI_API_KEY") == 1
+
+
 async def test_a_second_one_is_refused_and_names_the_first() -> None:
     async with started(*UP, "--json") as program:
         facts = await program.object()

@@ -22,6 +22,7 @@ from hostler.engines.pull import Ports, Pulled, pull
 from hostler.providers.vendors import HERE
 from hostler.registry.file_edit import add_engine_model
 from hostler.settings import Settings
+from hostler.system.owner import make_private
 
 LINE_S: Final = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -61,6 +62,7 @@ def run(options: PullOptions) -> int:
 
 
 async def _pull(spec: str, settings: Settings, *, ports: Ports) -> Pulled:
+    make_private(settings.data_dir)
     with _shown() as report:
         return await pull(spec, hub_of(settings), folder=settings.data_dir / "models", progress=report, ports=ports)
 

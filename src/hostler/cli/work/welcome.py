@@ -76,15 +76,15 @@ def _missing(app: App, engine: engine_found.EngineFound) -> list[str]:
         for e in app.resolver.providers()
         if e.problem and e.provider.missing_key is None and e.provider.id != HERE
     ]
-    variables = [e.provider.missing_key for e in app.resolver.providers() if e.provider.missing_key]
+    variables = dict.fromkeys(e.provider.missing_key for e in app.resolver.providers() if e.provider.missing_key)
     if variables:
-        lines.append(f"keys of vendors: set {' or '.join(variables)} to use their models")
+        lines.append(f"keys: set {' or '.join(filter(None, variables))} to use the models behind them")
     return lines
 
 
 def welcome(known: Facts) -> str:
     """The block."""
-    model = known.models[0] if known.models else f"{HERE}/demo"
+    model = known.models[0] if known.models else f"{known.default or HERE}/MODEL"
     key = KEY if known.key_required else ANY_KEY
     lines = [
         click.style(f"hostler {known.version} is open at {known.address}", bold=True),
