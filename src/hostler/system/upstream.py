@@ -93,8 +93,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_chunks", "_complete", "_door", "_first", "_forward", "_head_bytes", "_headers", "_hope", "_keep", "_last",
-        "_loop", "_parser", "_pool", "_receiver", "_status", "_transport", "deadline", "framed", "idle_limit",
-        "known", "reused", "since", "started",
+        "_loop", "_parser", "_paused", "_pool", "_receiver", "_status", "_transport", "deadline", "framed",
+        "idle_limit", "known", "reused", "since", "started",
     )  # fmt: skip
 
     def __init__(self, door: "Door", forward: "Forward | None" = None) -> None:
@@ -120,6 +120,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.framed = False
         self._complete = False
         self._keep = False
+        self._paused = False
         self._transport: asyncio.Transport = cast("asyncio.Transport", None)
 
     # what the dispatcher calls
@@ -145,6 +146,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Backpressure: take no more from the upstream while the client cannot keep up."""
         if self._transport.is_closing():
             return
+        self._paused = not wanted
         if wanted:
             self._transport.resume_reading()
             if self.idle_limit:
@@ -217,7 +219,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._keep = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        if not self.started:  # a trailer is none of the next answer's headers
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -231,6 +234,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.framed = status in _BODILESS or _says_its_length(headers)
         self.known = None
         self._remember(status, headers)
+        self._first = b""
         if self._receiver is not None:
             self._receiver.on_head(status, headers)
 
@@ -249,7 +253,8 @@ class UpstreamConnection(asyncio.Protocol):
         """Take a whole response whose head is the last one again, without parsing it; False if it is not that."""
         end = data.find(b"\r\n\r\n") + 4
         receiver = self._receiver
-        if receiver is None or last.length_in(data, end) != len(data) - end:
+        length = last.length_in(data, end)
+        if receiver is None or length <= 0 or length != len(data) - end:
             return False
         self._hope = _HOPE
         self.known = last
@@ -298,9 +303,10 @@ class UpstreamConnection(asyncio.Protocol):
     def _finish(self) -> None:
         receiver, self._receiver = self._receiver, None
         self._head_bytes = 0
-        self._first = b""
         self._pool.busy.discard(self)
         if self._keep and not self._transport.is_closing():
+            if self._paused:  # the client's buffer filled with the last piece; the next call is another's
+                self.set_reading(True)
             self._door.keep(self)
         else:
             self._transport.close()
