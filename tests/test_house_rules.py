@@ -119,6 +119,7 @@ def test_the_rule_can_fail(case: Case) -> None:
     assert not list(case.rule(source(good, case.good)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_project_keeps_it(rule: Rule, files: tuple[Source, ...]) -> None:
     broken = [f"{file.path}:{found.line}: {found.what}" for file in files for found in rule(file)]
