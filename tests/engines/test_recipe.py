@@ -34,7 +34,7 @@ def test_the_documented_recipe_is_read() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"path": "x", "contxt": 1}, r"unknown knob 'contxt' Did you mean 'context'\?"),
+        ({"path": "x", "contxt": 1}, r"unknown knob 'contxt'\. Did you mean 'context'\?"),
         ({"path": "x", "n_gpu_layers": 1}, r"Did you mean 'gpu_layers'\?"),
         ({"path": "x", "--cache-type-k": "f16"}, r"Did you mean 'kv_type_k'\?"),
         ({"path": "x", "zzzzz": 1}, "Known knobs: path, engine"),
