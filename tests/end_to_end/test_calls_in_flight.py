@@ -8,6 +8,8 @@ from typing import Any
 import psutil
 import pytest
 
+from hostler.accounts.ledger import Ledger
+from hostler.errors import StorageError
 from hostler.routing.health import FAILURES
 from tests.end_to_end.faces import FACES, KINDS, OTHER, ask_of, broke_loudly, ended_well, error_of, text_of
 from tests.end_to_end.gate import CHAT, PATIENCE, Gate, Setup, gate, get, provider, request
@@ -280,3 +282,23 @@ async def test_a_broken_stream_to_an_old_client_is_told_in_band(tmp_path: Path) 
             client.send(request(face, body).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
             assert (await client.head())[0] == 200
             broke_loudly(face, await client.rest())
+
+
+@pytest.mark.parametrize("face", FACES)
+async def test_a_full_disk_is_named_and_nobody_is_asked(
+    face: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_ledger: Ledger, _line: object) -> None:
+        raise StorageError("The journal cannot be written: No space left on device")
+
+    async with machine() as a, gate(tmp_path, provider("a", a)) as door:
+        with monkeypatch.context() as context:
+            context.setattr(Ledger, "begin", full)
+            context.setattr(Ledger, "refuse", full)
+            for streamed in (False, True):
+                reply = await door.ask(face, ask_of(face, "a/m", stream=streamed))
+                assert reply.status == 500 and "No space left" in error_of(face, reply)["message"]
+            assert "OPENAI_API_KEY" in error_of(face, await door.ask(face, ask_of(face, "openai/x")))["message"]
+            assert (await door.ask("/v1/nothing", {})).status == 404
+        assert not a.calls
+        assert (await door.ask(face, ask_of(face, "a/m"))).status == 200

@@ -4,6 +4,7 @@ Knows: the order of checks, which paths call models, keep-alives, draining. Does
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -15,7 +16,7 @@ import msgspec
 
 from hostler.accounts.ledger import Ledger, Refusal
 from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, Wire
-from hostler.errors import Draining, HostlerError, MethodNotAllowed, NotFound, WireError
+from hostler.errors import Draining, HostlerError, MethodNotAllowed, NotFound, StorageError, WireError
 from hostler.gateway import routes
 from hostler.gateway.access import Access, Caller
 from hostler.gateway.listing import list_models, show_model
@@ -229,12 +230,12 @@ class Gateway:
     def _note_refusal(
         self, face: Face, error: HostlerError, *, caller: Caller, request_id: str, asked: str | None = None
     ) -> None:
-        self._parts.ledger.refuse(
-            Refusal(
-                request_id, time.time_ns(), face.wire, face.operation, error.status, "refused", error.code,
-                asked, caller.key_id or None,
-            )
+        line = Refusal(
+            request_id, time.time_ns(), face.wire, face.operation, error.status, "refused", error.code,
+            asked, caller.key_id or None,
         )  # fmt: skip
+        with contextlib.suppress(StorageError):  # a full disk: the client's own trouble is what it must hear of
+            self._parts.ledger.refuse(line)
 
     def _keep_streams_alive(self) -> None:
         """Give every stream that has waited long enough for its first byte a sign of life."""

@@ -23,6 +23,7 @@ from hostler.errors import (
     EngineMissing,
     HostlerError,
     ProviderNotReady,
+    StorageError,
     UpstreamError,
     UpstreamRefused,
 )
@@ -141,7 +142,11 @@ class Dispatch:
         parts, candidate = self._parts, attempt.candidate
         recipe, provider = candidate.recipe, candidate.provider
         lane, slots = (provider.id, 0) if recipe is None else (candidate.model_id, recipe.slots)
-        attempt.begin(parts.ledger)
+        try:
+            attempt.begin(parts.ledger)
+        except StorageError as full:
+            attempt.settled = True  # there is no line that an end could belong to
+            return full
         error: HostlerError | None
         try:
             if not parts.lanes.acquire_nowait(lane, slots):
@@ -191,7 +196,9 @@ class Dispatch:
         """Send the request and wait for the end of its answer."""
         message = attempt.message(target)
         door = target.door
-        connection = door.take_nowait() or await in_task(door.connect(target.patience.connect), UpstreamConnection.close)
+        connection = door.take_nowait() or await in_task(
+            door.connect(target.patience.connect), UpstreamConnection.close
+        )
         while True:
             attempt.connection = connection
             connection.send(message, attempt, patience=target.patience)
