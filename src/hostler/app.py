@@ -46,7 +46,7 @@ from hostler.serving import (
     LOOPBACK,
     background,
     base_url,
-    calm_collector,
+    calm_memory,
     http_server,
     pool_limits,
     port_errors,
@@ -160,7 +160,7 @@ async def serve(
         door = _single_door(app, context) if settings.gateway.workers <= 1 else _shared_door(app)
         with stop_signals(stopping):
             async with door as address:
-                calm_collector()
+                calm_memory()
                 on_ready(Listening(app, address))
                 await stopping.wait()
 

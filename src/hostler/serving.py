@@ -6,10 +6,12 @@ know: which parts a process has (the composition roots, app and worker).
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import logging
 import signal
 import ssl
+import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import MappingProxyType
 from typing import Final
@@ -22,6 +24,8 @@ from hostler.system.upstream import PoolLimits
 
 LOOPBACK: Final = "127.0.0.1"
 _log = logging.getLogger(__name__)
+_MALLOPT = ((-1, 16 << 20), (-2, 1 << 20), (-3, 4 << 20))
+"""M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of mallopt(3), in bytes."""
 
 
 _REACHED_AT: Final = MappingProxyType({"0.0.0.0": LOOPBACK, "::": "::1"})
@@ -71,11 +75,19 @@ def pool_limits(settings: Settings) -> PoolLimits:
     return PoolLimits(connect=upstream.connect_s, idle=upstream.pool_idle_s, size=upstream.pool_size)
 
 
-def calm_collector() -> None:
-    """Have the garbage collector pass over what start-up made, and look less often: calls leave no circles behind."""
+def calm_memory() -> None:
+    """Have collector and allocator fit a server: calls leave no circles behind, and bodies come and go.
+
+    The garbage collector passes over what start-up made and looks less often. glibc otherwise gives the memory of
+    each 64 KB body back to the system and takes it again with the next: ten page faults, 15 us per call.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries than glibc may lack it
+        for option, size in _MALLOPT if mallopt is not None else ():
+            mallopt(option, size)
 
 
 @contextlib.contextmanager

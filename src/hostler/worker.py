@@ -50,7 +50,7 @@ from hostler.routing.worker_messages import (
 from hostler.serving import (
     LOOPBACK,
     background,
-    calm_collector,
+    calm_memory,
     http_server,
     pool_limits,
     port_errors,
@@ -185,7 +185,7 @@ async def _serve(number: int, owner: OwnerLine, *, stopping: asyncio.Event) -> N
         try:
             with port_errors(settings):
                 await server.listen(settings.gateway.host, welcome.port, ssl=context, reuse_port=True)
-            calm_collector()
+            calm_memory()
             owner.send(Listening())
             await _wait_any(stopping, owner.lost)
             if stopping.is_set():  # without the owner there is nothing to end well
