@@ -85,9 +85,10 @@ def calm_memory() -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries than glibc may lack it
-        for option, size in _MALLOPT if mallopt is not None else ():
-            mallopt(option, size)
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):  # other C libraries than glibc may lack it
+            for option, size in _MALLOPT:
+                libc.mallopt(option, size)
 
 
 @contextlib.contextmanager
