@@ -37,7 +37,6 @@ Knows: statuses, stable codes and hints. Does not know: any face's JSON (the wir
 
 from collections.abc import Mapping
 
-
 SENTENCE_ENDS = (".", "!", "?", ":")
 
 

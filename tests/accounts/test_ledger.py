@@ -381,6 +381,7 @@ def test_rows_are_written_when_the_schema_says_so(store: Store) -> None:
         store.execute("INSERT INTO several_attempts VALUES (1, 1, 1, 0, 'p', 'm', 200, 'ok', 1, 1, NULL)").result()
 
 
+@pytest.mark.slow
 def test_any_mixture_of_lines_and_restarts_gives_each_request_once(store: Store, tmp_path: Path) -> None:
     @settings(max_examples=25)
     @given(

@@ -80,16 +80,17 @@ async def test_an_engine_that_crashes_before_a_whole_reply_is_a_502(
 
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize(
-    ("name", "status", "code", "words"),
+    ("name", "told"),
     [
-        ("exits", 503, "model_file_error", "unknown model architecture"),
-        ("no-memory", 503, "not_enough_memory", "failed to allocate"),
-        ("never-ready", 504, "engine_timeout", "was not ready after 0.6 s"),
+        ("exits", (503, "model_file_error", "unknown model architecture")),
+        ("no-memory", (503, "not_enough_memory", "failed to allocate")),
+        ("never-ready", (504, "engine_timeout", "was not ready after 0.6 s")),
     ],
 )
-async def test_an_engine_that_does_not_come_up(  # one per column
-    face: str, name: str, status: int, code: str, words: str, stable: Stable, tmp_path: Path
+async def test_an_engine_that_does_not_come_up(
+    face: str, name: str, told: tuple[int, str, str], stable: Stable, tmp_path: Path
 ) -> None:
+    status, code, words = told
     limit = {"start_timeout_s": 0.6} if name == "never-ready" else {}
     async with stable(scripted_llama.recipe(tmp_path, name), **limit) as door:
         for stream in (False, True):
