@@ -15,6 +15,8 @@ from hostler.system.http_framing import RequestHead
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
 _MOST_DIGITS: Final = 18
+MOST_KNOWN: Final = 8192
+"""Bytes of a head that is worth its place in the memory of each connection."""
 
 
 class LengthMask:
@@ -28,7 +30,9 @@ class LengthMask:
 
     @classmethod
     def of(cls, head: bytes) -> "LengthMask | None":
-        """The mask of a head that was found good, up to and including its empty line; None without one length."""
+        """The mask of a good head, its empty line included; None for a long one, and without one length."""
+        if len(head) > MOST_KNOWN:
+            return None
         found = _LENGTH.search(head)
         if found is None or _LENGTH.search(head, found.end(1)) is not None:
             return None
@@ -47,27 +51,32 @@ class LengthMask:
 class KnownHead:
     """One good request head with a length, and what the head check made of it."""
 
-    __slots__ = ("_context", "_request", "epoch", "length_in")
+    __slots__ = ("_context", "_headers", "_index", "_method", "_path", "_query", "_target", "epoch", "length_in")
 
     def __init__(self, mask: LengthMask, request: RequestHead, *, context: object, epoch: int) -> None:
         self.length_in = mask.length_in
-        self._request = request
+        # not the request itself, which may be an exchange and hold its body as long as the connection lives
+        self._method = request.method
+        self._target = request.target
+        self._path = request.path
+        self._query = request.query
+        self._headers = request.headers
+        self._index = request._index  # pyright: ignore[reportPrivateUsage]  # one record filled from another
         self._context = context
         self.epoch = epoch
 
     def fill(self, request: RequestHead, length: int) -> object:
         """Write the known head into a new request; returns the context. Its content-length header says the old one."""
-        known = self._request
-        request.method = known.method
-        request.target = known.target
-        request.path = known.path
-        request.query = known.query
-        request.headers = known.headers
-        request.http_10 = known.http_10
+        request.method = self._method
+        request.target = self._target
+        request.path = self._path
+        request.query = self._query
+        request.headers = self._headers
+        request.http_10 = False
         request.keep_alive = True
         request.expects = False
         request.length = length
-        request._index = known._index  # pyright: ignore[reportPrivateUsage]  # one record filled from another
+        request._index = self._index  # pyright: ignore[reportPrivateUsage]  # one record filled from another
         return self._context
 
 
