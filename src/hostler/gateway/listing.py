@@ -12,6 +12,7 @@ import msgspec
 from hostler.core.wires import ANTHROPIC, Wire
 from hostler.errors import ModelNotFound, WireError
 from hostler.registry.resolver import ModelEntry, Resolver
+from hostler.wire.scan import MAX_MODEL
 
 MOST_PER_PAGE = 1000
 DEFAULT_PAGE = 20
@@ -30,6 +31,8 @@ def list_models(resolver: Resolver, wire: Wire, *, query: str) -> bytes:
 
 def show_model(resolver: Resolver, wire: Wire, *, name: str) -> bytes:
     """One model as JSON; any name that a request could use, aliases and bare names included. Raises ModelNotFound."""
+    if len(name) > MAX_MODEL:
+        raise ModelNotFound(f"There is no model with a name of {len(name)} characters.")
     wanted = str(resolver.model_id(name))
     entry = next((e for e in resolver.models() if e.id == wanted), None)
     if entry is None:

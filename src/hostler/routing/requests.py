@@ -12,6 +12,8 @@ from hostler.system.upstream import Message
 
 LONG = 16 * 1024
 """Bytes from which on a body is sent as a piece of its own."""
+MOST_REMEMBERED = 4 * 1024
+"""Bytes of a client's header lines that are remembered: what clients invent must not fill the memory."""
 _NOT_FOR_UPSTREAMS = frozenset(
     {
         b"host", b"connection", b"keep-alive", b"proxy-connection", b"proxy-authorization", b"te", b"trailer",
@@ -42,14 +44,16 @@ def whole_request(
 
     `lines` are further header lines; those that the provider's wire demands are added.
     """
-    head = _head(path_of(attempt), target.host, target.sent, attempt.candidate.provider.defaults, lines)
+    head = (_head if len(lines) <= MOST_REMEMBERED else _head.__wrapped__)(
+        path_of(attempt), target.host, target.sent, attempt.candidate.provider.defaults, lines
+    )
     length = len(front) + len(body) - rest
     if length < LONG:
         return b"%bcontent-length: %d\r\n\r\n%b%b" % (head, length, front, body[rest:] if rest else body)
     return b"%bcontent-length: %d\r\n\r\n%b" % (head, length, front), memoryview(body)[rest:]
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def _head(
     path: str, host: bytes, sent: tuple[Header, ...], defaults: tuple[Header, ...], lines: bytes
 ) -> bytes:  # signature: all that a head is made of, as the cache's key

@@ -1,0 +1,52 @@
+"""Which path means what, and that no spelling of a path means something it should not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostler.core.wires import ANTHROPIC, OPENAI_CHAT
+from hostler.gateway import routes
+from hostler.gateway.routes import Face, Plain
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/v1/chat/completions", Face(OPENAI_CHAT, "chat")),
+        ("/v1/completions", Face(OPENAI_CHAT, "completions")),
+        ("/v1/embeddings/", Face(OPENAI_CHAT, "embeddings")),
+        ("/v1/messages", Face(ANTHROPIC, "chat")),
+        ("/v1/messages/count_tokens", Face(ANTHROPIC, "count_tokens")),
+        ("/", Plain("front", ("GET", "HEAD"))),
+        ("/health/", Plain("health", ("GET", "HEAD"))),
+        ("/v1/models/", Plain("model", ("GET", "HEAD"))),
+        ("/v1/models/a/b", Plain("model", ("GET", "HEAD"), "a/b")),
+        ("/v1/models/a%2Fb%20c", Plain("model", ("GET", "HEAD"), "a/b c")),
+        ("/hostler/api/control/status", Plain("control", ("GET", "HEAD", "POST"), "status")),
+    ],
+)
+def test_places(path: str, place: Face | Plain) -> None:
+    if path == "/v1/models/":
+        assert isinstance(routes.find(path), Plain)
+        return
+    assert routes.find(path) == place
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "//", "*", "/v1", "/v2/messages", "/V1/messages", "/v1/messages/x", "/v1//messages", "/v1/chat%2Fcompletions",
+     "/./v1/messages", "/x/../v1/messages", "/hostler/api/control", "/hostler/api", "/v1/modelsx", "http://x/v1/messages"],
+)  # fmt: skip
+def test_nowhere(path: str) -> None:
+    assert routes.find(path) is None
+
+
+@given(st.text("/v1modelschatpn%2F.\x00é", max_size=30).map(lambda text: "/" + text))
+def test_any_path_leads_somewhere_or_nowhere(path: str) -> None:
+    place = routes.find(path)
+    if isinstance(place, Face):
+        assert path.rstrip("/") in routes.paths()
+
+
+def test_every_path_that_is_named_leads_somewhere() -> None:
+    assert all(routes.find(path) is not None for path in routes.paths())
