@@ -6,7 +6,10 @@ import msgspec
 
 from hostler.errors import HostlerError, UpstreamRefused
 from hostler.wire.anthropic.vocabulary import STATUS_BY_ERROR, ErrorBody, error_object
+from hostler.wire.pages import plain_words
 from hostler.wire.retry import retry_after, retry_headers
+
+_LONGEST_MESSAGE = 500
 
 
 class _Refusal(msgspec.Struct):
@@ -21,7 +24,7 @@ def decode_error(  # signature: codec.Codec
     try:
         error = msgspec.json.decode(body, type=_Refusal).error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        error = ErrorBody(message=body[:500].decode("utf-8", "replace").strip())
+        error = ErrorBody(message=plain_words(body.decode("utf-8", "replace").strip(), _LONGEST_MESSAGE))
     return UpstreamRefused(
         error.message or f"The upstream answered with status {status}.",
         status=status,

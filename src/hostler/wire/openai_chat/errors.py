@@ -4,7 +4,6 @@ Shapes read: `{"error": {...}}`, `{"error": "text"}`, vLLM's `{"object": "error"
 around one of these, plain text, HTML.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,6 +11,7 @@ import msgspec
 
 from hostler.errors import HostlerError, UpstreamRefused, WireError
 from hostler.wire.fields import Members, as_count, as_items, as_members, as_text, parse_object
+from hostler.wire.pages import plain_words
 from hostler.wire.retry import retry_after, retry_headers
 
 _LONGEST_MESSAGE = 2000
@@ -119,7 +119,7 @@ def _read_body(body: bytes) -> tuple[str, str]:
     try:
         members = parse_object(text.encode())
     except WireError:
-        return _plain(text), ""
+        return plain_words(text, _LONGEST_MESSAGE), ""
     message, kind = _read_members(members)
     return message or text[:_LONGEST_MESSAGE], kind
 
@@ -143,12 +143,3 @@ def _detail(detail: object) -> str:
         place = ".".join(str(step) for step in as_items(complaint.get("loc")))
         complaints.append(f"{place}: {as_text(complaint.get('msg'))}".strip(": "))
     return "; ".join(complaints) or as_text(as_members(detail).get("message"))
-
-
-def _plain(text: str) -> str:
-    """Plain text as it is; of an HTML page its title, else its words."""
-    if not re.match(r"(?i)<(!doctype|html|head|body)", text):
-        return text[:_LONGEST_MESSAGE]
-    title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text[:100_000])
-    words = title.group(1) if title else re.sub(r"(?s)<[^>]*>", " ", text[:100_000])
-    return " ".join(words.split())[:_LONGEST_MESSAGE]
