@@ -175,6 +175,13 @@ def test_a_reply_echoes_the_asked_model_and_keeps_the_rest(data: st.DataObject, 
     assert json.loads(echoed) == {**json.loads(body), "model": asked}
 
 
+@pytest.mark.parametrize("pad", [0, 600])
+def test_a_reply_that_names_its_model_deeper_down_too_echoes_at_the_top(pad: int) -> None:
+    tree = {"pad": "x" * pad, "parts": [{"model": "m"}], "model": "m", "usage": {"x": 1}}
+    for body in (msgspec.json.encode(tree), json.dumps(tree, indent=1).encode()):
+        assert json.loads(echo_model(body, "m", "a/m")) == {**tree, "model": "a/m"}
+
+
 @given(names, names, st.lists(texts, max_size=4), st.integers(1, 40))
 def test_an_engines_stream_names_the_asked_model_in_any_cut(own: str, asked: str, said: list[str], size: int) -> None:
     frames = [

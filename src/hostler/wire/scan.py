@@ -44,6 +44,13 @@ class Scan(msgspec.Struct, frozen=True, gc=False):
     stream: bool
 
 
+class _Named(msgspec.Struct):
+    model: object = None
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
 class BodyScanner:
     """Reads `model` and `stream` off a body in one pass of the JSON parser, without building the rest.
 
@@ -122,11 +129,11 @@ class BodyScanner:
 def echo_model(body: bytes, found: str, asked: str) -> bytes:  # signature: bytes.replace
     """A reply's body with the model name that the client asked for, instead of the upstream's own (`found`).
 
-    Nobody is authorised by a reply, so the likeliest place is believed if it holds `found`.
+    Nobody is authorised by a reply, so a likely place is believed if it holds `found` and is seen to be the top level's.
     """
     field = _field(found)
     at = body.find(field, 0, _FRONT_BYTES)
-    if at >= 0:
+    if at >= 0 and body.count(b"{", 0, at) == 1:  # of the top level
         return body[:at] + _field(asked) + body[at + len(field) :]
     try:
         return _echo_searching(body, found, asked)
@@ -140,7 +147,9 @@ def _echo_searching(body: bytes, found: str, asked: str) -> bytes:  # signature:
     if start is not None:
         end = _string_end(body, start)
         if msgspec.json.decode(body[start:end]) == found:
-            return body[:start] + written + body[end:]
+            echoed = body[:start] + written + body[end:]
+            if _decode_named(echoed).model == asked:  # it was the one of the top level
+                return echoed
     return _rewrite(body, written)
 
 
