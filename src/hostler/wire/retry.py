@@ -29,7 +29,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return seconds
     try:
         wait = (parsedate_to_datetime(value) - parsedate_to_datetime(lower["date"])).total_seconds()
-    except (KeyError, ValueError, TypeError):  # TypeError: one date has a zone, the other has none
+    except (KeyError, ValueError, TypeError, OverflowError):  # TypeError: one date has a zone, the other has none
         return None
     return max(wait, 0.0)
 
