@@ -22,6 +22,7 @@ from hostler.wire.codecs import codec_of
 _log = logging.getLogger(__name__)
 LARGEST_ERROR = 256 * 1024
 """Bytes of an error body that are read; the rest is cut off."""
+FIRST_ELSEWHERE = 300
 FIRST_ERROR = 400
 
 
@@ -116,10 +117,13 @@ class Attempt(Signal[HostlerError | None]):
         self._record(self.status, "ok", error=None, final=True)
 
     def collect(self, data: bytes) -> None:
-        """Keep bytes; of an error body only the first LARGEST_ERROR."""
-        if self.status < FIRST_ERROR or self.size < LARGEST_ERROR:
-            self._chunks.append(data)
-            self.size += len(data)
+        """Keep bytes; an error body that has come to LARGEST_ERROR is over."""
+        if self.status >= FIRST_ERROR:
+            data = data[: LARGEST_ERROR - self.size]
+        self._chunks.append(data)
+        self.size += len(data)
+        if self.status >= FIRST_ERROR and self.size >= LARGEST_ERROR:
+            self.give_up(self._refusal())
 
     def take(self) -> bytes:
         """What was kept, and forget it."""
@@ -145,7 +149,12 @@ class Attempt(Signal[HostlerError | None]):
     def on_head(self, status: int, headers: Headers) -> None:
         """The response head came."""
         self.status = status
-        if status < FIRST_ERROR:
+        if FIRST_ELSEWHERE <= status < FIRST_ERROR:
+            # a client that follows would take its key and its words to wherever the upstream says
+            self.give_up(
+                UpstreamGarbled(f"The upstream answered {status} and so sends us elsewhere; check its base URL.")
+            )
+        elif status < FIRST_ERROR:
             try:
                 self.on_good_head(headers)
             except HostlerError as error:
@@ -162,14 +171,8 @@ class Attempt(Signal[HostlerError | None]):
         """The response is whole."""
         if self.is_set:
             return
-        if self.status >= FIRST_ERROR:
-            self.set(self._refusal())
-            return
-        if self.inflate is not None and not self.inflate.whole:
-            self.set(UpstreamBroken("The upstream's compressed reply ended before its end."))
-            return
         try:
-            error = self.on_good_end()
+            error = self._end()
         except HostlerError as raised:
             error = raised
         except Exception:  # noqa: BLE001  # an edge: a bug of ours in reading a reply must not leave its client waiting
@@ -180,6 +183,13 @@ class Attempt(Signal[HostlerError | None]):
     def on_failed(self, error: UpstreamError) -> None:
         """The response broke."""
         self.set(error)
+
+    def _end(self) -> HostlerError | None:
+        if self.status >= FIRST_ERROR:
+            return self._refusal()
+        if self.inflate is not None and not self.inflate.whole:
+            return UpstreamBroken("The upstream's compressed reply ended before its end.")
+        return self.on_good_end()
 
     def _refusal(self) -> HostlerError:
         headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in self._headers}
