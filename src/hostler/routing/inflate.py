@@ -8,6 +8,8 @@ import zlib
 from hostler.errors import UpstreamGarbled
 
 _CODINGS = (b"gzip", b"x-gzip", b"deflate")
+MOST_AT_ONCE = 8 << 20
+"""Bytes that one piece from the upstream may unfold to: many times what text does, a small part of what a bomb does."""
 
 
 class Inflate:
@@ -23,11 +25,18 @@ class Inflate:
         return self._stream.eof
 
     def feed(self, data: bytes) -> bytes:
-        """What the bytes so far give; may be empty. Raises UpstreamGarbled."""
+        """What the bytes so far give; may be empty. Raises UpstreamGarbled, also for bytes behind the end."""
+        stream = self._stream
+        over = stream.eof
         try:
-            return self._stream.decompress(data)
+            plain = b"" if over else stream.decompress(data, MOST_AT_ONCE)
         except zlib.error as error:
             raise UpstreamGarbled(f"The upstream's compressed reply is damaged: {error}.") from None
+        if len(plain) >= MOST_AT_ONCE:
+            raise UpstreamGarbled("The upstream's compressed reply unfolds to more than any reply has.")
+        if over or stream.unused_data:
+            raise UpstreamGarbled("The upstream's compressed reply goes on behind its end.")
+        return plain
 
 
 def inflate_for(coding: bytes) -> Inflate | None:
