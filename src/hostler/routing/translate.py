@@ -92,8 +92,13 @@ class Translate(Attempt):
         if self.status >= FIRST_ERROR or self._decoder is None:
             self.collect(data)
             if self.size > LARGEST_REPLY:
-                self.give_up(UpstreamGarbled(f"The upstream's reply is longer than {LARGEST_REPLY >> 20} MiB."))
+                self.give_up(_too_long())
             return
+        if not self.call.stream:  # the sink keeps all of it
+            self.size += len(data)
+            if self.size > LARGEST_REPLY:
+                self.give_up(_too_long())
+                return
         try:
             batch = self._decoder.feed(data)
         except HostlerError as error:
@@ -137,3 +142,7 @@ class Translate(Attempt):
     def _origin(self) -> Origin:
         candidate = self.candidate
         return Origin(candidate.provider.id, candidate.provider.wire, candidate.model)
+
+
+def _too_long() -> UpstreamGarbled:
+    return UpstreamGarbled(f"The upstream's reply is longer than {LARGEST_REPLY >> 20} MiB.")
