@@ -29,12 +29,13 @@ class Answer:
     """Writes to the client. `started`: the head is out; `forwarded`: bytes of an upstream's reply are out.
 
     `candidate` and `number` tell of the attempt that is under way (0: none yet). `extra`: headers that the gateway
-    adds to every answer of this exchange (CORS); `since`: when a waiting stream was last given a sign of life.
+    adds to every answer of this exchange (CORS); `events`: a stream is one of events; `since`: when a waiting stream
+    was last given a sign of life.
     """
 
     __slots__ = (
-        "_codec", "candidate", "dropped", "exchange", "extra", "face", "forwarded", "number", "request_id", "since",
-        "started",
+        "_codec", "candidate", "dropped", "events", "exchange", "extra", "face", "forwarded", "number", "request_id",
+        "since", "started",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, face: Wire, *, request_id: str) -> None:
@@ -44,6 +45,7 @@ class Answer:
         self.number = 0
         self.dropped: tuple[str, ...] = ()
         self.started = self.forwarded = False
+        self.events = True
         self.extra: Headers = NO_HEADERS
         self.since = 0.0
         self._codec: Codec | None = None
@@ -103,7 +105,7 @@ class Answer:
             self.exchange.write(self.codec.KEEPALIVE)
 
     def fail(self, error: HostlerError) -> None:
-        """End with an error: as a reply if nothing was sent yet, else in-band and then close."""
+        """End with an error: a reply if nothing was sent yet, else in-band and then close; a cut where none fits in."""
         exchange = self.exchange
         if exchange.disconnected:
             return
@@ -112,6 +114,9 @@ class Answer:
             headers = [JSON_TYPE, *retry_headers(error), *self.own_headers()]
             body = self._upstreams_body(error) or self.codec.encode_error(error, self.request_id)
             exchange.respond(error.status, headers, body)
+            return
+        if not self.events:
+            exchange.abort()
             return
         asked = Asked(model="", id=self.request_id, created=int(time.time()))
         # what was forwarded may have been cut within a frame: an empty line ends that frame first

@@ -25,30 +25,35 @@ from hostler.wire.scan import BodyScanner, StreamEcho, echo_model
 LARGEST_ECHO = 1 << 20
 """Bytes up to which a reply is held to write the asked model into it; a larger one is streamed as it comes."""
 _EVENTS = b"text/event-stream"
+_JSON_ENDS = (b"}", b"]")
+_BLANKS = 16
+"""Bytes of white space that may stand behind a reply."""
 _PAGE = b"text/html"
 """A log-in page or a proxy's greeting: never what a model says."""
 _NOT_FOR_CLIENTS = frozenset(
     {
         b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"proxy-authenticate",
         b"proxy-connection", b"te", b"trailer", b"upgrade", b"set-cookie", b"x-request-id", b"alt-svc", b"server",
-        b"access-control-allow-origin", b"access-control-allow-credentials", b"access-control-allow-methods",
-        b"access-control-allow-headers", b"access-control-expose-headers", b"access-control-max-age",
-        b"strict-transport-security",
+        b"location", b"refresh", b"clear-site-data", b"service-worker-allowed", b"www-authenticate", b"nel",
+        b"report-to", b"reporting-endpoints", b"strict-transport-security",
     }
 )  # fmt: skip
 """Headers that belong to one hop, or that would let an upstream speak for us."""
+_OURS = (b"x-hostler-", b"access-control-")
+"""Beginnings of further ones."""
 
 
 class Relay(Attempt):
     """Sends the client's bytes with the model's name spliced, and forwards the reply; see the module."""
 
-    __slots__ = ("_answer", "_echo", "_lines", "_meter", "_passed", "_scanner", "_streaming", "_unframed")
+    __slots__ = ("_answer", "_echo", "_last", "_lines", "_meter", "_passed", "_scanner", "_streaming")
 
     def __init__(self, call: Call, candidate: Candidate, *, number: int, answer: Answer, scanner: BodyScanner) -> None:
         super().__init__(call, candidate, number=number)
         self._answer = answer
         self._scanner = scanner
-        self._streaming = self._unframed = False
+        self._streaming = False
+        self._last = b""
         self._passed: Headers = []
         self._lines = b""
         self._meter: Meter | None = None
@@ -79,7 +84,6 @@ class Relay(Attempt):
             return
         kind = self._sift(headers)
         if kind.startswith(_EVENTS):
-            self._unframed = not self.connection.framed
             self._meter = stream_meter(self._answer.face)
             candidate, asked = self.candidate, self.call.asked
             if candidate.recipe is not None and asked != candidate.model_id:
@@ -97,7 +101,7 @@ class Relay(Attempt):
         passed, kind = self._passed, b""
         for header in headers:
             name = header[0]
-            if name in _NOT_FOR_CLIENTS:
+            if name in _NOT_FOR_CLIENTS or name.startswith(_OURS):
                 continue
             if name == b"content-type":
                 kind = header[1]
@@ -123,14 +127,15 @@ class Relay(Attempt):
             if self._answer.started:
                 self.give_up(_not_streamed())
                 return
+            self._answer.events = False
             self._begin_stream()
             self._forward(self.take())
 
     def on_good_end(self) -> HostlerError | None:
         if not self._streaming:
             return self._answer_whole(self.take())
-        if self._unframed and self._meter is not None and not self._meter.ended:
-            # without framing only the wire's own end mark tells a whole stream from a broken one
+        if not self.connection.framed and not (self._last in _JSON_ENDS if self._meter is None else self._meter.ended):
+            # without framing only the end of what was sent tells a whole reply from a broken one
             return UpstreamBroken("The upstream closed the connection in the middle of its stream.")
         self.settle()
         self._answer.exchange.end(b"" if self._echo is None else self._echo.flush())
@@ -161,6 +166,8 @@ class Relay(Attempt):
         if self._meter is not None:
             self._meter.feed(data)
             self.usage = self._meter.usage
+        else:
+            self._last = data[-_BLANKS:].rstrip()[-1:] or self._last
 
     def _begin_stream(self) -> None:
         self._streaming = True
