@@ -24,17 +24,27 @@ _NOT_FOR_UPSTREAMS = frozenset(
     }
 )  # fmt: skip
 """Headers that are ours to set, or that tell of the client what the upstream must not learn."""
+_USUAL_HOPS = frozenset({b"keep-alive", b"close", b""})
 
 
 def client_lines(headers: Headers) -> bytes:
     """The client's headers that travel on, serialised; those of the wire and unknown ones among them."""
-    return b"".join(
+    lines = b"".join(
         [
             b"%b: %b\r\n" % (name, value)
             for name, value in headers
             if name not in _NOT_FOR_UPSTREAMS and not name.startswith((b"sec-", b"x-hostler-"))
         ]
     )
+    hops = {token.strip() for name, value in headers if name == b"connection" for token in value.lower().split(b",")}
+    return _without(lines, hops - _USUAL_HOPS)
+
+
+def _without(lines: bytes, names: set[bytes]) -> bytes:
+    """Header lines but for those of these names."""
+    if not any(b"\r\n%b:" % name in b"\r\n" + lines for name in names):
+        return lines
+    return b"".join([line + b"\r\n" for line in lines.split(b"\r\n") if line and line.partition(b":")[0] not in names])
 
 
 def whole_request(
@@ -60,6 +70,7 @@ def _head(
     """A request head but for the length: the same for all calls that a client makes over a connection."""
     parts = [b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (path.encode(), host)]
     parts += [b"%b: %b\r\n" % header for header in sent]
+    lines = _without(lines, {name for name, _ in sent})
     parts += [b"%b: %b\r\n" % (n, v) for n, v in defaults if b"\r\n%b: " % n not in b"\r\n" + lines]
     parts.append(b"accept-encoding: identity\r\ncontent-type: application/json\r\n")
     parts.append(lines)
