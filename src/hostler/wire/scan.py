@@ -129,7 +129,7 @@ class BodyScanner:
 def echo_model(body: bytes, found: str, asked: str) -> bytes:  # signature: bytes.replace
     """A reply's body with the model name that the client asked for, instead of the upstream's own (`found`).
 
-    Nobody is authorised by a reply, so a likely place is believed if it holds `found` and is seen to be the top level's.
+    Nobody is authorised by a reply: a likely place is believed if it holds `found` and is seen to be the top level's.
     """
     field = _field(found)
     at = body.find(field, 0, _FRONT_BYTES)
