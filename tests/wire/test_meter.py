@@ -46,6 +46,25 @@ STREAMS: tuple[tuple[Wire, bytes, Usage], ...] = (
 IDS = [wire for wire, _, _ in STREAMS]
 
 
+def spread(stream: bytes) -> bytes:
+    """The same events, with the data of each over several lines."""
+    return stream.replace(b", ", b",\ndata: ").replace(b'data: {"type"', b'data: {\ndata: "type"')
+
+
+@pytest.mark.parametrize(("wire", "stream", "usage"), STREAMS, ids=IDS)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+@given(st.data())
+def test_what_keeps_to_the_rules_and_to_nobodys_habits_is_read_too(
+    wire: Wire, stream: bytes, usage: Usage, line_end: bytes, data: st.DataObject
+) -> None:
+    odd = (b": hello\n\n" + spread(stream)).replace(b"\n", line_end)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(odd)), max_size=12)))
+    meter = stream_meter(wire)
+    for begin, end in zip([0, *cuts], [*cuts, len(odd)], strict=True):
+        meter.feed(odd[begin:end])
+    assert meter.usage == usage and meter.ended
+
+
 @pytest.mark.parametrize(("wire", "stream", "usage"), STREAMS, ids=IDS)
 @given(st.data())
 def test_any_cut_of_a_stream_reads_the_same(wire: Wire, stream: bytes, usage: Usage, data: st.DataObject) -> None:
@@ -83,7 +102,8 @@ def test_a_line_without_an_end_is_not_kept_for_ever() -> None:
     meter: Any = stream_meter(OPENAI_CHAT)
     for _ in range(40):
         meter.feed(b"x" * 10_000)
-    assert len(meter._rest) <= 1 << 16
+        assert len(meter._start) <= 1 << 16
+    assert len(meter._meter._rest) <= 1 << 16
     meter.feed(b"\n" + CHAT)
     assert meter.usage == STREAMS[0][2]
 

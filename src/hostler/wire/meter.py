@@ -4,18 +4,26 @@ Knows: which fields of a reply carry them. Does not know: how counts are to be r
 anything else of a reply.
 """
 
+import re
 from typing import Protocol
 
 import msgspec
 
 from hostler.core.usage import UNKNOWN, Usage
 from hostler.core.wires import ANTHROPIC, Wire
+from hostler.errors import UpstreamGarbled
 from hostler.wire.anthropic.vocabulary import WireUsage, usage_to_core
 from hostler.wire.fields import MAX_COUNT, as_count
 from hostler.wire.openai_chat.counts import read_timings, read_usage
+from hostler.wire.sse import SseDecoder
 
 _KEEP = 64 * 1024
 """Bytes of an unfinished line that are kept; a frame that carries usage is far shorter."""
+_FIRST_DATA = re.compile(rb"(?:^|[\r\n])data:[^\r\n]*(\r\n|\n|\r(?=[^\n]))(?=([^d]|d[^a]|da[^t]|dat[^a]|data))")
+"""A stream's first line of data, its line end, and as much of the next line as tells whether it is data too."""
+_STOP = b'"message_stop"'
+"""With its quotes: within a text they would be escaped."""
+_DONE = b"[DONE]"
 _PLAIN_COUNTS = 3
 """Fields of a usage object without any detail."""
 
@@ -68,10 +76,7 @@ def read_reply(wire: Wire, body: bytes) -> Reading:
 
 def stream_meter(wire: Wire) -> Meter:
     """A meter for a stream of `wire`."""
-    if wire == ANTHROPIC:
-        # with its quotes: within a text they would be escaped
-        return _FrameMeter(wire, b'"message_stop"', words=(b'"usage"',))
-    return _FrameMeter(wire, b"[DONE]", words=(b'"usage":{', b'"usage": {', b'"timings"'))
+    return _StreamMeter(wire)
 
 
 def _read_chat(body: bytes) -> Reading:
@@ -92,6 +97,63 @@ def _read_messages(body: bytes) -> Reading:
     if said is not None:
         return Reading(reply.model, usage_to_core(said))
     return Reading(reply.model, Usage(input=as_count(reply.input_tokens)))
+
+
+class _StreamMeter:
+    """Waits for a stream's first line of data, which shows how this server writes, for the meter that suits it."""
+
+    __slots__ = ("_meter", "_start", "_wire", "ended", "usage")
+
+    def __init__(self, wire: Wire) -> None:
+        self.usage = UNKNOWN
+        self.ended = False
+        self._wire: Wire = wire
+        self._start: bytes = b""
+        self._meter: _FrameMeter | _EventMeter | None = None
+
+    def feed(self, data: bytes) -> None:
+        if self._meter is None:
+            data = self._start + data
+            first = _FIRST_DATA.search(data)
+            if first is None and len(data) <= _KEEP:
+                self._start = data
+                return
+            self._start = b""
+            odd = first is not None and (first[1] == b"\r" or first[2] == b"data")
+            self._meter = _EventMeter(self._wire) if odd else _frame_meter(self._wire)
+        self._meter.feed(data)
+        self.usage, self.ended = self._meter.usage, self._meter.ended
+
+
+def _frame_meter(wire: Wire) -> "_FrameMeter":
+    if wire == ANTHROPIC:
+        return _FrameMeter(wire, _STOP, words=(b'"usage"',))
+    return _FrameMeter(wire, _DONE, words=(b'"usage":{', b'"usage": {', b'"timings"'))
+
+
+class _EventMeter:
+    """Reads every event: for the rare server that spreads an event's data over lines, or ends lines with CR alone."""
+
+    __slots__ = ("_decoder", "_wire", "ended", "usage")
+
+    def __init__(self, wire: Wire) -> None:
+        self.usage = UNKNOWN
+        self.ended = False
+        self._wire: Wire = wire
+        self._decoder = SseDecoder()
+
+    def feed(self, data: bytes) -> None:
+        try:
+            events = self._decoder.feed(data)
+        except UpstreamGarbled:  # an event that is too large to be read still passes
+            self._decoder = SseDecoder()
+            return
+        for event in events:
+            self.usage = self.usage.replaced_by(read_reply(self._wire, event.data).usage)
+            if self._wire == ANTHROPIC:
+                self.ended = self.ended or _STOP in event.data
+            else:
+                self.ended = self.ended or event.data.strip() == _DONE
 
 
 class _FrameMeter:
@@ -128,4 +190,4 @@ class _FrameMeter:
 
 def _says_done(line: bytes) -> bool:
     """Whether a line is the chat wire's end mark; a text may hold the word too."""
-    return line.startswith(b"data:") and line[5:].strip() == b"[DONE]"
+    return line.startswith(b"data:") and line[5:].strip() == _DONE
