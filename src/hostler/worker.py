@@ -240,11 +240,13 @@ async def _follow_others(keys: Keys, catalogue: Catalogue, *, journal: Journal, 
 
     def look() -> tuple[bool, Mapping[str, Machine] | None]:
         journal.prepare()
+        changed = False
         try:
-            return keys.reload_if_changed(), catalogue.read_if_changed()
-        except StorageError as error:  # the next look may fare better; until then the keys of before hold
-            _log.error("keys could not be read: %s", error.text)
-            return False, None
+            changed = keys.reload_if_changed()
+            return changed, catalogue.read_if_changed()
+        except StorageError as error:  # the next look may fare better; until then what was read before holds
+            _log.error("what other processes changed could not be read: %s", error.text)
+            return changed, None
 
     while True:
         await asyncio.sleep(FOLLOW_S)
