@@ -4,6 +4,7 @@ Knows: /hostler/api/control/... and its JSON. Does not know: who may call (acces
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +16,7 @@ from hostler import __version__
 from hostler.accounts.ledger_fold import LedgerFold
 from hostler.core.capabilities import as_json
 from hostler.engines.engine import EngineStatus
-from hostler.errors import HostlerError, NotFound, WireError
+from hostler.errors import HostlerError, NotFound, UpstreamTimeout, WireError
 from hostler.gateway.workers import WorkerStatus
 from hostler.registry.discovery import Discovery
 from hostler.registry.providers_file import ProvidersFile
@@ -27,8 +28,12 @@ from hostler.system.http_server import Exchange
 from hostler.system.owner import OwnerInfo
 from hostler.system.upstream import UpstreamPool
 
+MOST_DIGITS = 18
+"""Of a sequence number."""
 EDGE = 30.0
 """Seconds that a request for discovery may take."""
+
+_log = logging.getLogger(__name__)
 
 
 class Engines(Protocol):
@@ -95,12 +100,14 @@ class Control:
 
     async def _run(self, work: Callable[[str, Exchange], Awaitable[object]], name: str, *, exchange: Exchange) -> None:
         try:
-            result = await work(name, exchange)
+            result = msgspec.json.encode(await work(name, exchange))
         except HostlerError as error:
-            body = msgspec.json.encode({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
-            exchange.respond(error.status, [JSON_TYPE], body)
-            return
-        exchange.respond(200, [JSON_TYPE], msgspec.json.encode(result))
+            _refuse(exchange, error)
+        except Exception:  # noqa: BLE001  # the named edge of a control request: a bug of ours must leave nobody waiting
+            _log.exception("a request to the control API failed unexpectedly")
+            _refuse(exchange, HostlerError("hostler failed at this request; its log says why."))
+        else:
+            exchange.respond(200, [JSON_TYPE], result)
 
     async def _status(self, _name: str, _exchange: Exchange) -> object:
         parts = self._parts
@@ -147,7 +154,7 @@ class Control:
 
     async def _events(self, _name: str, exchange: Exchange) -> object:
         since = parse_qs(exchange.query).get("since", ["0"])[0]
-        if not since.isascii() or not since.isdigit():
+        if not since.isascii() or not since.isdigit() or len(since) > MOST_DIGITS:
             raise WireError("since: must be a sequence number.")
         return {"events": [msgspec.to_builtins(e) for e in self._parts.events.tail(int(since))]}
 
@@ -156,8 +163,11 @@ class Control:
         return {"path": str(status.path), "providers": len(status.directory.providers)}
 
     async def _refresh(self, _name: str, _exchange: Exchange) -> object:
-        async with asyncio.timeout(EDGE):
-            await self._parts.discovery.refresh()
+        try:
+            async with asyncio.timeout(EDGE):
+                await self._parts.discovery.refresh()
+        except TimeoutError:
+            raise UpstreamTimeout(f"Not all machines answered within {EDGE:g} s.") from None
         return await self._providers("", _exchange)
 
     async def _flush(self, _name: str, _exchange: Exchange) -> object:
@@ -179,6 +189,11 @@ class Control:
         if candidate.recipe is None:
             raise WireError(f"'{candidate.model_id}' is not served by an engine of ours.")
         return candidate.model_id
+
+
+def _refuse(exchange: Exchange, error: HostlerError) -> None:
+    body = msgspec.json.encode({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
+    exchange.respond(error.status, [JSON_TYPE], body)
 
 
 def _cancel(task: asyncio.Task[None]) -> None:

@@ -16,6 +16,7 @@ from hostler.wire.scan import MAX_MODEL
 
 MOST_PER_PAGE = 1000
 DEFAULT_PAGE = 20
+MOST_DIGITS = 18
 
 
 def list_models(resolver: Resolver, wire: Wire, *, query: str) -> bytes:
@@ -71,7 +72,8 @@ def _message_card(entry: ModelEntry) -> Mapping[str, object]:
 def _page(entries: list[ModelEntry], query: str) -> Mapping[str, object]:
     asked = {name: values[-1] for name, values in parse_qs(query).items()}
     limit = asked.get("limit", str(DEFAULT_PAGE))
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= MOST_PER_PAGE:
+    digits = limit.isascii() and limit.isdigit() and len(limit) <= MOST_DIGITS
+    if not digits or not 1 <= int(limit) <= MOST_PER_PAGE:
         raise WireError(f"limit: must be a number from 1 to {MOST_PER_PAGE}.")
     ids = [entry.id for entry in entries]
     if asked.get("after_id") in ids:
