@@ -23,7 +23,7 @@ from hostler.gateway.listing import list_models, show_model
 from hostler.gateway.routes import Face, Plain
 from hostler.registry.resolver import Resolver
 from hostler.routing import router
-from hostler.routing.answer import JSON_TYPE, retry_headers
+from hostler.routing.answer import JSON_TYPE, X_REQUEST_ID, retry_headers
 from hostler.routing.call import Call, Headers
 from hostler.routing.dispatch import Dispatch
 from hostler.routing.opaque import OpaqueStore
@@ -269,7 +269,8 @@ class Gateway:
         place = routes.find(exchange.path)
         wire = place.wire if isinstance(place, Face) else _listing_wire(exchange)
         request_id = self._next_id()
-        headers = [JSON_TYPE, (b"x-request-id", request_id.encode()), *retry_headers(error), *cors]
+        names = {X_REQUEST_ID, codec_of(wire).REQUEST_ID}
+        headers = [JSON_TYPE, *((name, request_id.encode()) for name in sorted(names)), *retry_headers(error), *cors]
         if isinstance(error, MethodNotAllowed):
             allowed = ("POST",) if isinstance(place, Face) else place.methods if place else ()
             headers.append((b"allow", ", ".join(allowed).encode()))

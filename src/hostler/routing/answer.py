@@ -18,6 +18,7 @@ from hostler.wire.codec import Codec
 from hostler.wire.codecs import codec_of
 from hostler.wire.fields import as_members, parse_object
 
+X_REQUEST_ID = b"x-request-id"
 JSON_TYPE = (b"content-type", b"application/json")
 JSON_LINE = b"content-type: application/json\r\n"
 _STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
@@ -60,13 +61,18 @@ class Answer:
 
     def own_headers(self) -> Headers:
         """The headers that are ours: request id, and once an upstream was tried, which and at which attempt."""
-        headers: Headers = [(b"x-request-id", self.request_id.encode()), *self.extra]
+        headers: Headers = [(X_REQUEST_ID, self.request_id.encode()), *self.extra]
         if self.number:
             headers.append((b"x-hostler-model", header_text(self.candidate.model_id)))
             headers.append((b"x-hostler-attempts", b"%d" % self.number))
         if self.dropped:
             headers.append((b"x-hostler-dropped", header_text(",".join(self.dropped))))
         return headers
+
+    def face_id(self) -> Headers:
+        """The request id once more, for clients of a face that look for it elsewhere (not on a pass-through)."""
+        name = self.codec.REQUEST_ID
+        return [] if name == X_REQUEST_ID else [(name, self.request_id.encode())]
 
     def whole(self, status: int, lines: bytes, *, body: bytes) -> None:
         """Send a whole reply in one write; `lines` are header lines without framing, as an upstream gave them."""
@@ -96,7 +102,7 @@ class Answer:
         """Send the head of an event stream of the face."""
         if not self.started:
             kind = (b"content-type", self.codec.STREAM_TYPE)
-            self.start(200, [kind, (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")])
+            self.start(200, [kind, (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"), *self.face_id()])
 
     def keep_alive(self) -> None:
         """Tell a waiting stream client that its call lives; begins the answer if need be."""
@@ -111,7 +117,7 @@ class Answer:
             return
         if not self.started:
             self.started = True
-            headers = [JSON_TYPE, *retry_headers(error), *self.own_headers()]
+            headers = [JSON_TYPE, *retry_headers(error), *self.own_headers(), *self.face_id()]
             body = self._upstreams_body(error) or self.codec.encode_error(error, self.request_id)
             exchange.respond(error.status, headers, body)
             return

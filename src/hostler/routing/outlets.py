@@ -104,7 +104,7 @@ class HttpOutlet(Answer):
         reply = (self._builder or ReplyBuilder()).reply()
         encoded = self.codec.encode_response(reply, self._asked())
         self._settle(attempt, encoded.dropped)
-        self.whole(200, JSON_LINE, body=encoded.body)
+        self.whole(200, JSON_LINE + b"".join([b"%b: %b\r\n" % h for h in self.face_id()]), body=encoded.body)
 
     def _settle(self, attempt: Attempt, dropped: Iterable[str]) -> None:
         """Let the ledger's row and the header name what was lost on the way there and on the way back."""

@@ -55,6 +55,8 @@ class Codec(Protocol):
     NAME: ClassVar[Wire]
     KEEPALIVE: ClassVar[bytes]
     STREAM_TYPE: ClassVar[bytes]
+    REQUEST_ID: ClassVar[bytes]
+    """The header in which the wire's own clients look for the request's id."""
 
     @staticmethod
     def decode_request(body: bytes) -> ChatRequest: ...

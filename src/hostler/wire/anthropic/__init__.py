@@ -24,6 +24,7 @@ NAME: Final = ANTHROPIC
 VERSION_HEADER: Final = b"anthropic-version"
 """The request header that every client of this wire sends, and no other."""
 STREAM_TYPE: Final = b"text/event-stream; charset=utf-8"
+REQUEST_ID: Final = b"request-id"
 
 decode_count_tokens = decode_request
 
@@ -31,6 +32,7 @@ __all__ = [
     "FALLBACK_MAX_TOKENS",
     "KEEPALIVE",
     "NAME",
+    "REQUEST_ID",
     "STREAM_TYPE",
     "UNSIGNED_SIGNATURE",
     "VERSION_HEADER",

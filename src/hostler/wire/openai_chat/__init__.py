@@ -18,6 +18,7 @@ from hostler.wire.openai_chat.stream_out import StreamEncoder
 NAME: Final = OPENAI_CHAT
 KEEPALIVE: Final = b": keep-alive\n\n"
 STREAM_TYPE: Final = b"text/event-stream"
+REQUEST_ID: Final = b"x-request-id"
 
 
 def stream_decoder() -> StreamDecoder:
@@ -33,6 +34,7 @@ def stream_encoder(asked: Asked) -> StreamEncoder:
 __all__ = [
     "KEEPALIVE",
     "NAME",
+    "REQUEST_ID",
     "STREAM_TYPE",
     "StreamDecoder",
     "StreamEncoder",
