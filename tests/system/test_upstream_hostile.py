@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from hostler.errors import UpstreamGarbled
+from hostler.errors import UpstreamGarbled, UpstreamUnreachable
+from hostler.system.address import Address
 from hostler.system.upstream import UpstreamConnection
 from tests.system.test_upstream import ASK, OK, PATIENCE, Heard, ask, door_to, pooling, saying, serving
 from tests.waiting import wait_until
@@ -115,3 +116,10 @@ async def test_interim_answers_without_end_are_cut_off() -> None:
         _, heard = await ask(door_to(pool, server))
         assert isinstance(heard.error, UpstreamGarbled)
         await wait_until(lambda: server.open == 0)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".test"])
+async def test_a_host_that_no_name_service_takes_is_unreachable(host: str) -> None:
+    async with pooling() as pool:
+        with pytest.raises(UpstreamUnreachable):
+            await pool.door(Address(host, 1, tls=False)).connect()

@@ -364,6 +364,8 @@ class Door:
             raise UpstreamUnreachable(f"TLS with {where} failed: {reason}.") from None
         except OSError as error:
             raise UpstreamUnreachable(f"No connection to {where}: {error.strerror or error}.") from None
+        except UnicodeError as error:  # what names may not be: a label that is empty or too long
+            raise UpstreamUnreachable(f"No connection to {where}: {error}.") from None
         self.pool.opened += 1
         return connection
 
