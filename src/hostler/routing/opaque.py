@@ -73,14 +73,15 @@ class OpaqueStore:
         """Keep what another process saw."""
         self._forget(place)
         self._entries[place] = reasoning
-        self._bytes += _size(reasoning)
+        self._bytes += _size(place, reasoning)
         while self._entries and (len(self._entries) > self._most_entries or self._bytes > self._most_bytes):
             self._forget(next(iter(self._entries)))
 
     def _forget(self, place: Place) -> None:
-        old = self._entries.pop(place, ())
-        self._bytes -= _size(old)
+        old = self._entries.pop(place, None)
+        if old is not None:
+            self._bytes -= _size(place, old)
 
 
-def _size(reasoning: tuple[Reasoning, ...]) -> int:
-    return sum(len(r.opaque or b"") + len(r.text) for r in reasoning)
+def _size(place: Place, reasoning: tuple[Reasoning, ...]) -> int:
+    return len(place[2]) + sum(len(r.opaque or b"") + len(r.text) for r in reasoning)

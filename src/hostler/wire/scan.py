@@ -21,6 +21,8 @@ MAX_MODEL = 512
 _TAIL_BYTES = 2048
 _FRONT_BYTES = 512
 _BACKSLASH = 0x5C
+LONGEST_LINE = 1 << 20
+"""Bytes of a stream's line that wait for its end."""
 
 
 class _Once:
@@ -131,7 +133,7 @@ def echo_model(body: bytes, found: str, asked: str) -> bytes:  # signature: byte
 
     Nobody is authorised by a reply: a likely place is believed if it holds `found` and is seen to be the top level's.
     """
-    field = _field(found)
+    field = _field(found) if len(found) <= MAX_MODEL else b"\0"  # an upstream's names must not fill the memory
     at = body.find(field, 0, _FRONT_BYTES)
     if at >= 0 and body.count(b"{", 0, at) == 1:  # of the top level
         return body[:at] + _field(asked) + body[at + len(field) :]
@@ -182,6 +184,8 @@ class StreamEcho:
         """Whole lines, with the name replaced; may be empty."""
         data = self._rest + data
         end = data.rfind(b"\n") + 1
+        if len(data) - end > LONGEST_LINE:  # no frame of ours: it passes as it is
+            end = len(data)
         self._rest = data[end:]
         return data[:end].replace(self._own, self._asked)
 
