@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from hostler.accounts.ledger import Ledger
+from hostler.errors import StorageError
 from hostler.routing import translate
+from hostler.wire import anthropic, openai_chat
 from tests.end_to_end import machine as wire
 from tests.end_to_end.faces import FACES, ask_of, broke_loudly, error_of
 from tests.end_to_end.gate import CHAT, EMBEDDINGS, MESSAGES, Setup, gate, provider, request
@@ -207,3 +210,34 @@ async def test_headers_that_a_client_calls_its_connections_own_do_not_travel(tmp
         reply = await door.ask(CHAT, ask_of(CHAT, "a/m"), {"Connection": "x-hop, keep-alive", "X-Hop": "1"})
         assert reply.status == 200
         assert [call.header("x-hop") for call in a.calls] == [None, None]
+
+
+def _fail(*_: object) -> None:
+    raise ValueError("a bug")
+
+
+@pytest.mark.parametrize("face", FACES)
+async def test_a_reply_that_cannot_be_written_is_no_success_in_the_ledger(
+    face: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai_chat if face == CHAT else anthropic, "encode_response", _fail)
+    async with machine() as a, gate(tmp_path, provider("a", a, kind_of(face, "translated"))) as door:
+        reply = await door.ask(face, ask_of(face, "a/m"))
+        assert reply.status == 500
+        error_of(face, reply)
+        assert [row.outcome for row in await door.wait_rows(1)] == ["error"]
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(*_: object) -> None:
+        raise StorageError("the disk is full")
+
+    async with machine() as a, gate(tmp_path, provider("a", a)) as door:
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "begin", begin)
+            reply = await door.ask(CHAT, ask_of(CHAT, "a/m"))
+            assert reply.status == 500
+            assert "the disk is full" in error_of(CHAT, reply)["message"]
+        await door.wait_idle()
+        assert (await door.ask(CHAT, ask_of(CHAT, "a/m"))).status == 200
+        assert len(a.calls) == 1
