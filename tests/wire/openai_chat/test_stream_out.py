@@ -105,6 +105,24 @@ def test_kinds_of_pieces() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("deltas", "arguments"),
+    [
+        ((ToolCallEnded(0), Finished("tool_calls")), "{}"),
+        ((ToolCallDelta(0, ""), ToolCallEnded(0), Finished("tool_calls")), "{}"),
+        ((ToolCallDelta(0, "{}"), ToolCallEnded(0), Finished("tool_calls")), "{}"),
+        ((Finished("tool_calls"),), "{}"),
+        ((ToolCallEnded(0),), "{}"),
+        ((), "{}"),
+        ((Finished("length"),), ""),
+    ],
+)
+def test_a_call_without_arguments_has_an_empty_object_of_them_once(deltas: tuple[Delta, ...], arguments: str) -> None:
+    written_pieces = pieces(ToolCallStarted(0, "c", "f"), *deltas)
+    calls = [call for piece in written_pieces for call in piece.get("tool_calls", ())]
+    assert "".join(call["function"].get("arguments", "") for call in calls) == arguments
+
+
 def test_opaque_state_is_named_never_shown() -> None:
     encoder = StreamEncoder(ASKED)
     data = encoder.encode([ReasoningSealed(b'"secret"', redacted=True), PartEnded(b'"secret"')]) + encoder.finish()

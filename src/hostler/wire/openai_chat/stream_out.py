@@ -48,6 +48,7 @@ class StreamEncoder:
         self._finished = False
         self._refused = False
         self._custom: set[int] = set()
+        self._bare: set[int] = set()  # function calls that have no text of arguments yet
         self._calls = 0
         self._head = (
             b'data: {"id":' + _quoted(reply_id(asked)) + b',"object":"chat.completion.chunk","created":'
@@ -113,7 +114,10 @@ class StreamEncoder:
             case PartEnded(opaque):
                 if opaque is not None:
                     self.dropped.add("message.content[]")
-            case Started() | ToolCallEnded() | Failed():
+            case ToolCallEnded(slot):
+                if slot in self._bare:
+                    self._no_arguments(slot, out)
+            case Started() | Failed():
                 pass  # a chunk has no word for these; failures come through `fail`
             case _:
                 assert_never(delta)
@@ -126,8 +130,14 @@ class StreamEncoder:
     def _chunk(self, piece: bytes, out: list[bytes]) -> None:
         out += (self._start, piece, _END)
 
+    def _no_arguments(self, slot: int, out: list[bytes]) -> None:
+        """Arguments are JSON text on this wire, and clients parse it: none at all is the empty object."""
+        self._chunk(b'"tool_calls":' + self._call_piece(ToolCallDelta(slot, "{}")), out)
+
     def _call_piece(self, delta: ToolCallStarted | ToolCallDelta) -> bytes:
         if isinstance(delta, ToolCallDelta):
+            if delta.text:
+                self._bare.discard(delta.slot)
             key, inner = ("custom", "input") if delta.slot in self._custom else ("function", "arguments")
             return _safe(_encode([{"index": delta.slot, key: {inner: delta.text}}]))
         self._calls += 1
@@ -135,11 +145,15 @@ class StreamEncoder:
             self._custom.add(delta.slot)
             custom = {"name": delta.name, "input": ""}
             return _safe(_encode([{"index": delta.slot, "id": delta.id, "type": "custom", "custom": custom}]))
+        self._bare.add(delta.slot)
         function = {"name": delta.name, "arguments": ""}
         return _safe(_encode([{"index": delta.slot, "id": delta.id, "type": "function", "function": function}]))
 
     def _write_finish(self, delta: Finished, out: list[bytes]) -> None:
         self._finished = True
+        if delta.reason in ("tool_calls", "stop"):  # else the call may have been cut before its arguments
+            for slot in sorted(self._bare):
+                self._no_arguments(slot, out)
         word = write_finish(delta.reason, calls=self._calls > 0, refused=self._refused)
         out += (self._start, b'},"logprobs":null,"finish_reason":"', word.encode(), b'"}]}\n\n')
 
