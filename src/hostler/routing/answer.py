@@ -161,7 +161,6 @@ def _attempt_lines(model_id: str, number: int) -> bytes:
     return b"x-hostler-model: %b\r\nx-hostler-attempts: %d\r\n" % (header_text(model_id), number)
 
 
-@lru_cache(maxsize=1024)
 def header_text(text: str) -> bytes:
     """Text as a header value: printable ASCII, everything else percent-encoded."""
     if text.isascii() and text.isprintable():
