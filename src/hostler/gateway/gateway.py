@@ -239,6 +239,8 @@ class Gateway:
 
     def _keep_streams_alive(self) -> None:
         """Give every stream that has waited long enough for its first byte a sign of life."""
+        # first of all: one answer's fault must not end it for all that follow
+        self._sweep = self._loop.call_later(KEEPALIVE_SWEEP, self._keep_streams_alive)
         now = self._loop.time()
         for answer in list(self._waiting):
             if answer.forwarded or answer.exchange.disconnected:
@@ -246,7 +248,6 @@ class Gateway:
             elif now - answer.since >= self._parts.settings.keepalive_s:
                 answer.since = now
                 answer.keep_alive()
-        self._sweep = self._loop.call_later(KEEPALIVE_SWEEP, self._keep_streams_alive)
 
     def _answer_plain(self, exchange: Exchange, place: Plain, *, cors: Headers) -> None:
         parts = self._parts
