@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import cast, get_type_hints
+from typing import Annotated, Literal, cast, get_type_hints
 
 import msgspec
 import platformdirs
@@ -20,6 +20,12 @@ import platformdirs
 from hostler.errors import ConfigError
 
 APP = "hostler"
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Processes = Annotated[int, msgspec.Meta(ge=1, le=64)]
+Size = Annotated[int, msgspec.Meta(ge=1, le=1 << 20)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+Level = Literal["error", "warning", "info", "debug"]
 _HUB = "https://huggingface.co"
 
 
@@ -29,7 +35,7 @@ class GatewaySettings:
 
     host: str = "127.0.0.1"
     """Address to listen on; anything but loopback needs keys."""
-    port: int = 8484
+    port: Port = 8484
     """TCP port; 0 takes a free one."""
     keys: tuple[str, ...] = ()
     """Keys accepted as they stand here, beside those made by `hostler keys create`."""
@@ -39,17 +45,17 @@ class GatewaySettings:
     """Host names accepted in `Host` beside loopback names and the bound address."""
     allowed_origins: tuple[str, ...] = ()
     """Origins (scheme://host[:port]) whose pages may call the gateway; enables CORS for them."""
-    max_body_mb: int = 64
+    max_body_mb: Size = 64
     """Largest request body in MiB; above it 413."""
-    max_head_kb: int = 64
+    max_head_kb: Size = 64
     """Largest request head in KiB; above it 431."""
-    queue: int = 64
+    queue: Count = 64
     """Calls that may wait in one lane; above it 429 with Retry-After."""
-    keepalive_s: float = 10.0
+    keepalive_s: Seconds = 10.0
     """Seconds of silence after which a stream that waits gets a keep-alive in its face's manner."""
-    drain_s: float = 30.0
+    drain_s: Seconds = 30.0
     """Seconds that running calls get to finish after SIGTERM."""
-    workers: int = 1
+    workers: Processes = 1
     """Gateway processes that share the port."""
     tls_cert: str = ""
     """PEM file with the certificate chain; with `tls_key` the port speaks HTTPS."""
@@ -65,15 +71,15 @@ class EngineSettings:
     """Start engines at all; false is `--no-engine`."""
     llama_server: str = ""
     """Path of a llama-server to use instead of the one on PATH or in the `engine` extra."""
-    idle_ttl_s: float = 900.0
+    idle_ttl_s: Seconds = 900.0
     """Seconds without a call after which an engine is unloaded; 0 keeps it for ever."""
-    start_timeout_s: float = 600.0
+    start_timeout_s: Seconds = 600.0
     """Seconds an engine may take from start to ready."""
-    stop_grace_s: float = 5.0
+    stop_grace_s: Seconds = 5.0
     """Seconds between SIGTERM and SIGKILL when an engine is stopped."""
-    memory_reserve_mb: int = 1024
+    memory_reserve_mb: Count = 1024
     """MiB of available memory that engines leave untouched."""
-    memory_limit_mb: int = 0
+    memory_limit_mb: Count = 0
     """MiB that all engines together may take; 0: what the machine has."""
 
 
@@ -81,15 +87,15 @@ class EngineSettings:
 class UpstreamSettings:
     """Limits towards upstreams, for providers that do not set their own."""
 
-    connect_s: float = 10.0
+    connect_s: Seconds = 10.0
     """Seconds to make a connection, TLS included."""
-    first_byte_s: float = 0.0
+    first_byte_s: Seconds = 0.0
     """Seconds of silence until the reply's first byte; 0: no limit (a long prompt takes its time)."""
-    idle_s: float = 600.0
+    idle_s: Seconds = 600.0
     """Seconds of silence within a reply; 0: no limit."""
-    pool_idle_s: float = 60.0
+    pool_idle_s: Seconds = 60.0
     """Seconds that an unused connection is kept."""
-    pool_size: int = 256
+    pool_size: Count = 256
     """Unused connections kept per upstream."""
 
 
@@ -97,13 +103,13 @@ class UpstreamSettings:
 class LogSettings:
     """What is kept, and for how long."""
 
-    ledger_days: int = 90
+    ledger_days: Count = 90
     """Days that ledger rows are kept; 0: for ever."""
-    ledger_rows: int = 5_000_000
+    ledger_rows: Count = 5_000_000
     """Ledger rows kept at most; 0: no bound."""
-    engine_log_mb: int = 8
+    engine_log_mb: Size = 8
     """MiB of log kept per engine."""
-    level: str = "info"
+    level: Level = "info"
     """error, warning, info or debug."""
 
 
@@ -224,7 +230,7 @@ def _string_table(given: object, where: str) -> dict[str, str]:
 
 def _with_environment(section: Section, name: str, *, env: Mapping[str, str]) -> Section:
     """Apply HOSTLER_<SECTION>_<FIELD>; lists are comma-separated."""
-    hints = get_type_hints(type(section))
+    hints = get_type_hints(type(section), include_extras=True)
     changes: dict[str, object] = {}
     for f in fields(section):
         variable = f"HOSTLER_{name}_{f.name}".upper()
