@@ -89,18 +89,18 @@ def killed_child(folder: Path, writer: str = "main", segment_size: int = 1 << 20
 
 
 def test_a_request_becomes_one_row_and_its_attempt_another(ledger: Ledger, fold: LedgerFold, store: Store) -> None:
-    ledger.begin(begin("a", waited=50, key="k1"))
+    ledger.begin(begin("a", key="k1"))
     fold.flush()
     assert recent(store) == []
-    ledger.end(end("a"))
+    ledger.end(end("a", waited=50))
     fold.flush()
     (found,) = recent(store)
     assert found == RequestRow(
-        START + 2000, "a", START - 50, "k1", "openai-chat", "chat", "a/m", "p1", "m", True, 200, "ok", 1,
-        7, 1, 0, 5, None, 0.25, 1050, 2050, None, "top_k,seed", 50,
+        START + 2000, "a", START, "k1", "openai-chat", "chat", "a/m", "p1", "m", True, 200, "ok", 1,
+        7, 1, 0, 5, None, 0.25, 1000, 2000, None, "top_k,seed", 50,
     )  # fmt: skip
     assert attempts(store, found.id) == [
-        AttemptRow(found.id, 1, START, 50, "p1", "m", 200, "ok", 1000, 2000, None),
+        AttemptRow(found.id, 1, START + 50, 50, "p1", "m", 200, "ok", 950, 1950, None),
     ]
     assert fold.statistics() == ledger_fold.FoldStatistics(1, 0, 0, 0)
 
@@ -108,15 +108,19 @@ def test_a_request_becomes_one_row_and_its_attempt_another(ledger: Ledger, fold:
 def test_a_request_that_was_sent_elsewhere_has_a_row_per_attempt(
     ledger: Ledger, fold: LedgerFold, store: Store
 ) -> None:
-    ledger.begin(begin("a", waited=10))
-    ledger.end(end("a", final=False, status=529, error="overloaded"))
+    ledger.begin(begin("a"))
+    ledger.end(end("a", final=False, status=529, error="overloaded", waited=10))
     fold.flush()
     ledger.begin(begin("a", 2, at=400))
     ledger.end(end("a", 2))
     fold.flush()
     found = row(store, "a")
     assert (found.provider, found.status, found.outcome, found.attempts) == ("p2", 200, "ok", 2)
-    assert (found.started_us, found.ttft_us, found.duration_us) == (START - 10, 1410, 2410)
+    assert (found.started_us, found.ttft_us, found.duration_us, found.waited_us) == (START, 1400, 2400, 10)
+    assert [(a.started_us, a.waited_us, a.duration_us) for a in attempts(store, found.id)] == [
+        (START + 10, 10, 290),
+        (START + 400, 0, 2000),
+    ]
     assert [(a.attempt, a.provider, a.status, a.outcome, a.error) for a in attempts(store, found.id)] == [
         (1, "p1", 529, "error", "overloaded"),
         (2, "p2", 200, "ok", None),

@@ -37,8 +37,6 @@ class Begin(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=False):
     stream: bool
     key: str | None = None
     """Id of the key that was used."""
-    waited: Number = 0
-    """µs from the request's arrival to this first attempt's start (lanes, engine start); 0 from the second one on."""
 
 
 class End(msgspec.Struct, frozen=True, array_like=True, tag="e", gc=False):
@@ -66,6 +64,8 @@ class End(msgspec.Struct, frozen=True, array_like=True, tag="e", gc=False):
     """The error's stable code."""
     dropped: str | None = None
     """What the target could not express, comma-separated."""
+    waited: Number = 0
+    """µs from the attempt's start until its upstream could be asked (lane, engine start)."""
 
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):

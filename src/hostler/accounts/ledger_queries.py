@@ -45,7 +45,7 @@ class RequestRow:
     error: str | None
     dropped: str | None
     waited_us: int | None
-    """From the arrival to the first attempt (lane, engine start); None when there was none."""
+    """Until the first upstream could be asked (lane, engine start); None when there was none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,17 +55,13 @@ class Rows:
 
     def add(self, begin: Begin, end: End) -> None:
         """A request of one attempt that is over: nearly all are, so this is written out for speed."""
-        attempted = begin.started // 1000
-        started = attempted - begin.waited
-        duration, ttft = end.duration, end.ttft
-        identity = self._identity(attempted + (duration or 0))
-        if begin.waited:
-            duration = None if duration is None else duration + begin.waited
-            ttft = None if ttft is None else ttft + begin.waited
+        started = begin.started // 1000
+        duration = end.duration
+        identity = self._identity(started + (duration or 0))
         self._requests.values += (
             identity, begin.request, started, begin.key, begin.face, begin.operation, begin.model, begin.provider,
             begin.upstream, begin.stream, end.status, end.outcome, 1, end.input, end.cache_read, end.cache_write,
-            end.output, end.reasoning, end.cost, ttft, duration, end.error, end.dropped, begin.waited,
+            end.output, end.reasoning, end.cost, end.ttft, duration, end.error, end.dropped, end.waited,
         )  # fmt: skip
         if begin.key is not None:
             self.used[begin.key] = started
@@ -77,7 +73,8 @@ class Rows:
         ends = {line.attempt: line for line in lines if isinstance(line, End)}
         first, last = begins[min(begins)], begins[max(begins)]
         final = next((end for end in ends.values() if end.final), None)
-        started = first.started // 1000 - first.waited
+        started = first.started // 1000
+        waited = ends[first.attempt].waited if first.attempt in ends else 0
         offset = last.started // 1000 - started
         duration = None if final is None else final.duration
         identity = self._identity(last.started // 1000 + (duration or 0))
@@ -88,13 +85,13 @@ class Rows:
             last.upstream, first.stream,
         )  # fmt: skip
         if final is None:
-            self._requests.values += (None, INTERRUPTED, len(begins), *[None] * 8, INTERRUPTED, None, first.waited)
+            self._requests.values += (None, INTERRUPTED, len(begins), *[None] * 8, INTERRUPTED, None, waited)
         else:
             self._requests.values += (
                 final.status, final.outcome, len(begins), final.input, final.cache_read, final.cache_write,
                 final.output, final.reasoning, final.cost, None if final.ttft is None else final.ttft + offset,
                 None if duration is None else duration + offset, final.error, final.dropped,
-                first.waited,
+                waited,
             )  # fmt: skip
         if first.key is not None:
             self.used[first.key] = started
@@ -123,11 +120,16 @@ class Rows:
         self.count = 0
 
     def _add_attempt(self, identity: int, begin: Begin, *, end: End | None) -> None:
+        waited = 0 if end is None else end.waited
         self._attempts.values += (
-            identity, begin.attempt, begin.started // 1000, begin.waited, begin.provider, begin.upstream,
-            *((None, INTERRUPTED, None, None, INTERRUPTED) if end is None
-              else (end.status, end.outcome, end.ttft, end.duration, end.error)),
+            identity, begin.attempt, begin.started // 1000 + waited, waited, begin.provider, begin.upstream,
         )  # fmt: skip
+        if end is None:
+            self._attempts.values += (None, INTERRUPTED, None, None, INTERRUPTED)
+        else:
+            ttft = None if end.ttft is None else end.ttft - waited
+            duration = None if end.duration is None else end.duration - waited
+            self._attempts.values += (end.status, end.outcome, ttft, duration, end.error)
 
     def _identity(self, over: int) -> int:
         """The row's id: when the request was over in unix µs, but always larger than the ones before."""

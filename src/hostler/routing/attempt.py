@@ -48,7 +48,7 @@ class Attempt(Signal[HostlerError | None]):
 
     __slots__ = (
         "_chunks", "_headers", "call", "candidate", "connection", "dropped", "first_byte", "inflate", "ledger", "model",
-        "number", "settled", "size", "started", "status", "usage",
+        "number", "settled", "size", "started", "status", "usage", "waited",
     )  # fmt: skip
 
     def __init__(self, call: Call, candidate: Candidate, *, number: int) -> None:
@@ -64,6 +64,7 @@ class Attempt(Signal[HostlerError | None]):
         self.size = 0
         self.dropped: tuple[str, ...] = ()
         self.settled = False
+        self.waited = 0.0
         self.inflate: Inflate | None = None
         self._chunks: list[bytes] = []
         self.connection: UpstreamConnection
@@ -206,6 +207,7 @@ class Attempt(Signal[HostlerError | None]):
                 int((first - started) * 1e6) if first else None, int((time.perf_counter() - started) * 1e6),
                 usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning,
                 0.0 if self.candidate.provider.local else None, error, ",".join(self.dropped) or None,
+                int(self.waited * 1e6),
             )
         )  # fmt: skip
 

@@ -151,6 +151,7 @@ class Dispatch:
         try:
             if not parts.lanes.acquire_nowait(lane, slots):
                 await in_task(parts.lanes.acquire(lane, slots, key=key_id), lambda _: parts.lanes.release(lane, None))
+                attempt.waited = perf_counter() - attempt.started
             begun = perf_counter()
             try:
                 if recipe is None:
@@ -179,9 +180,10 @@ class Dispatch:
     async def _with_engine(self, attempt: Attempt) -> HostlerError | None:
         """Hold the candidate's engine for the time of the exchange; name its death if it dies."""
         engines, model_id = self._parts.engines, attempt.candidate.model_id
-        endpoint = engines.hold_nowait(model_id) or await in_task(
-            engines.hold(model_id), lambda _: engines.release(model_id)
-        )
+        endpoint = engines.hold_nowait(model_id)
+        if endpoint is None:
+            endpoint = await in_task(engines.hold(model_id), lambda _: engines.release(model_id))
+            attempt.waited = perf_counter() - attempt.started
         door = self._parts.pool.door(Address(endpoint.host, endpoint.port, tls=False))
         try:
             error = await self._exchange(attempt, _engine_target(door, endpoint, provider=attempt.candidate.provider))
