@@ -239,7 +239,7 @@ class Supervisor:
         return engine, engine.build(), self._around.prepare(recipe)
 
     def _new_run(self, model: ModelState, prepared: Prepared, *, engine: Engine) -> EngineRun:
-        self._options.folder.mkdir(parents=True, exist_ok=True)
+        self._options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         plan = RunPlan(
             model.id,
             engine,

@@ -61,7 +61,7 @@ class FrontPage:
         parts = self._parts
         closed = parts.keys.required(loopback=True)
         models = [entry for entry in parts.resolver.models() if entry.listed]
-        first = models[0].id if models and not closed else f"{HERE}/demo"
+        first = models[0].id if models and not closed else "PROVIDER/MODEL"
         body = _connect(parts.address(), first, key=KEY if closed else "")
         if closed:
             body += "<p class=dim>A key is needed, so models and machines are not shown: <code>hostler models</code>."

@@ -130,7 +130,8 @@ class Gateway:
         path = getattr(exchange, "path", "")
         place = routes.find(path) if path else None
         wire = place.wire if isinstance(place, Face) else OPENAI_CHAT
-        return [JSON_TYPE], codec_of(wire).encode_error(error, self._next_id())
+        request_id = self._next_id()
+        return [JSON_TYPE, *_id_headers(wire, request_id)], codec_of(wire).encode_error(error, request_id)
 
     # draining
 
@@ -250,28 +251,28 @@ class Gateway:
                 answer.keep_alive()
 
     def _answer_plain(self, exchange: Exchange, place: Plain, *, cors: Headers) -> None:
-        parts = self._parts
+        parts, wire = self._parts, _listing_wire(exchange)
+        own = [*_id_headers(wire, self._next_id()), *cors]
         match place.page:
             case "control":
                 parts.control(exchange, place.rest)
             case "front":
-                exchange.respond(200, [_HTML, _NO_SCRIPTS, *_PLAIN_SAFETY, *cors], parts.front_page().encode())
+                exchange.respond(200, [_HTML, _NO_SCRIPTS, *_PLAIN_SAFETY, *own], parts.front_page().encode())
             case "health":
                 body = {"status": "draining" if self._draining else "ok", **parts.health()}
-                exchange.respond(503 if self._draining else 200, [JSON_TYPE, *cors], msgspec.json.encode(body))
+                exchange.respond(503 if self._draining else 200, [JSON_TYPE, *own], msgspec.json.encode(body))
             case "models":
-                body = list_models(parts.resolver, _listing_wire(exchange), query=exchange.query)
-                exchange.respond(200, [JSON_TYPE, *cors], body)
+                body = list_models(parts.resolver, wire, query=exchange.query)
+                exchange.respond(200, [JSON_TYPE, *own], body)
             case "model":
-                body = show_model(parts.resolver, _listing_wire(exchange), name=place.rest)
-                exchange.respond(200, [JSON_TYPE, *cors], body)
+                body = show_model(parts.resolver, wire, name=place.rest)
+                exchange.respond(200, [JSON_TYPE, *own], body)
 
     def _refuse(self, exchange: Exchange, error: HostlerError, *, cors: Headers) -> None:
         place = routes.find(exchange.path)
         wire = place.wire if isinstance(place, Face) else _listing_wire(exchange)
         request_id = self._next_id()
-        names = {X_REQUEST_ID, codec_of(wire).REQUEST_ID}
-        headers = [JSON_TYPE, *((name, request_id.encode()) for name in sorted(names)), *retry_headers(error), *cors]
+        headers = [JSON_TYPE, *_id_headers(wire, request_id), *retry_headers(error), *cors]
         if isinstance(error, MethodNotAllowed):
             allowed = ("POST",) if isinstance(place, Face) else place.methods if place else ()
             headers.append((b"allow", ", ".join(allowed).encode()))
@@ -282,6 +283,11 @@ class Gateway:
     def _next_id(self) -> str:
         self._requests += 1
         return f"{self._request_prefix}{self._requests:x}"
+
+
+def _id_headers(wire: Wire, request_id: str) -> Headers:
+    """The request's id, where we always put it and where the wire's own clients look."""
+    return [(name, request_id.encode()) for name in sorted({X_REQUEST_ID, codec_of(wire).REQUEST_ID})]
 
 
 def _listing_wire(exchange: Exchange) -> Wire:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from hostler.core.requests import Asked
 from hostler.core.wires import Wire
-from hostler.errors import HostlerError, UpstreamRefused, WireError
+from hostler.errors import EngineMissing, HostlerError, ModelFileError, ProviderNotReady, UpstreamRefused, WireError
 from hostler.registry.resolver import Candidate
 from hostler.routing.call import Headers
 from hostler.system.http_server import Exchange
@@ -23,6 +23,7 @@ JSON_TYPE = (b"content-type", b"application/json")
 JSON_LINE = b"content-type: application/json\r\n"
 _STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
 NO_HEADERS: Headers = []
+_FOR_A_PERSON = (ProviderNotReady, EngineMissing, ModelFileError)
 _PASSED_ON = ("retry-after", "retry-after-ms", "x-should-retry")
 
 
@@ -152,7 +153,8 @@ def retry_headers(error: HostlerError) -> Headers:
         if passed:
             return passed
     if error.retry_after is None:
-        return []
+        # SDKs repeat what is answered with 5xx; what a person must mend first is not worth it
+        return [(b"x-should-retry", b"false")] if isinstance(error, _FOR_A_PERSON) else []
     return [(b"retry-after", b"%d" % max(1, round(error.retry_after)))]
 
 

@@ -150,8 +150,7 @@ class Dispatch:
         error: HostlerError | None
         try:
             if not parts.lanes.acquire_nowait(lane, slots):
-                await in_task(parts.lanes.acquire(lane, slots, key=key_id), lambda _: parts.lanes.release(lane, None))
-                attempt.waited = perf_counter() - attempt.started
+                await self._wait_slot(attempt, lane, slots=slots, key_id=key_id)
             begun = perf_counter()
             try:
                 if recipe is None:
@@ -170,6 +169,14 @@ class Dispatch:
         else:
             self._note_failure(provider.id, error)
         return error
+
+    async def _wait_slot(self, attempt: Attempt, lane: str, *, slots: int, key_id: str) -> None:
+        """Queue for a slot; the time counts as waited, however the wait ends."""
+        lanes = self._parts.lanes
+        try:
+            await in_task(lanes.acquire(lane, slots, key=key_id), lambda _: lanes.release(lane, None))
+        finally:
+            attempt.waited = perf_counter() - attempt.started
 
     def _note_failure(self, provider: str, error: HostlerError) -> None:
         if isinstance(error, UpstreamError):

@@ -124,7 +124,9 @@ class Exchange(RequestHead):
             if len(data) <= _COPY_LIMIT:
                 link.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
             else:
-                link.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+                link.transport.writelines((b"%x\r\n" % len(data), data))
+                # not with the others: asyncio before 3.12.9 and 3.13.2 never says in writelines that the buffer is full
+                link.transport.write(b"\r\n")
         elif self._phase == _RAW:
             link.transport.write(data)
 
