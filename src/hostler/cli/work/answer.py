@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hostler.cli.chat import ChatOptions
+from hostler.cli.work.output import say
 from hostler.client.asking import Options
 from hostler.client.client import Client
 from hostler.core.deltas import ReasoningDelta, RefusalDelta, ReplyBuilder, TextDelta
@@ -67,6 +68,7 @@ class Answer:
             "reported_model": self.reply.model,
             "reply": self.text,
             "reasoning": "".join(part.text for part in self.reply.parts if isinstance(part, Reasoning)),
+            "tool_calls": [{"name": call.name, "arguments": call.arguments} for call in self.reply.tool_calls],
             "finish": self.reply.finish,
             "usage": {name: getattr(usage, name) for name in _COUNTS},
             "timing": {
@@ -116,7 +118,10 @@ class Asking:
                             pass
         finally:
             painter.end()
-        return self.so_far()
+        answer = self.so_far()
+        for call in answer.reply.tool_calls:
+            say(f"The model asks for the tool {call.name}({call.arguments}); chat has none to run.")
+        return answer
 
     def so_far(self) -> Answer:
         """As much as has come."""
