@@ -125,7 +125,7 @@ def test_ids_must_be_unique_and_the_default_must_exist() -> None:
     ("data", "reason"),
     [
         (b"", "line 1: no valid JSON"),
-        (b'{"providers": [],\n}', "line 2: no valid JSON"),
+        (b'{"providers": [],\nx}', "line 2: no valid JSON"),
         (b"[]", "a JSON object"),
         (b'{"a": NaN}', "NaN"),
         (b'{"providers": [], "providers": []}', "twice"),
