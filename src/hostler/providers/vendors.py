@@ -57,7 +57,9 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             wire=OPENAI_CHAT,
             base_url="https://api.openai.com/v1",
             env=("OPENAI_API_KEY",),
-            dialect=Dialect(forbidden=("top_k", "min_p"), efforts=("none", "minimal", "low", "medium", "high", "xhigh")),
+            dialect=Dialect(
+                forbidden=("top_k", "min_p"), efforts=("none", "minimal", "low", "medium", "high", "xhigh")
+            ),
             docs="https://platform.openai.com/docs/api-reference/chat",
             checked="2026-11-20",
         ),
