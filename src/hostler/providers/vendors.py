@@ -48,6 +48,7 @@ class Vendor:
     checked: str
 
 
+_OPENAI: Final = Dialect(forbidden=("top_k", "min_p"), efforts=("none", "minimal", "low", "medium", "high", "xhigh"))
 VENDORS: Final[Mapping[str, Vendor]] = {
     row.id: row
     for row in (
@@ -57,9 +58,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             wire=OPENAI_CHAT,
             base_url="https://api.openai.com/v1",
             env=("OPENAI_API_KEY",),
-            dialect=Dialect(
-                forbidden=("top_k", "min_p"), efforts=("none", "minimal", "low", "medium", "high", "xhigh")
-            ),
+            dialect=_OPENAI,
             docs="https://platform.openai.com/docs/api-reference/chat",
             checked="2026-11-20",
         ),
