@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from hostler import worker
 from hostler.errors import StorageError
 from tests.waiting import wait_until
@@ -21,6 +23,7 @@ class _Changing:
         raise StorageError("the catalogue's file is damaged")
 
 
+@pytest.mark.slow
 async def test_changed_keys_are_told_of_although_the_catalogue_cannot_be_read() -> None:
     told: list[None] = []
     source: Any = _Changing()
