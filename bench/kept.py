@@ -17,6 +17,11 @@ HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "results"
 NAMES = ("gateway", "start", "memory", "translate", "stalls")
 
+PEERS = (
+    "LiteLLM 1.106.2 (proxy, one worker, httptools), TensorZero 2026.6.0 (its gateway from the wheel, without keys, limits",
+    "and observability), nginx 1.22.1. hostler checks keys, keeps lanes and writes its ledger.",
+)
+"""Versions and set-ups of the run in `peers.json`."""
 Row = tuple[str, str, str]
 """What, its goal, what was measured."""
 
@@ -132,6 +137,9 @@ def table(folder: Path) -> str:
     text += ["", *below]
     if data := read(folder, "gateway"):
         text += ["", "## Gateways side by side", "", "Columns: [gateway/README.md](gateway/README.md).", ""]
+        text += gateway_lines(data)
+    if data := read(folder, "peers"):
+        text += ["", "## With the peers that run here, in one run", "", *PEERS, ""]
         text += gateway_lines(data)
     return "\n".join(text) + "\n"
 
