@@ -18,8 +18,8 @@ FOLDER = HERE / "results"
 NAMES = ("gateway", "start", "memory", "translate", "stalls")
 
 PEERS = (
-    "LiteLLM 1.106.2 (proxy, one worker, httptools), TensorZero 2026.6.0 (its gateway from the wheel, without keys, limits",
-    "and observability), nginx 1.22.1. hostler checks keys, keeps lanes and writes its ledger.",
+    "LiteLLM 1.106.2 (proxy, one worker, httptools), TensorZero 2026.6.0 (its gateway from the wheel, without keys,",
+    "limits and observability), nginx 1.22.1. hostler checks keys, keeps lanes and writes its ledger.",
 )
 """Versions and set-ups of the run in `peers.json`."""
 Row = tuple[str, str, str]
