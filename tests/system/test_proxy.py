@@ -231,18 +231,19 @@ async def test_a_proxy_that_is_not_there_is_named() -> None:
 async def test_a_cancelled_handshake_leaves_no_socket() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(1024):
-            pass
+            asked.set()
         await shut(writer)
         gone.set()
 
-    gone = asyncio.Event()
-    listener = await asyncio.start_server(silent, "127.0.0.1", 0)
-    port = listener.sockets[0].getsockname()[1]
-    pool = UpstreamPool(PoolLimits(connect=0.05), {"all_proxy": f"http://127.0.0.1:{port}"})
-    with pytest.raises(UpstreamUnreachable, match="within"):
-        await pool.door(SECURE).connect()
-    async with asyncio.timeout(5):
-        await gone.wait()
-    pool.close()
-    listener.close()
-    await listener.wait_closed()
+    asked, gone = asyncio.Event(), asyncio.Event()
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        pool = UpstreamPool(PoolLimits(), {"all_proxy": f"http://127.0.0.1:{port}"})
+        connecting = asyncio.create_task(pool.door(SECURE).connect())
+        async with asyncio.timeout(5):
+            await asked.wait()
+            connecting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await connecting
+            await gone.wait()
+        pool.close()
