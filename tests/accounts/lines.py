@@ -1,13 +1,18 @@
 """Lines as a gateway would write them, short enough for tests."""
 
-from hostler.accounts.ledger import Begin, End, Refusal
+from hostler.accounts.ledger import CallKind, End, Refusal, encode_kind
 
 START_NS = 1_700_000_000_000_000_000
 
 
-def begin(request: str, attempt: int = 1, *, at: int = 0, key: str | None = None) -> Begin:
+Beginning = tuple[str, int, int, bytes]
+"""What `Ledger.begin` takes."""
+
+
+def begin(request: str, attempt: int = 1, *, at: int = 0, key: str | None = None) -> Beginning:
     """An attempt at the provider `p<attempt>`, `at` µs after a fixed time."""
-    return Begin(request, attempt, START_NS + at * 1000, "openai-chat", "chat", "a/m", f"p{attempt}", "m", True, key)
+    kind = CallKind("openai-chat", "chat", "a/m", f"p{attempt}", "m", True, key)
+    return request, attempt, START_NS + at * 1000, encode_kind(kind)
 
 
 def end(

@@ -107,7 +107,7 @@ def test_last_use_comes_from_the_ledger_once_in_a_while(store: Store, tmp_path: 
     row, _ = keys.create("laptop")
 
     def used(at: int) -> int | None:
-        ledger.begin(begin(f"r{at}", at=at, key=row.id))
+        ledger.begin(*begin(f"r{at}", at=at, key=row.id))
         ledger.end(end(f"r{at}"))
         store.submit(fold.fold_batch, transaction=False).result()
         return keys.rows()[0].last_used_us

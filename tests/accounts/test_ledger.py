@@ -35,15 +35,15 @@ from hostler.system.journal import Journal
 from tests.accounts.lines import begin, end, refusal
 journal = Journal(Path(sys.argv[1]), sys.argv[2], segment_size=int(sys.argv[3]))
 ledger = Ledger(journal)
-ledger.begin(begin("open-early", at=3))
+ledger.begin(*begin("open-early", at=3))
 for number in range(int(sys.argv[4])):
-    ledger.begin(begin(f"r{number}", at=number))
+    ledger.begin(*begin(f"r{number}", at=number))
     ledger.end(end(f"r{number}"))
 ledger.refuse(refusal("refused"))
-ledger.begin(begin("open-late"))
-ledger.begin(begin("second-try"))
+ledger.begin(*begin("open-late"))
+ledger.begin(*begin("second-try"))
 ledger.end(end("second-try", final=False, status=500, error="upstream_error"))
-ledger.begin(begin("second-try", 2, at=9))
+ledger.begin(*begin("second-try", 2, at=9))
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -89,7 +89,7 @@ def killed_child(folder: Path, writer: str = "main", segment_size: int = 1 << 20
 
 
 def test_a_request_becomes_one_row_and_its_attempt_another(ledger: Ledger, fold: LedgerFold, store: Store) -> None:
-    ledger.begin(begin("a", key="k1"))
+    ledger.begin(*begin("a", key="k1"))
     fold.flush()
     assert recent(store) == []
     ledger.end(end("a", waited=50))
@@ -108,10 +108,10 @@ def test_a_request_becomes_one_row_and_its_attempt_another(ledger: Ledger, fold:
 def test_a_request_that_was_sent_elsewhere_has_a_row_per_attempt(
     ledger: Ledger, fold: LedgerFold, store: Store
 ) -> None:
-    ledger.begin(begin("a"))
+    ledger.begin(*begin("a"))
     ledger.end(end("a", final=False, status=529, error="overloaded", waited=10))
     fold.flush()
-    ledger.begin(begin("a", 2, at=400))
+    ledger.begin(*begin("a", 2, at=400))
     ledger.end(end("a", 2))
     fold.flush()
     found = row(store, "a")
@@ -128,7 +128,7 @@ def test_a_request_that_was_sent_elsewhere_has_a_row_per_attempt(
 
 
 def test_a_request_given_up_between_attempts_and_one_refused(ledger: Ledger, fold: LedgerFold, store: Store) -> None:
-    ledger.begin(begin("a"))
+    ledger.begin(*begin("a"))
     ledger.end(end("a", final=False, status=500, error="upstream_error"))
     ledger.end(end("a", final=True, status=500, error="upstream_error"))
     ledger.refuse(refusal("b"))
@@ -142,9 +142,9 @@ def test_a_request_given_up_between_attempts_and_one_refused(ledger: Ledger, fol
 
 def test_unknown_cost_stays_unknown_in_totals(ledger: Ledger, fold: LedgerFold, store: Store) -> None:
     for number in range(3):
-        ledger.begin(begin(f"r{number}", at=number))
+        ledger.begin(*begin(f"r{number}", at=number))
         ledger.end(end(f"r{number}"))
-    ledger.begin(begin("old", at=-10_000))
+    ledger.begin(*begin("old", at=-10_000))
     ledger.end(end("old", status=500, error="x"))
     ledger.refuse(refusal("no model"))
     fold.flush()
@@ -183,9 +183,9 @@ def test_journals_of_several_writers_are_folded_and_only_the_dead_are_closed(
 ) -> None:
     killed_child(tmp_path / "journal", "w1", requests=2)
     other = Journal(tmp_path / "journal", "w2")
-    ledger.begin(begin("mine"))
-    Ledger(other).begin(begin("theirs"))
-    Ledger(other).begin(begin("theirs-done"))
+    ledger.begin(*begin("mine"))
+    Ledger(other).begin(*begin("theirs"))
+    Ledger(other).begin(*begin("theirs-done"))
     Ledger(other).end(end("theirs-done"))
     fold.flush()
     expected = {"r0": "ok", "r1": "ok", "refused": "refused", "theirs-done": "ok"}
@@ -205,13 +205,13 @@ def test_a_request_that_outlives_its_segment_and_its_folder(store: Store, tmp_pa
     folder = tmp_path / "journal"
     journal = Journal(folder, segment_size=1 << 13)
     ledger = Ledger(journal)
-    ledger.begin(begin("long"))
+    ledger.begin(*begin("long"))
     for number in range(100):
-        ledger.begin(begin(f"r{number}"))
+        ledger.begin(*begin(f"r{number}"))
         ledger.end(end(f"r{number}"))
     LedgerFold(store, folder).flush()
     assert len(list(folder.glob("*.log"))) == 1
-    ledger.begin(begin("also"))
+    ledger.begin(*begin("also"))
     LedgerFold(store, folder).flush()  # a new one, as after a crash of the owner while this worker lives on
     ledger.end(end("also"))
     ledger.end(end("long"))
@@ -266,9 +266,9 @@ def killed_journal(folder: Path) -> None:
     journal = Journal(folder, segment_size=1 << 13)
     ledger = Ledger(journal)
     for name in ("open-early", "open-late", "second-try"):
-        ledger.begin(begin(name))
+        ledger.begin(*begin(name))
     for number in range(100):
-        ledger.begin(begin(f"r{number}", at=number))
+        ledger.begin(*begin(f"r{number}", at=number))
         ledger.end(end(f"r{number}"))
     ledger.refuse(refusal("refused"))
     journal.close()
@@ -277,12 +277,12 @@ def killed_journal(folder: Path) -> None:
 def test_a_full_disk_in_the_tables_keeps_the_journal(
     ledger: Ledger, fold: LedgerFold, store: Store, tmp_path: Path
 ) -> None:
-    ledger.begin(begin("before"))
+    ledger.begin(*begin("before"))
     fold.flush()
     pages = store.query("PRAGMA page_count")[0][0]
     store.submit(lambda c: c.execute(f"PRAGMA max_page_count = {pages}"), transaction=False).result()
     for number in range(500):
-        ledger.begin(begin(f"r{number}"))
+        ledger.begin(*begin(f"r{number}"))
         ledger.end(end(f"r{number}"))
     ledger.end(end("before"))
     with pytest.raises(StorageError, match="full"):
@@ -307,7 +307,7 @@ def test_a_full_disk_refuses_beginnings_but_takes_ends(tmp_path: Path, store: St
     begun: list[str] = []
     with pytest.raises(StorageError):
         while True:
-            ledger.begin(begin(f"r{len(begun)}"))
+            ledger.begin(*begin(f"r{len(begun)}"))
             begun.append(f"r{len(begun)}")
     for request in begun[:50]:
         ledger.end(end(request))
@@ -319,7 +319,7 @@ def test_a_full_disk_refuses_beginnings_but_takes_ends(tmp_path: Path, store: St
 def test_damaged_and_stray_lines_are_left_out_and_counted(
     journal: Journal, ledger: Ledger, fold: LedgerFold, store: Store
 ) -> None:
-    ledger.begin(begin("a"))
+    ledger.begin(*begin("a"))
     journal.append(b"not a line\n")
     journal.append(b'["x",1]\n')
     ledger.end(end("nobody"))
@@ -333,7 +333,7 @@ def test_damaged_and_stray_lines_are_left_out_and_counted(
 def test_a_segment_that_lost_its_lines_does_not_stop_the_others(store: Store, tmp_path: Path, left: int) -> None:
     folder = tmp_path / "journal"
     journal = Journal(folder, "a")
-    Ledger(journal).begin(begin("lost"))
+    Ledger(journal).begin(*begin("lost"))
     LedgerFold(store, folder).flush()
     journal.close()
     (segment,) = folder.glob("a.*.log")
@@ -352,7 +352,7 @@ def test_old_and_surplus_rows_are_deleted_with_their_attempts(
 ) -> None:
     monkeypatch.setattr(ledger_fold, "RETENTION_CHUNK", 7)
     for number in range(50):
-        ledger.begin(begin(f"r{number}", at=number * 10_000))
+        ledger.begin(*begin(f"r{number}", at=number * 10_000))
         ledger.end(end(f"r{number}"))
     LedgerFold(store, tmp_path / "journal", journal=journal).flush()
 
@@ -373,7 +373,7 @@ def test_old_and_surplus_rows_are_deleted_with_their_attempts(
 def test_folding_goes_on_by_itself_once_started(ledger: Ledger, fold: LedgerFold, store: Store) -> None:
     fold.start()
     for number in range(2000):
-        ledger.begin(begin(f"r{number}"))
+        ledger.begin(*begin(f"r{number}"))
         ledger.end(end(f"r{number}"))
     fold.flush()
     assert len(outcomes(store)) == 2000
@@ -410,7 +410,7 @@ def written_and_folded(store: Store, folder: Path, steps: list[tuple[int, str]])
         name = f"r{number}"
         if step == "begin":
             attempt[name] = attempt.get(name, 0) + 1
-            ledger.begin(begin(name, attempt[name]))
+            ledger.begin(*begin(name, attempt[name]))
         elif step in ("end", "final") and name in attempt:
             ledger.end(end(name, attempt[name], final=step == "final"))
             if step == "final":
@@ -435,7 +435,7 @@ def test_lines_have_no_raw_newline_and_no_nul() -> None:
 
 
 def test_the_tables_can_be_read_by_any_sqlite(ledger: Ledger, fold: LedgerFold, store: Store) -> None:
-    ledger.begin(begin("a"))
+    ledger.begin(*begin("a"))
     ledger.end(end("a"))
     fold.flush()
     connection = sqlite3.connect(store.path)

@@ -288,7 +288,7 @@ async def test_a_broken_stream_to_an_old_client_is_told_in_band(tmp_path: Path) 
 async def test_a_full_disk_is_named_and_nobody_is_asked(
     face: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_ledger: Ledger, _line: object) -> None:
+    def full(_ledger: Ledger, *_line: object) -> None:
         raise StorageError("The journal cannot be written: No space left on device")
 
     async with machine() as a, gate(tmp_path, provider("a", a)) as door:

@@ -57,14 +57,15 @@ class Rows:
         """A request of one attempt that is over: nearly all are, so this is written out for speed."""
         started = begin.started // 1000
         duration = end.duration
+        kind = begin.kind
         identity = self._identity(started + (duration or 0))
         self._requests.values += (
-            identity, begin.request, started, begin.key, begin.face, begin.operation, begin.model, begin.provider,
-            begin.upstream, begin.stream, end.status, end.outcome, 1, end.input, end.cache_read, end.cache_write,
+            identity, begin.request, started, kind.key, kind.face, kind.operation, kind.model, kind.provider,
+            kind.upstream, kind.stream, end.status, end.outcome, 1, end.input, end.cache_read, end.cache_write,
             end.output, end.reasoning, end.cost, end.ttft, duration, end.error, end.dropped, end.waited,
         )  # fmt: skip
-        if begin.key is not None:
-            self.used[begin.key] = started
+        if kind.key is not None:
+            self.used[kind.key] = started
         self.count += 1
 
     def add_long(self, lines: list[Begin | End]) -> None:
@@ -81,8 +82,8 @@ class Rows:
         for begin in begins.values():
             self._add_attempt(identity, begin, end=ends.get(begin.attempt))
         self._requests.values += (
-            identity, first.request, started, first.key, first.face, first.operation, last.model, last.provider,
-            last.upstream, first.stream,
+            identity, first.request, started, first.kind.key, first.kind.face, first.kind.operation, last.kind.model,
+            last.kind.provider, last.kind.upstream, first.kind.stream,
         )  # fmt: skip
         if final is None:
             self._requests.values += (None, INTERRUPTED, len(begins), *[None] * 8, INTERRUPTED, None, waited)
@@ -93,8 +94,8 @@ class Rows:
                 None if duration is None else duration + offset, final.error, final.dropped,
                 waited,
             )  # fmt: skip
-        if first.key is not None:
-            self.used[first.key] = started
+        if first.kind.key is not None:
+            self.used[first.kind.key] = started
         self.count += 1
 
     def add_refusal(self, line: Refusal) -> None:
@@ -122,7 +123,8 @@ class Rows:
     def _add_attempt(self, identity: int, begin: Begin, *, end: End | None) -> None:
         waited = 0 if end is None else end.waited
         self._attempts.values += (
-            identity, begin.attempt, begin.started // 1000 + waited, waited, begin.provider, begin.upstream,
+            identity, begin.attempt, begin.started // 1000 + waited, waited, begin.kind.provider,
+            begin.kind.upstream,
         )  # fmt: skip
         if end is None:
             self._attempts.values += (None, INTERRUPTED, None, None, INTERRUPTED)

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from typing import Final, cast
 
-from hostler.accounts.ledger import Begin, End, Ledger, Refusal
+from hostler.accounts.ledger import End, Ledger, Refusal
 from hostler.client.client import Client, ModelInfo
 from hostler.client.http import GatewayDoor
 from hostler.core.wires import OPENAI_CHAT
@@ -34,8 +34,8 @@ class _Unwritten(Ledger):
     def __init__(self) -> None:
         """Without a journal."""
 
-    def begin(self, line: Begin) -> None:
-        del line
+    def begin(self, request: str, attempt: int, started: int, kind: bytes) -> None:  # signature: as in Ledger
+        del request, attempt, started, kind
 
     def end(self, line: End) -> None:
         del line

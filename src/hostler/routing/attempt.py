@@ -7,8 +7,9 @@ Knows: the shape of an upstream's answer over time, and the one moment it is set
 import logging
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 
-from hostler.accounts.ledger import Begin, End, Ledger, Outcome
+from hostler.accounts.ledger import CallKind, End, Ledger, Outcome, encode_kind
 from hostler.core.usage import UNKNOWN, Usage
 from hostler.errors import Cancelled, HostlerError, Unsupported, UpstreamBroken, UpstreamError, UpstreamGarbled
 from hostler.providers.provider import Header
@@ -82,12 +83,11 @@ class Attempt(Signal[HostlerError | None]):
         call, candidate = self.call, self.candidate
         self.ledger = ledger
         self.started = time.perf_counter()
-        ledger.begin(
-            Begin(
-                call.id, self.number, time.time_ns(), call.face, call.operation, candidate.model_id,
-                candidate.provider.id, candidate.model, call.stream, call.key_id or None,
-            )
+        kind = _kind(
+            call.face, call.operation, candidate.model_id, candidate.provider.id, candidate.model, call.stream,
+            call.key_id or None,
         )  # fmt: skip
+        ledger.begin(call.id, self.number, time.time_ns(), kind)
 
     def close(self, error: HostlerError, *, final: bool) -> None:
         """Write the last line of an attempt that failed; `final`: the request is over with it."""
@@ -210,6 +210,13 @@ class Attempt(Signal[HostlerError | None]):
                 int(self.waited * 1e6),
             )
         )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _kind(
+    face: str, operation: str, model: str, provider: str, upstream: str, stream: bool, key: str | None
+) -> bytes:  # signature: all that a kind is made of, as the cache's key
+    return encode_kind(CallKind(face, operation, model, provider, upstream, stream, key))
 
 
 def path_of(attempt: Attempt) -> str:
