@@ -392,7 +392,7 @@ def test_any_mixture_of_lines_and_restarts_gives_each_request_once(store: Store,
         st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["begin", "end", "final", "refuse", "fold", "restart"])))
     )
     def check(steps: list[tuple[int, str]]) -> None:
-        store.execute("DELETE FROM requests").result()
+        store.execute("DELETE FROM request_rows").result()
         expected = written_and_folded(store, tmp_path / "journal", steps)
         rows = [str(name) for (name,) in store.query("SELECT request_id FROM requests")]
         assert sorted(rows) == sorted(expected)

@@ -14,8 +14,11 @@ Outcome = Literal["ok", "error", "refused", "cancelled", "interrupted"]
 """How a request or an attempt ended; `interrupted`: with the process that served it (never written by a caller)."""
 
 
-Number = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
-"""What a table can hold; a line with more in it is damaged, and must not stop those behind it."""
+DAMAGE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What reading a damaged line raises."""
+
+Number = Annotated[int, msgspec.Meta(ge=-(1 << 61), le=1 << 61)]
+"""What a table can hold, sums too; a line with more in it is damaged, and must not stop those behind it."""
 
 
 class CallKind(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -42,7 +45,8 @@ class Begin(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=False):
     """1, 2, ..."""
     started: Number
     """Wall clock in unix ns."""
-    kind: CallKind
+    kind: msgspec.Raw
+    """A CallKind; as it stands, since there are few different ones."""
 
 
 class End(msgspec.Struct, frozen=True, array_like=True, tag="e", gc=False):

@@ -16,7 +16,8 @@ from typing import Final
 
 import msgspec
 
-from hostler.accounts.ledger import Line
+from hostler.accounts.ledger import DAMAGE, Line
+from hostler.accounts.ledger_kinds import Kinds, delete_unused_kinds
 from hostler.accounts.ledger_open import OpenRequests
 from hostler.accounts.ledger_rows import Rows
 from hostler.settings import LogSettings
@@ -55,7 +56,7 @@ class _Writer:
     """One journal as far as it is folded; `reader`: the segment in use, None between two."""
 
     name: str
-    open: OpenRequests = field(default_factory=OpenRequests)
+    open: OpenRequests
     reader: SegmentReader | None = None
 
     def close(self) -> None:
@@ -95,6 +96,7 @@ class LedgerFold:
         self._writers: dict[str, _Writer] = {}
         self._forget: list[str] = []
         self._rows: Rows | None = None
+        self._kinds: Kinds | None = None
         self._used: dict[str, int] = {}
         self._use_due = 0.0
         self._retention_due = 0.0
@@ -158,12 +160,13 @@ class LedgerFold:
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
-        self._rows = None
+        self._rows = self._kinds = None
 
     def _open_tables(self, connection: Connection) -> Rows:
         """Find where the tables end, and forget the positions of segments that are gone."""
         with connection.errors():
-            last: int | None = connection.execute("SELECT max(id) FROM requests").fetchone()[0]
+            self._kinds = Kinds(connection)
+            last: int | None = connection.execute("SELECT max(id) FROM request_rows").fetchone()[0]
             known: list[tuple[str]] = connection.execute("SELECT segment FROM journal_positions").fetchall()
         self._forget = [segment for (segment,) in known if not (self._folder / segment).exists()]
         return Rows(last or 0)
@@ -185,8 +188,7 @@ class LedgerFold:
             return
         before = reader.position
         while rows.count < BATCH and (block := reader.read(BLOCK)):
-            for line in self._decode(block):
-                writer.open.take(line, rows)
+            writer.open.take(self._decode(block), rows)
         full = rows.count >= BATCH
         finished = not full and (reader.is_finished() or not written)
         if finished:
@@ -201,11 +203,11 @@ class LedgerFold:
 
     def _restore(self, connection: Connection, name: str, *, segments: list[Path]) -> _Writer:
         """Find again what is open in a journal: stored lines, then the folded part of the segment in use."""
-        writer, ignored = _Writer(name), Rows(0)
+        assert self._kinds is not None
+        writer, ignored = _Writer(name, OpenRequests(self._kinds, self._left_out)), Rows(0)
         stored = connection.execute("SELECT line FROM journal_open WHERE journal = ? ORDER BY id", (name,)).fetchall()
         for (line,) in stored:
-            for decoded in self._decode(line):
-                writer.open.take(decoded, ignored)
+            writer.open.take(self._decode(line), ignored)
         reader = self._next_segment(connection, writer, segments=segments)
         if reader is None:
             return writer
@@ -218,8 +220,8 @@ class LedgerFold:
                 self._damaged += 1
                 reader.position = position
                 break
-            for decoded in self._decode(block):
-                writer.open.take(decoded, ignored)
+            writer.open.take(self._decode(block), ignored)
+            ignored.clear()
         writer.open.stray = 0
         return writer
 
@@ -239,7 +241,7 @@ class LedgerFold:
     def _decode(self, block: bytes) -> Sequence[Line]:
         try:
             return _decoder.decode_lines(block)
-        except msgspec.MsgspecError:
+        except DAMAGE:
             return self._decode_singly(block)
 
     def _decode_singly(self, block: bytes) -> list[Line]:
@@ -247,11 +249,14 @@ class LedgerFold:
         for text in block.splitlines():
             try:
                 lines.append(_decoder.decode(text))
-            except msgspec.MsgspecError as error:
-                if self._damaged == 0:
-                    _log.warning("a journal line was left out: %s", error)
-                self._damaged += 1
+            except DAMAGE as error:
+                self._left_out(error)
         return lines
+
+    def _left_out(self, error: Exception) -> None:
+        if self._damaged == 0:
+            _log.warning("a journal line was left out: %s", error)
+        self._damaged += 1
 
     def _commit(self, connection: Connection, rows: Rows, *, progress: _Progress) -> None:
         used = self._keys_used(rows)
@@ -281,7 +286,10 @@ class LedgerFold:
 
     def _keys_used(self, rows: Rows) -> list[tuple[int, str]]:
         """When keys were last used, once in a while; the rest waits."""
-        self._used.update(rows.used)
+        for kind, started in rows.used.items():
+            key = kind.call.key
+            if key is not None and kind.call.provider:
+                self._used[key] = max(started, self._used.get(key, 0))
         if self._clock.monotonic() < self._use_due:
             return []
         return [(at, key) for key, at in self._used.items()]
@@ -302,17 +310,21 @@ class LedgerFold:
                 count: int = connection.execute("SELECT value FROM counters WHERE name = 'requests'").fetchone()[0]
                 surplus = min(count - self._log.ledger_rows, RETENTION_CHUNK)
                 if surplus > 0:
-                    last = connection.execute("SELECT id FROM requests ORDER BY id LIMIT 1 OFFSET ?", (surplus,))
+                    last = connection.execute("SELECT id FROM request_rows ORDER BY id LIMIT 1 OFFSET ?", (surplus,))
                     bounds += [row[0] for row in last]
         deleted = [delete_before(connection, bound, limit=RETENTION_CHUNK) for bound in bounds]
-        return any(deleted)
+        if any(deleted):
+            return True
+        with connection.transaction():
+            delete_unused_kinds(connection)
+        return False
 
 
 def delete_before(connection: Connection, bound: int, *, limit: int) -> bool:
     """Delete up to `limit` of the oldest requests with an id below `bound`. Returns whether there were any."""
     with connection.transaction():
         deleted = connection.execute(
-            "DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE id < ? ORDER BY id LIMIT ?)",
+            "DELETE FROM request_rows WHERE id IN (SELECT id FROM request_rows WHERE id < ? ORDER BY id LIMIT ?)",
             (bound, limit),
         ).rowcount
         connection.execute("UPDATE counters SET value = value - ? WHERE name = 'requests'", (deleted,))

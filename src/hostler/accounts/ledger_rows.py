@@ -6,7 +6,8 @@ lock and fight for it once per row, which costs both threads more than the row i
 
 from typing import Final
 
-from hostler.accounts.ledger import Begin, End, Refusal
+from hostler.accounts.ledger import End, Refusal
+from hostler.accounts.ledger_kinds import Kind, store_kinds
 from hostler.system.store import Connection, Value
 
 REQUEST_COLUMNS: Final = (
@@ -17,6 +18,17 @@ ATTEMPT_COLUMNS: Final = (
     "request, attempt, started_us, waited_us, provider, upstream_model, status, outcome, ttft_us, duration_us, error"
 )
 INTERRUPTED: Final = "interrupted"
+UNPRICED: Final = -1.0
+"""Bound for an unknown cost: sqlite3 takes three times as long to bind None as to bind a number."""
+
+Begun = tuple[int, int, Kind]
+"""An attempt that began: its number, wall clock in unix ns, kind."""
+
+_PLAIN: Final = "id, request_id, started_us, kind, status, input, output, cost, ttft_us, duration_us, waited_us"
+_FULL: Final = (
+    "id, request_id, started_us, kind, status, outcome, attempts, input, cache_read, cache_write, output, reasoning, "
+    "cost, ttft_us, duration_us, error, dropped, waited_us"
+)
 _CHUNKS: Final = (128, 16, 4, 1)
 
 
@@ -27,7 +39,8 @@ class _Table:
 
     def __init__(self, name: str, columns: str) -> None:
         self._width = columns.count(",") + 1
-        row = "(" + ", ".join("?" * self._width) + ")"
+        bound = ["nullif(?, -1)" if column == "cost" else "?" for column in columns.split(", ")]
+        row = f"({', '.join(bound)})"
         self._statements = [(n, f"INSERT INTO {name} ({columns}) VALUES {', '.join([row] * n)}") for n in _CHUNKS]
         self.values: list[Value] = []
 
@@ -41,90 +54,101 @@ class _Table:
 
 
 class Rows:
-    """Rows that wait to be inserted. `count`: requests; `used`: key id to its last use in unix µs."""
+    """Rows that wait to be inserted. `count`: requests; `used`: kind to the start of its last request in unix µs."""
 
-    __slots__ = ("_attempts", "_last", "_requests", "count", "used")
+    __slots__ = ("_attempts", "_full", "_last", "_plain", "count", "used")
 
     def __init__(self, last: int) -> None:
         """`last` is the largest id in the table."""
         self._last = last
-        self._requests = _Table("requests", REQUEST_COLUMNS)
+        self._plain = _Table("request_rows", _PLAIN)
+        self._full = _Table("request_rows", _FULL)
         self._attempts = _Table("several_attempts", ATTEMPT_COLUMNS)
         self.count = 0
-        self.used: dict[str, int] = {}
+        self.used: dict[Kind, int] = {}
 
-    def add(self, begin: Begin, end: End) -> None:
+    def add(self, request: str, begun: Begun, *, end: End) -> None:
         """A request of one attempt that is over: nearly all are, so this is written out for speed."""
-        started = begin.started // 1000
-        duration = end.duration
-        kind = begin.kind
-        identity = self._identity(started + (duration or 0))
-        self._requests.values += (
-            identity, begin.request, started, kind.key, kind.face, kind.operation, kind.model, kind.provider,
-            kind.upstream, kind.stream, end.status, end.outcome, 1, end.input, end.cache_read, end.cache_write,
-            end.output, end.reasoning, end.cost, end.ttft, duration, end.error, end.dropped, end.waited,
-        )  # fmt: skip
-        if kind.key is not None:
-            self.used[kind.key] = started
+        _, started, kind = begun
+        started //= 1000
+        duration, cost = end.duration, end.cost
+        over = started if duration is None else started + duration
+        last = self._last
+        self._last = identity = over if over > last else last + 1
+        self.used[kind] = started
         self.count += 1
-
-    def add_long(self, lines: list[Begin | End]) -> None:
-        """A request of several attempts, or one whose process is gone: attempts without an End are interrupted."""
-        begins = {line.attempt: line for line in lines if isinstance(line, Begin)}
-        ends = {line.attempt: line for line in lines if isinstance(line, End)}
-        first, last = begins[min(begins)], begins[max(begins)]
-        final = next((end for end in ends.values() if end.final), None)
-        started = first.started // 1000
-        waited = ends[first.attempt].waited if first.attempt in ends else 0
-        offset = last.started // 1000 - started
-        duration = None if final is None else final.duration
-        identity = self._identity(last.started // 1000 + (duration or 0))
-        for begin in begins.values():
-            self._add_attempt(identity, begin, end=ends.get(begin.attempt))
-        self._requests.values += (
-            identity, first.request, started, first.kind.key, first.kind.face, first.kind.operation, last.kind.model,
-            last.kind.provider, last.kind.upstream, first.kind.stream,
-        )  # fmt: skip
-        if final is None:
-            self._requests.values += (None, INTERRUPTED, len(begins), *[None] * 8, INTERRUPTED, None, waited)
-        else:
-            self._requests.values += (
-                final.status, final.outcome, len(begins), final.input, final.cache_read, final.cache_write,
-                final.output, final.reasoning, final.cost, None if final.ttft is None else final.ttft + offset,
-                None if duration is None else duration + offset, final.error, final.dropped,
-                waited,
+        if cost is None:
+            cost = UNPRICED
+        if (
+            end.outcome == "ok" and end.cache_read is None and end.cache_write is None and end.reasoning is None
+            and end.error is None and end.dropped is None
+        ):  # fmt: skip
+            self._plain.values += (
+                identity, request, started, kind.id, end.status, end.input, end.output, cost, end.ttft, duration,
+                end.waited,
             )  # fmt: skip
-        if first.kind.key is not None:
-            self.used[first.kind.key] = started
+        else:
+            self._full.values += (
+                identity, request, started, kind.id, end.status, end.outcome, 1, end.input, end.cache_read,
+                end.cache_write, end.output, end.reasoning, cost, end.ttft, duration, end.error, end.dropped,
+                end.waited,
+            )  # fmt: skip
+
+    def add_long(self, request: str, steps: list[Begun | End]) -> None:
+        """A request of several attempts, or one whose process is gone: attempts without an End are interrupted."""
+        begun = {step[0]: step for step in steps if isinstance(step, tuple)}
+        ends = {step.attempt: step for step in steps if isinstance(step, End)}
+        (first, began, _), (_, began_last, kind) = begun[min(begun)], begun[max(begun)]
+        final = next((end for end in ends.values() if end.final), None)
+        started = began // 1000
+        waited = ends[first].waited if first in ends else 0
+        offset = began_last // 1000 - started
+        duration = None if final is None else final.duration
+        identity = self._identity(began_last // 1000 + (duration or 0))
+        for step in begun.values():
+            self._add_attempt(identity, step, end=ends.get(step[0]))
+        self._full.values += (identity, request, started, kind.id)
+        if final is None:
+            self._full.values += (None, INTERRUPTED, len(begun), *[None] * 8, INTERRUPTED, None, waited)
+        else:
+            self._full.values += (
+                final.status, final.outcome, len(begun), final.input, final.cache_read, final.cache_write,
+                final.output, final.reasoning, final.cost, None if final.ttft is None else final.ttft + offset,
+                None if duration is None else duration + offset, final.error, final.dropped, waited,
+            )  # fmt: skip
+        self.used[kind] = started
         self.count += 1
 
-    def add_refusal(self, line: Refusal) -> None:
+    def add_refusal(self, line: Refusal, kind: Kind) -> None:
         """A request without an attempt."""
         started = line.started // 1000
-        self._requests.values += (
-            self._identity(started + (line.duration or 0)), line.request, started, line.key, line.face,
-            line.operation, line.model, None, None, False, line.status, line.outcome, 0, *[None] * 7,
-            line.duration, line.error, None, None,
+        self._full.values += (
+            self._identity(started + (line.duration or 0)), line.request, started, kind.id, line.status, line.outcome,
+            0, *[None] * 7, line.duration, line.error, None, None,
         )  # fmt: skip
+        self.used[kind] = started
         self.count += 1
 
     def insert(self, connection: Connection) -> None:
         """Insert everything, requests first since attempts refer to them; within the caller's transaction."""
-        self._requests.insert(connection)
+        store_kinds(connection, self.used, last_request=self._last)
+        self._plain.insert(connection)
+        self._full.insert(connection)
         self._attempts.insert(connection)
 
     def clear(self) -> None:
         """Forget what was inserted."""
-        self._requests.values.clear()
+        self._plain.values.clear()
+        self._full.values.clear()
         self._attempts.values.clear()
         self.used.clear()
         self.count = 0
 
-    def _add_attempt(self, identity: int, begin: Begin, *, end: End | None) -> None:
+    def _add_attempt(self, identity: int, begun: Begun, *, end: End | None) -> None:
+        attempt, started, kind = begun
         waited = 0 if end is None else end.waited
         self._attempts.values += (
-            identity, begin.attempt, begin.started // 1000 + waited, waited, begin.kind.provider,
-            begin.kind.upstream,
+            identity, attempt, started // 1000 + waited, waited, kind.call.provider, kind.call.upstream,
         )  # fmt: skip
         if end is None:
             self._attempts.values += (None, INTERRUPTED, None, None, INTERRUPTED)
