@@ -145,7 +145,7 @@ def test_a_kind_goes_with_its_last_request_and_comes_again(ledger: Ledger, store
 
 
 def test_a_short_row_and_a_full_one_say_the_same(ledger: Ledger, store: Store, tmp_path: Path) -> None:
-    """Good ends without rare fields are inserted in a form of their own."""
+    """Good ends are inserted in one of two forms of their own: with counts that few upstreams give, and without."""
     for number, cost in enumerate((None, 0.0, 1.5)):
         for cached in (None, 3):
             name = f"{number}{cached}"

@@ -18,17 +18,19 @@ ATTEMPT_COLUMNS: Final = (
     "request, attempt, started_us, waited_us, provider, upstream_model, status, outcome, ttft_us, duration_us, error"
 )
 INTERRUPTED: Final = "interrupted"
-UNPRICED: Final = -1.0
-"""Bound for an unknown cost: sqlite3 takes three times as long to bind None as to bind a number."""
+UNKNOWN: Final = -1
+"""Bound for an unknown count or cost: sqlite3 takes three times as long to bind None as to bind a number."""
 
 Begun = tuple[int, int, Kind]
 """An attempt that began: its number, wall clock in unix ns, kind."""
 
 _PLAIN: Final = "id, request_id, started_us, kind, status, input, output, cost, ttft_us, duration_us, waited_us"
+_COUNTED: Final = f"{_PLAIN}, cache_read, cache_write, reasoning"
 _FULL: Final = (
     "id, request_id, started_us, kind, status, outcome, attempts, input, cache_read, cache_write, output, reasoning, "
     "cost, ttft_us, duration_us, error, dropped, waited_us"
 )
+_OFTEN_UNKNOWN: Final = ("cache_read", "cache_write", "reasoning", "cost")
 _CHUNKS: Final = (128, 16, 4, 1)
 
 
@@ -39,7 +41,7 @@ class _Table:
 
     def __init__(self, name: str, columns: str) -> None:
         self._width = columns.count(",") + 1
-        bound = ["nullif(?, -1)" if column == "cost" else "?" for column in columns.split(", ")]
+        bound = [f"nullif(?, {UNKNOWN})" if column in _OFTEN_UNKNOWN else "?" for column in columns.split(", ")]
         row = f"({', '.join(bound)})"
         self._statements = [(n, f"INSERT INTO {name} ({columns}) VALUES {', '.join([row] * n)}") for n in _CHUNKS]
         self.values: list[Value] = []
@@ -56,12 +58,13 @@ class _Table:
 class Rows:
     """Rows that wait to be inserted. `count`: requests; `used`: kind to the start of its last request in unix µs."""
 
-    __slots__ = ("_attempts", "_full", "_last", "_plain", "count", "used")
+    __slots__ = ("_attempts", "_counted", "_full", "_last", "_plain", "count", "used")
 
     def __init__(self, last: int) -> None:
         """`last` is the largest id in the table."""
         self._last = last
         self._plain = _Table("request_rows", _PLAIN)
+        self._counted = _Table("request_rows", _COUNTED)
         self._full = _Table("request_rows", _FULL)
         self._attempts = _Table("several_attempts", ATTEMPT_COLUMNS)
         self.count = 0
@@ -77,21 +80,25 @@ class Rows:
         self._last = identity = over if over > last else last + 1
         self.used[kind] = started
         self.count += 1
-        if cost is None:
-            cost = UNPRICED
-        if (
-            end.outcome == "ok" and end.cache_read is None and end.cache_write is None and end.reasoning is None
-            and end.error is None and end.dropped is None
-        ):  # fmt: skip
-            self._plain.values += (
-                identity, request, started, kind.id, end.status, end.input, end.output, cost, end.ttft, duration,
-                end.waited,
-            )  # fmt: skip
-        else:
+        if end.outcome != "ok" or end.error is not None or end.dropped is not None:
             self._full.values += (
                 identity, request, started, kind.id, end.status, end.outcome, 1, end.input, end.cache_read,
                 end.cache_write, end.output, end.reasoning, cost, end.ttft, duration, end.error, end.dropped,
                 end.waited,
+            )  # fmt: skip
+            return
+        read, write, reasoning = end.cache_read, end.cache_write, end.reasoning
+        row = (
+            identity, request, started, kind.id, end.status, end.input, end.output, UNKNOWN if cost is None else cost,
+            end.ttft, duration, end.waited,
+        )  # fmt: skip
+        if read is None and write is None and reasoning is None:
+            self._plain.values += row
+        else:
+            self._counted.values += row
+            self._counted.values += (
+                UNKNOWN if read is None else read, UNKNOWN if write is None else write,
+                UNKNOWN if reasoning is None else reasoning,
             )  # fmt: skip
 
     def add_long(self, request: str, steps: list[Begun | End]) -> None:
@@ -133,12 +140,14 @@ class Rows:
         """Insert everything, requests first since attempts refer to them; within the caller's transaction."""
         store_kinds(connection, self.used, last_request=self._last)
         self._plain.insert(connection)
+        self._counted.insert(connection)
         self._full.insert(connection)
         self._attempts.insert(connection)
 
     def clear(self) -> None:
         """Forget what was inserted."""
         self._plain.values.clear()
+        self._counted.values.clear()
         self._full.values.clear()
         self._attempts.values.clear()
         self.used.clear()
