@@ -15,7 +15,7 @@ from hostler.core.deltas import Delta, Failed, fold
 from hostler.core.requests import Reply
 from hostler.core.wires import OPENAI_CHAT
 from hostler.registry.resolver import Route
-from hostler.routing.call import Call
+from hostler.routing.call import Call, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,5 @@ class Client:
 
     def _call(self, model: str, prompt: Prompt, *, options: Options) -> Call:
         request = request_of(model, prompt, **options)
-        return Call(
-            id=f"{self._prefix}{next(self._numbers)}",
-            key_id="",
-            face=OPENAI_CHAT,
-            operation="chat",
-            asked=model,
-            route=self._resolve(model),
-            stream=True,
-            request=request,
-        )
+        plan = Plan(self._resolve(model), OPENAI_CHAT, operation="chat", stream=True)
+        return Call(f"{self._prefix}{next(self._numbers)}", plan, request=request)

@@ -15,7 +15,7 @@ from hostler.gateway.gateway import Head
 from hostler.gateway.routes import Plain
 from hostler.routing.answer import JSON_TYPE
 from hostler.system.http_server import Exchange, Handler
-from hostler.system.upstream import Door, Headers, Patience, UpstreamConnection
+from hostler.system.upstream import Door, Headers, Patience, Receiver, UpstreamConnection
 from hostler.wire.codecs import codec_of
 
 _PATIENCE: Final = Patience(idle=0.0)
@@ -37,7 +37,7 @@ class Forward:
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a complete request whose head was found good."""
-        place = cast("Head", exchange.context).place
+        place = cast("Head", exchange.head.context).place
         if isinstance(place, Plain) and place.page != "health":
             self._begin(self._pass_on(exchange), exchange)
         else:
@@ -59,7 +59,7 @@ class Forward:
         connection.send(_message(exchange), answer, patience=_PATIENCE)
 
 
-class _Answer:
+class _Answer(Receiver):
     """Takes the owner's answer: whole where it says its length, else piece by piece."""
 
     def __init__(self, exchange: Exchange, connection: UpstreamConnection) -> None:

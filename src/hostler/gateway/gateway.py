@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import msgspec
@@ -24,13 +24,13 @@ from hostler.gateway.routes import Face, Plain
 from hostler.registry.resolver import Resolver
 from hostler.routing import router
 from hostler.routing.answer import JSON_TYPE, X_REQUEST_ID, retry_headers
-from hostler.routing.call import Call, Headers
+from hostler.routing.call import Call, Headers, Plan
 from hostler.routing.dispatch import Dispatch
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.outlets import HttpOutlet, Tools
 from hostler.routing.requests import client_lines
+from hostler.routing.running import Running
 from hostler.settings import GatewaySettings
-from hostler.system.eager import Eager
 from hostler.system.http_server import Exchange
 from hostler.wire import anthropic
 from hostler.wire.codecs import codec_of
@@ -45,6 +45,8 @@ _NO_SCRIPTS = (
 _PLAIN_SAFETY = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 KEEPALIVE_SWEEP = 0.5
 """Seconds between two looks at streams that wait for their first byte."""
+MOST_PLANS = 16
+"""Models whose plans a connection's head remembers: more than a client asks in turn, too few to grow the memory."""
 
 Control = Callable[[Exchange, str], None]
 
@@ -66,12 +68,18 @@ class GatewayParts:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a request's head was found to be: where it leads, who calls, and the lines that a pass-through sends on."""
+    """What a request's head was found to be: where it leads, who calls, and the lines that a pass-through sends on.
+
+    The connection's next requests share it, and so what was found out about the models that they ask for.
+    """
 
     place: Face | Plain
     caller: Caller
     cors: Headers
-    lines: bytes
+    lines: bytes = b""
+    plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
+    """By model, for whole replies; those for streams are in `streams`."""
+    streams: dict[str, Plan] = field(default_factory=dict[str, Plan])
 
 
 class Gateway:
@@ -83,7 +91,7 @@ class Gateway:
         self._scanner = BodyScanner()
         self._tools = Tools(parts.keeper, self._scanner)
         self._loop = asyncio.get_running_loop()
-        self._calls: dict[Eager, HttpOutlet] = {}
+        self._calls: dict[Running, HttpOutlet] = {}
         self._waiting: set[HttpOutlet] = set()
         self._draining = False
         self._request_prefix = f"req-{os.urandom(5).hex()}-"
@@ -106,11 +114,12 @@ class Gateway:
         except HostlerError as error:
             self._refuse(exchange, error, cors=cors)
             return
-        exchange.context = Head(place, caller, cors, client_lines(exchange.headers) if isinstance(place, Face) else b"")
+        lines = client_lines(exchange.headers) if isinstance(place, Face) else b""
+        exchange.head.context = Head(place, caller, cors, lines)
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a complete request whose head was found good."""
-        head = cast("Head", exchange.context)
+        head = cast("Head", exchange.head.context)
         place = head.place
         if isinstance(place, Face):
             self._call(exchange, place, head=head)
@@ -171,47 +180,51 @@ class Gateway:
 
     def _call(self, exchange: Exchange, face: Face, *, head: Head) -> None:
         """Read what the body asks for, and start the call."""
-        outlet = HttpOutlet(exchange, face.wire, request_id=self._next_id(), tools=self._tools)
-        outlet.extra = head.cors
+        outlet = HttpOutlet(exchange, face.wire, request_id=self._next_id(), tools=self._tools, extra=head.cors)
         try:
-            call = outlet.call = self._read(exchange, face, head=head, request_id=outlet.request_id)
+            plan = self._read(exchange.body, face, head=head)
         except HostlerError as error:
             self._note_refusal(
                 face, error, caller=head.caller, request_id=outlet.request_id, asked=self._asked(exchange)
             )
             outlet.fail(error)
             return
-        running = Eager(self._parts.dispatch.run(call.route, outlet, key_id=call.key_id), self._ended)
+        call = outlet.call = Call(outlet.request_id, plan, exchange.body)
+        running = self._parts.dispatch.prepare(call, outlet, on_end=self._ended)
         self._calls[running] = outlet
         exchange.on_disconnect = running.cancel
-        if call.stream:
+        if plan.stream:
             outlet.since = self._loop.time()
             self._waiting.add(outlet)
         running.start()
 
-    def _read(self, exchange: Exchange, face: Face, *, head: Head, request_id: str) -> Call:
+    def _read(self, body: bytes, face: Face, *, head: Head) -> Plan:
         if self._draining:
             raise Draining("hostler is shutting down.", retry_after=5)
-        scan = self._scanner.scan(exchange.body)
-        if not scan.model:
+        model, stream = self._scanner.scan(body)
+        if not model:
             raise WireError("model: is missing.", hint="GET /v1/models lists what there is.")
-        route = self._parts.resolver.resolve(scan.model)
-        router.check_capable(route, face.operation)
-        return Call(
-            id=request_id,
-            key_id=head.caller.key_id,
-            face=face.wire,
-            operation=face.operation,
-            asked=scan.model,
-            route=route,
-            stream=scan.stream and face.operation in ("chat", "completions"),
-            body=exchange.body,
-            head=head.lines,
-        )
+        plans = head.streams if stream else head.plans
+        plan = plans.get(model)
+        route = self._parts.resolver.resolve(model)
+        if plan is None or plan.route is not route:
+            router.check_capable(route, face.operation)
+            plan = Plan(
+                route,
+                face.wire,
+                operation=face.operation,
+                stream=stream and face.operation in ("chat", "completions"),
+                key_id=head.caller.key_id,
+                lines=head.lines,
+            )
+            if len(plans) >= MOST_PLANS:
+                plans.clear()
+            plans[model] = plan
+        return plan
 
-    def _ended(self, running: Eager, error: BaseException | None) -> None:
+    def _ended(self, running: Running, error: BaseException | None) -> None:
         answer = self._calls.pop(running)
-        if answer.call.stream:
+        if answer.call.plan.stream:
             self._waiting.discard(answer)
         if error is not None and not isinstance(error, asyncio.CancelledError):
             # the named edge of a call: a bug of ours must not leave a client waiting
@@ -224,7 +237,7 @@ class Gateway:
     def _asked(self, exchange: Exchange) -> str | None:
         """The model that a refused call asked for, as far as its body can be read."""
         try:
-            return self._scanner.scan(exchange.body).model
+            return self._scanner.scan(exchange.body)[0]
         except HostlerError:
             return None
 

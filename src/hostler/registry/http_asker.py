@@ -11,7 +11,7 @@ from typing import Final
 from hostler.errors import UpstreamError, UpstreamGarbled, UpstreamTimeout
 from hostler.providers.model_lists import Answer, Ask
 from hostler.registry.questions import Target
-from hostler.system.upstream import Headers, Patience, PoolLimits, UpstreamPool
+from hostler.system.upstream import Headers, Patience, PoolLimits, Receiver, UpstreamPool
 
 MAX_BYTES: Final = 8 << 20
 
@@ -64,7 +64,7 @@ class HttpAsker:
                 connection.abort()
 
 
-class _Reading:
+class _Reading(Receiver):
     """Collects one response into an `Answer`."""
 
     def __init__(self, target: Target, max_bytes: int) -> None:

@@ -5,14 +5,12 @@ Does not know: upstreams, candidates' connections.
 """
 
 import time
-from functools import lru_cache
 from http import HTTPStatus
 
 from hostler.core.requests import Asked
 from hostler.core.wires import Wire
 from hostler.errors import EngineMissing, HostlerError, ModelFileError, ProviderNotReady, UpstreamRefused, WireError
-from hostler.registry.resolver import Candidate
-from hostler.routing.call import Headers
+from hostler.routing.call import Headers, Way, header_text
 from hostler.system.http_server import Exchange
 from hostler.wire.codec import Codec
 from hostler.wire.codecs import codec_of
@@ -20,8 +18,8 @@ from hostler.wire.fields import as_members, parse_object
 
 X_REQUEST_ID = b"x-request-id"
 JSON_TYPE = (b"content-type", b"application/json")
-JSON_LINE = b"content-type: application/json\r\n"
 _STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
+JSON_HEAD = _STATUS_LINES[200] + b"content-type: application/json\r\n"
 NO_HEADERS: Headers = []
 _FOR_A_PERSON = (ProviderNotReady, EngineMissing, ModelFileError)
 _PASSED_ON = ("retry-after", "retry-after-ms", "x-should-retry")
@@ -30,41 +28,39 @@ _PASSED_ON = ("retry-after", "retry-after-ms", "x-should-retry")
 class Answer:
     """Writes to the client. `started`: the head is out; `forwarded`: bytes of an upstream's reply are out.
 
-    `candidate` and `number` tell of the attempt that is under way (0: none yet). `extra`: headers that the gateway
+    `way` and `number` tell of the attempt that is under way (0: none yet). `extra`: headers that the gateway
     adds to every answer of this exchange (CORS); `events`: a stream is one of events; `since`: when a waiting stream
     was last given a sign of life.
     """
 
     __slots__ = (
-        "_codec", "candidate", "dropped", "events", "exchange", "extra", "face", "forwarded", "number", "request_id",
-        "since", "started",
+        "dropped", "events", "exchange", "extra", "face", "forwarded", "number", "request_id", "since", "started",
+        "way",
     )  # fmt: skip
 
-    def __init__(self, exchange: Exchange, face: Wire, *, request_id: str) -> None:
+    since: float
+    way: Way
+
+    def __init__(self, exchange: Exchange, face: Wire, *, request_id: str, extra: Headers = NO_HEADERS) -> None:
         self.exchange = exchange
         self.face: Wire = face
         self.request_id = request_id
+        self.extra = extra
         self.number = 0
         self.dropped: tuple[str, ...] = ()
         self.started = self.forwarded = False
         self.events = True
-        self.extra: Headers = NO_HEADERS
-        self.since = 0.0
-        self._codec: Codec | None = None
-        self.candidate: Candidate
 
     @property
     def codec(self) -> Codec:
         """The face's codec."""
-        if self._codec is None:
-            self._codec = codec_of(self.face)
-        return self._codec
+        return codec_of(self.face)
 
     def own_headers(self) -> Headers:
         """The headers that are ours: request id, and once an upstream was tried, which and at which attempt."""
         headers: Headers = [(X_REQUEST_ID, self.request_id.encode()), *self.extra]
         if self.number:
-            headers.append((b"x-hostler-model", header_text(self.candidate.model_id)))
+            headers.append((b"x-hostler-model", header_text(self.way.candidate.model_id)))
             headers.append((b"x-hostler-attempts", b"%d" % self.number))
         if self.dropped:
             headers.append((b"x-hostler-dropped", header_text(",".join(self.dropped))))
@@ -75,23 +71,17 @@ class Answer:
         name = self.codec.REQUEST_ID
         return [] if name == X_REQUEST_ID else [(name, self.request_id.encode())]
 
-    def whole(self, status: int, lines: bytes, *, body: bytes) -> None:
-        """Send a whole reply in one write; `lines` are header lines without framing, as an upstream gave them."""
+    def whole(self, head: bytes, body: bytes) -> None:
+        """Send a whole reply in one write; `head` is its status line and header lines, as an upstream gave them."""
         self.started = self.forwarded = True
-        exchange = self.exchange
-        if self.extra or self.dropped or not self.number:
-            lines += b"".join([b"%b: %b\r\n" % header for header in self.own_headers()])
+        exchange, number = self.exchange, self.number
+        if self.extra or self.dropped or number != 1:
+            head += b"".join([b"%b: %b\r\n" % header for header in self.own_headers()])
         else:  # nearly always
-            lines += b"x-request-id: %b\r\n%b" % (
-                self.request_id.encode(),
-                _attempt_lines(self.candidate.model_id, self.number),
-            )
-        if exchange.http_10 or not exchange.keep_alive:
-            lines += b"connection: close\r\n"
-        exchange.respond_raw(
-            b"%b%bcontent-length: %d\r\n\r\n%b"
-            % (_STATUS_LINES.get(status) or b"HTTP/1.1 %d Answer\r\n" % status, lines, len(body), body)
-        )
+            head = b"%bx-request-id: %b\r\n%b" % (head, self.request_id.encode(), self.way.lines)
+        if not exchange.keep_alive or exchange.head.http_10:
+            head += b"connection: close\r\n"
+        exchange.respond_raw(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
 
     def start(self, status: int, headers: Headers) -> None:
         """Send the head of a streamed answer, unless a keep-alive did so before."""
@@ -134,7 +124,12 @@ class Answer:
         """The upstream's own error body, if it is one of the face's wire: nobody tells it better."""
         if not isinstance(error, UpstreamRefused) or not self.number:
             return b""
-        return error.body if self.candidate.provider.wire == self.face and _tells(error.body) else b""
+        return error.body if self.way.candidate.provider.wire == self.face and _tells(error.body) else b""
+
+
+def status_line(status: int) -> bytes:
+    """The first line of a reply."""
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d Answer\r\n" % status
 
 
 def _tells(body: bytes) -> bool:
@@ -156,15 +151,3 @@ def retry_headers(error: HostlerError) -> Headers:
         # SDKs repeat what is answered with 5xx; what a person must mend first is not worth it
         return [(b"x-should-retry", b"false")] if isinstance(error, _FOR_A_PERSON) else []
     return [(b"retry-after", b"%d" % max(1, round(error.retry_after)))]
-
-
-@lru_cache(maxsize=1024)
-def _attempt_lines(model_id: str, number: int) -> bytes:
-    return b"x-hostler-model: %b\r\nx-hostler-attempts: %d\r\n" % (header_text(model_id), number)
-
-
-def header_text(text: str) -> bytes:
-    """Text as a header value: printable ASCII, everything else percent-encoded."""
-    if text.isascii() and text.isprintable():
-        return text.encode()
-    return b"".join(bytes([b]) if 0x20 <= b < 0x7F else b"%%%02X" % b for b in text.encode())

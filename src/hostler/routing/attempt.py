@@ -1,23 +1,21 @@
 """One attempt at a call: what is sent, what came back so far, and its two lines in the ledger.
 
 Knows: the shape of an upstream's answer over time, and the one moment it is settled. Does not know: where the bytes go
-(relay, translate), queues and retries (dispatch).
+(relay, translate), queues and retries (running).
 """
 
 import logging
-import time
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
+from time import perf_counter, time_ns
+from typing import Protocol
 
-from hostler.accounts.ledger import CallKind, End, Ledger, Outcome, encode_kind
+from hostler.accounts.ledger import End, Ledger, Outcome
 from hostler.core.usage import UNKNOWN, Usage
-from hostler.errors import Cancelled, HostlerError, Unsupported, UpstreamBroken, UpstreamError, UpstreamGarbled
-from hostler.providers.provider import Header
+from hostler.errors import Cancelled, HostlerError, UpstreamBroken, UpstreamError, UpstreamGarbled
 from hostler.registry.resolver import Candidate
-from hostler.routing.call import Call, Headers
+from hostler.routing.call import Call, Headers, Target, Way
 from hostler.routing.inflate import Inflate, inflate_for
-from hostler.system.eager import Signal
-from hostler.system.upstream import Door, Message, Patience, UpstreamConnection
+from hostler.system.upstream import KnownReply, Message, Receiver, UpstreamConnection
 from hostler.wire.codecs import codec_of
 
 _log = logging.getLogger(__name__)
@@ -27,50 +25,44 @@ FIRST_ELSEWHERE = 300
 FIRST_ERROR = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where one attempt goes: for an engine the address of the moment, for others the provider's own.
+class Owner(Protocol):
+    """Who makes an attempt, and hears when it is over: with None after a good end, else with the error."""
 
-    `host` is the value of the Host header, `sent` the headers of every request, the key's among them.
-    """
-
-    door: Door
-    host: bytes
-    sent: tuple[Header, ...]
-    patience: Patience
+    def over(self, error: HostlerError | None) -> None: ...
 
 
-class Attempt(Signal[HostlerError | None]):
-    """The `number`th try (from 1) of a call, at one candidate; a signal that is set when the answer is over.
+class Attempt(Receiver):
+    """The `number`th try (from 1) of a call, by one way; tells its `owner` when the answer is over.
 
-    Its value is None after a good end, else the error. `settle` writes the ledger's line of a good end just before the
-    last byte goes out. Times are perf_counter seconds.
+    `settle` writes the ledger's line of a good end just before the last byte goes out. Times are perf_counter seconds.
     """
 
     __slots__ = (
-        "_chunks", "_headers", "call", "candidate", "connection", "dropped", "first_byte", "inflate", "ledger", "model",
-        "number", "settled", "size", "started", "status", "usage", "waited",
+        "_chunks", "_headers", "call", "connection", "dropped", "ended", "first_byte", "inflate", "ledger", "number",
+        "owner", "settled", "size", "started", "status", "usage", "waited", "way",
     )  # fmt: skip
 
-    def __init__(self, call: Call, candidate: Candidate, *, number: int) -> None:
-        super().__init__()
+    connection: UpstreamConnection
+    ledger: Ledger
+    owner: Owner
+    started: float
+
+    def __init__(self, call: Call, way: Way, *, number: int) -> None:
         self.call = call
-        self.candidate = candidate
+        self.way = way
         self.number = number
-        # an engine serves one model under whatever name: the asked one spares the splice
-        self.model = candidate.model if candidate.recipe is None else call.asked
-        self.status = 0
+        self.status = self.size = 0
         self.usage: Usage = UNKNOWN
-        self.first_byte = 0.0
-        self.size = 0
+        self.first_byte = self.waited = 0.0
         self.dropped: tuple[str, ...] = ()
-        self.settled = False
-        self.waited = 0.0
+        self.settled = self.ended = False
         self.inflate: Inflate | None = None
-        self._chunks: list[bytes] = []
-        self.connection: UpstreamConnection
-        self.ledger: Ledger
-        self.started: float
+        self._chunks: list[bytes] | None = None
+
+    @property
+    def candidate(self) -> Candidate:
+        """Whom the way leads to."""
+        return self.way.candidate
 
     # what dispatch does with it
 
@@ -80,14 +72,9 @@ class Attempt(Signal[HostlerError | None]):
 
     def begin(self, ledger: Ledger) -> None:
         """Write the attempt's first line; raises StorageError when the disk is full: then it must not be made."""
-        call, candidate = self.call, self.candidate
         self.ledger = ledger
-        self.started = time.perf_counter()
-        kind = _kind(
-            call.face, call.operation, candidate.model_id, candidate.provider.id, candidate.model, call.stream,
-            call.key_id or None,
-        )  # fmt: skip
-        ledger.begin(call.id, self.number, time.time_ns(), kind)
+        self.started = perf_counter()
+        ledger.begin(self.call.id, self.number, time_ns(), self.way.kind)
 
     def close(self, error: HostlerError, *, final: bool) -> None:
         """Write the last line of an attempt that failed; `final`: the request is over with it."""
@@ -97,10 +84,10 @@ class Attempt(Signal[HostlerError | None]):
 
     def again(self) -> None:
         """Forget the answer that never began, for a second sending on a fresh connection."""
-        self.is_set = False
+        self.ended = False
         self.status = self.size = 0
         self.inflate = None
-        self._chunks = []
+        self._chunks = None
 
     # for subclasses
 
@@ -121,14 +108,17 @@ class Attempt(Signal[HostlerError | None]):
         """Keep bytes; an error body that has come to LARGEST_ERROR is over."""
         if self.status >= FIRST_ERROR:
             data = data[: LARGEST_ERROR - self.size]
-        self._chunks.append(data)
+        if self._chunks is None:
+            self._chunks = [data]
+        else:
+            self._chunks.append(data)
         self.size += len(data)
         if self.status >= FIRST_ERROR and self.size >= LARGEST_ERROR:
             self.give_up(self._refusal())
 
     def take(self) -> bytes:
         """What was kept, and forget it."""
-        chunks, self._chunks = self._chunks, []
+        chunks, self._chunks = self._chunks or (), None
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def inflated(self, data: bytes) -> bytes:
@@ -142,8 +132,22 @@ class Attempt(Signal[HostlerError | None]):
 
     def give_up(self, error: HostlerError) -> None:
         """End the attempt from our side."""
-        self.connection.abort()
-        self.set(error)
+        if not self.ended:
+            self.connection.abort()
+            self.end(error)
+
+    def abandon(self) -> None:
+        """Drop it without a word to the owner."""
+        connection: UpstreamConnection | None = getattr(self, "connection", None)
+        if connection is not None and not self.ended:
+            connection.abort()
+        self.ended = True
+
+    def end(self, error: HostlerError | None) -> None:
+        """The answer is over; the owner hears of it once."""
+        if not self.ended:
+            self.ended = True
+            self.owner.over(error)
 
     # system.upstream.Receiver
 
@@ -170,22 +174,33 @@ class Attempt(Signal[HostlerError | None]):
 
     def on_complete(self) -> None:
         """The response is whole."""
-        if self.is_set:
-            return
+        if not self.ended:
+            self._end_by(self._good_end)
+
+    def on_whole(self, known: KnownReply, body: bytes) -> None:
+        """The whole of a response came at once, with a head from before."""
+        self.on_head(known.status, known.headers)
+        if not self.ended:
+            self.on_body(body)
+            self.on_complete()
+
+    def on_failed(self, error: UpstreamError) -> None:
+        """The response broke."""
+        self.end(error)
+
+    def _end_by(self, finish: Callable[..., HostlerError | None], *arguments: bytes) -> None:
         try:
-            error = self._end()
+            error = finish(*arguments)
         except HostlerError as raised:
             error = raised
         except Exception:  # noqa: BLE001  # an edge: a bug of ours in reading a reply must not leave its client waiting
             _log.exception("the reply to call %s could not be read", self.call.id)
             error = HostlerError("hostler failed at reading this reply; its log says why.")
-        self.set(error)
+        if not self.ended:
+            self.ended = True
+            self.owner.over(error)
 
-    def on_failed(self, error: UpstreamError) -> None:
-        """The response broke."""
-        self.set(error)
-
-    def _end(self) -> HostlerError | None:
+    def _good_end(self) -> HostlerError | None:
         if self.status >= FIRST_ERROR:
             return self._refusal()
         if self.inflate is not None and not self.inflate.whole:
@@ -204,25 +219,9 @@ class Attempt(Signal[HostlerError | None]):
         self.ledger.end(
             End(
                 self.call.id, self.number, status, outcome, final,
-                int((first - started) * 1e6) if first else None, int((time.perf_counter() - started) * 1e6),
+                int((first - started) * 1e6) if first else None, int((perf_counter() - started) * 1e6),
                 usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning,
                 0.0 if self.candidate.provider.local else None, error, ",".join(self.dropped) or None,
                 int(self.waited * 1e6),
             )
         )  # fmt: skip
-
-
-@lru_cache(maxsize=1024)
-def _kind(
-    face: str, operation: str, model: str, provider: str, upstream: str, stream: bool, key: str | None
-) -> bytes:  # signature: all that a kind is made of, as the cache's key
-    return encode_kind(CallKind(face, operation, model, provider, upstream, stream, key))
-
-
-def path_of(attempt: Attempt) -> str:
-    """Where on the upstream the operation is; raises Unsupported when it has no such thing."""
-    provider, operation = attempt.candidate.provider, attempt.call.operation
-    path = provider.paths.get(operation)
-    if path is None:
-        raise Unsupported(f"Provider '{provider.id}' has no way to do {operation.replace('_', ' ')}.")
-    return path

@@ -1,32 +1,129 @@
-"""One call as dispatch sees it. Knows what was asked and by whom; does not know how it is done."""
+"""One call as dispatch sees it, and what calls have in common.
 
+Knows: what was asked, by whom, and which ways lead there. Does not know how it is done.
+
+A client that keeps asking one model gives the same answers to nearly every question about its calls, so these are
+asked once: a `Plan` holds them, with a `Way` for each candidate, and a `Call` adds what is its own.
+"""
+
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
+from hostler.accounts.ledger import CallKind, encode_kind
 from hostler.core.requests import ChatRequest
-from hostler.core.wires import Wire
-from hostler.registry.resolver import Route
+from hostler.core.wires import ANTHROPIC, Wire
+from hostler.providers.provider import Header, Provider
+from hostler.registry.resolver import Candidate, Route
+from hostler.system.upstream import Door, Patience
+from hostler.wire.scan import opening
 
 Operation = Literal["chat", "completions", "embeddings", "rerank", "count_tokens"]
 Headers = list[tuple[bytes, bytes]]
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A request to be answered by one of the route's candidates.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one attempt goes: for an engine the address of the moment, for others the provider's own.
 
-    `body` and `head` are the client's for a pass-through: its bytes, and its header lines that travel on. `request`
-    is the decoded form for a translation, made when it is first needed. `asked` is the model id as the client wrote
-    it. A msgspec struct: one is made per request, and a frozen dataclass of this size costs 1 µs more.
+    `host` is the value of the Host header, `sent` the headers of every request, the key's among them.
+    """
+
+    door: Door
+    host: bytes
+    sent: tuple[Header, ...]
+    patience: Patience
+
+
+class Plan:
+    """What calls have in common: who asks which face for which model, and the ways there, the preferred one first.
+
+    `asked` is the model id as the client wrote it, `key_id` is empty where no key was asked for. `lines` are the
+    client's header lines that a pass-through sends on. Good as long as its `route` is: until the providers change.
+    """
+
+    __slots__ = ("asked", "face", "key_id", "lines", "operation", "route", "stream", "ways")
+
+    def __init__(  # signature: all that a plan is made of
+        self, route: Route, face: Wire, *, operation: Operation, stream: bool, key_id: str = "", lines: bytes = b""
+    ) -> None:
+        self.route = route
+        self.asked = route.asked
+        self.face: Wire = face
+        self.operation: Operation = operation
+        self.stream = stream
+        self.key_id = key_id
+        self.lines = lines
+        self.ways = tuple(Way(self, candidate) for candidate in route.candidates)
+
+
+class Way:
+    """One candidate of a plan, with all that is the same for each call that takes it.
+
+    `model` is the name that is sent, `kind` the ledger's, `lane` and `slots` where calls queue. `passes`: the wires
+    match, so that bytes pass through; `bridges`: they may have to be mended for what the upstream is known to refuse
+    although its wire has it. `lines` are the answer's header lines that tell which attempt served, for a
+    first attempt. `front` stands for `opening` in a body that begins with it, as most clients write theirs: the model
+    is its first field. `target` and the request's `head` are kept by dispatch for what has one address for good.
+    """
+
+    __slots__ = (
+        "bridges", "candidate", "front", "head", "kind", "lane", "lines", "model", "opening", "operation", "passes", "path",
+        "slots", "target",
+    )  # fmt: skip
+
+    def __init__(self, plan: Plan, candidate: Candidate) -> None:
+        provider, recipe = candidate.provider, candidate.recipe
+        self.candidate = candidate
+        self.operation = plan.operation
+        # an engine serves one model under whatever name: the asked one spares the splice
+        self.model = candidate.model if recipe is None else plan.asked
+        self.lane, self.slots = (provider.id, 0) if recipe is None else (candidate.model_id, recipe.slots)
+        # everything but chat has one shape each; servers that count tokens all do it in the same one
+        self.passes = plan.operation != "chat" or provider.wire == plan.face
+        self.bridges = plan.operation == "chat" and (
+            provider.wire == ANTHROPIC or not provider.dialect.named_tool_choice
+        )
+        self.path = provider.paths.get(plan.operation, "")
+        self.lines = attempt_lines(candidate.model_id, 1)
+        self.opening = opening(plan.asked)
+        self.front = opening(self.model)
+        self.head = b""
+        self.target: Target | None = None
+        self.kind = encode_kind(
+            CallKind(
+                plan.face, plan.operation, candidate.model_id, provider.id, candidate.model, plan.stream,
+                plan.key_id or None,
+            )
+        )  # fmt: skip
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """A request to be answered by one of the plan's ways. A msgspec struct: one is made per request.
+
+    `body` is the client's for a pass-through: its bytes. `request` is the decoded form where there are no such bytes.
     """
 
     id: str
-    key_id: str
-    face: Wire
-    operation: Operation
-    asked: str
-    route: Route
-    stream: bool
+    plan: Plan
     body: bytes = b""
-    head: bytes = b""
     request: ChatRequest | None = None
+
+
+def attempt_lines(model_id: str, number: int) -> bytes:
+    """Our header lines of an answer: which model served, at which attempt."""
+    return b"x-hostler-model: %b\r\nx-hostler-attempts: %d\r\n" % (header_text(model_id), number)
+
+
+def header_text(text: str) -> bytes:
+    """Text as a header value: printable ASCII, everything else percent-encoded."""
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    return b"".join(bytes([b]) if 0x20 <= b < 0x7F else b"%%%02X" % b for b in text.encode())
+
+
+def patience_of(provider: Provider) -> Patience:
+    """How long a provider may keep silent."""
+    limits = provider.timeouts
+    return Patience(limits.first_byte_s, limits.idle_s, limits.connect_s)

@@ -7,35 +7,20 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from hostler.core.deltas import Delta, ReplyBuilder
 from hostler.core.requests import Asked, ChatRequest
 from hostler.core.wires import Wire
 from hostler.errors import Cancelled, HostlerError
-from hostler.registry.resolver import Candidate
-from hostler.routing.answer import JSON_LINE, Answer
+from hostler.routing.answer import JSON_HEAD, NO_HEADERS, Answer
 from hostler.routing.attempt import Attempt
-from hostler.routing.call import Call
+from hostler.routing.call import Call, Headers, Way
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.relay import Relay
 from hostler.routing.translate import Translate
-from hostler.system.eager import Eager
 from hostler.system.http_server import Exchange
 from hostler.wire.codec import StreamEncoder
 from hostler.wire.scan import BodyScanner
-
-
-class Outlet(Protocol):
-    """Takes one call's answer, over as many attempts as it needs.
-
-    `forwarded`: bytes of an upstream have reached the client; from then on no attempt may follow.
-    """
-
-    @property
-    def forwarded(self) -> bool: ...
-    def attempt(self, candidate: Candidate, number: int) -> Attempt: ...
-    def fail(self, error: HostlerError) -> None: ...
 
 
 class HttpOutlet(Answer):
@@ -44,76 +29,88 @@ class HttpOutlet(Answer):
     `call` is set once the request was read; until then only `fail` makes sense.
     """
 
-    __slots__ = ("_builder", "_encoder", "_keeper", "_request", "_scanner", "call")
+    __slots__ = ("_rendering", "_tools", "call")
 
-    def __init__(self, exchange: Exchange, face: Wire, *, request_id: str, tools: "Tools") -> None:
-        super().__init__(exchange, face, request_id=request_id)
-        self._keeper = tools.keeper
-        self._scanner = tools.scanner
+    call: Call
+
+    def __init__(  # signature: Answer's, with what a call needs
+        self, exchange: Exchange, face: Wire, *, request_id: str, tools: "Tools", extra: Headers = NO_HEADERS
+    ) -> None:
+        super().__init__(exchange, face, request_id=request_id, extra=extra)
+        self._tools = tools
+        self._rendering: Rendering | None = None
+
+    def attempt(self, way: Way, number: int) -> Attempt:
+        tools = self._tools
+        self.way = way
+        self.number = number
+        if way.passes:
+            return Relay(self.call, way, number=number, answer=self, scanner=tools.scanner)
+        if self._rendering is None:
+            self._rendering = Rendering(self, self.call)
+        return Translate(self.call, way, number=number, sink=self._rendering, keeper=tools.keeper)
+
+
+class Rendering:
+    """A reply's deltas as the face's bytes, over all attempts of a call; a `DeltaSink`."""
+
+    __slots__ = ("_answer", "_builder", "_call", "_encoder", "_request")
+
+    def __init__(self, answer: Answer, call: Call) -> None:
+        self._answer = answer
+        self._call = call
         self._request: ChatRequest | None = None
         self._encoder: StreamEncoder | None = None
-        self._builder: ReplyBuilder | None = None
-        self.call: Call
-
-    def attempt(self, candidate: Candidate, number: int) -> Attempt:
-        call = self.call
-        self.candidate, self.number = candidate, number
-        # everything but chat has one shape each; servers that count tokens all do it in the same one
-        if call.operation != "chat" or candidate.provider.wire == call.face:
-            return Relay(call, candidate, number=number, answer=self, scanner=self._scanner)
-        return Translate(call, candidate, number=number, sink=self, keeper=self._keeper)
-
-    # translate.DeltaSink
+        self._builder = ReplyBuilder()
 
     def request(self) -> ChatRequest:
         """The client's request, decoded when a translation first needs it."""
         if self._request is None:
-            self._request = self.codec.decode_request(self.call.body)
+            self._request = self._answer.codec.decode_request(self._call.body)
         return self._request
 
     def take_dropped(self, names: tuple[str, ...]) -> None:
         """What the candidate's wire cannot express."""
-        self.dropped = names
+        self._answer.dropped = names
 
     def deltas(self, batch: Sequence[Delta], attempt: Attempt) -> None:
         """Encode for the face: at once for a stream, at the end for a whole reply."""
-        if not self.call.stream:
-            builder = self._builder
-            if builder is None:
-                builder = self._builder = ReplyBuilder()
+        if not self._call.plan.stream:
             for delta in batch:
-                builder.add(delta)
+                self._builder.add(delta)
             return
-        encoder = self._encoder
+        answer, encoder = self._answer, self._encoder
         if encoder is None:
-            encoder = self._encoder = self.codec.stream_encoder(self._asked())
-            self.forwarded = True
-            self.start_stream()
-            self.exchange.on_writable = attempt.connection.set_reading
-        self.exchange.write(encoder.encode(batch))
+            encoder = self._encoder = answer.codec.stream_encoder(self._asked())
+            answer.forwarded = True
+            answer.start_stream()
+            answer.exchange.on_writable = attempt.connection.set_reading
+        answer.exchange.write(encoder.encode(batch))
 
     def finish(self, attempt: Attempt) -> None:
         """The last bytes of a good answer."""
-        if self.call.stream:
-            encoder = self._encoder or self.codec.stream_encoder(self._asked())
-            self.start_stream()
+        answer = self._answer
+        if self._call.plan.stream:
+            encoder = self._encoder or answer.codec.stream_encoder(self._asked())
+            answer.start_stream()
             last = encoder.finish()
             self._settle(attempt, encoder.dropped)
-            self.exchange.end(last)
+            answer.exchange.end(last)
             return
-        reply = (self._builder or ReplyBuilder()).reply()
-        encoded = self.codec.encode_response(reply, self._asked())
+        encoded = answer.codec.encode_response(self._builder.reply(), self._asked())
         self._settle(attempt, encoded.dropped)
-        self.whole(200, JSON_LINE + b"".join([b"%b: %b\r\n" % h for h in self.face_id()]), body=encoded.body)
+        answer.whole(JSON_HEAD + b"".join([b"%b: %b\r\n" % h for h in answer.face_id()]), encoded.body)
 
     def _settle(self, attempt: Attempt, dropped: Iterable[str]) -> None:
         """Let the ledger's row and the header name what was lost on the way there and on the way back."""
-        self.dropped = attempt.dropped = tuple(sorted({*self.dropped, *dropped}))
+        answer = self._answer
+        answer.dropped = attempt.dropped = tuple(sorted({*answer.dropped, *dropped}))
         attempt.settle()
 
     def _asked(self) -> Asked:
         include = self._request is None or self._request.include_usage
-        return Asked(model=self.call.asked, id=self.request_id, created=int(time.time()), include_usage=include)
+        call = self._call
+        return Asked(model=call.plan.asked, id=call.id, created=int(time.time()), include_usage=include)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +131,8 @@ class DeltaOutlet:
         self.forwarded = False
         self.dropped: tuple[str, ...] = ()
 
-    def attempt(self, candidate: Candidate, number: int) -> Attempt:
-        return Translate(self._call, candidate, number=number, sink=self, keeper=self._keeper)
+    def attempt(self, way: Way, number: int) -> Attempt:
+        return Translate(self._call, way, number=number, sink=self, keeper=self._keeper)
 
     def request(self) -> ChatRequest:
         """The call's request."""
@@ -160,7 +157,7 @@ class DeltaOutlet:
     def fail(self, error: HostlerError) -> None:
         self._batches.put_nowait(error)
 
-    def on_end(self, _running: Eager, error: BaseException | None) -> None:
+    def on_end(self, _running: object, error: BaseException | None) -> None:
         """Wake the iterator when the call did not come to an end of its own."""
         if isinstance(error, asyncio.CancelledError):
             self._batches.put_nowait(Cancelled("The call was cancelled."))

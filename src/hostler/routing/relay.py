@@ -11,13 +11,12 @@ import msgspec
 
 from hostler.core.wires import ANTHROPIC
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
-from hostler.registry.resolver import Candidate
-from hostler.routing.answer import Answer
-from hostler.routing.attempt import FIRST_ERROR, Attempt, Target
-from hostler.routing.call import Call, Headers
+from hostler.routing.answer import Answer, status_line
+from hostler.routing.attempt import FIRST_ERROR, Attempt
+from hostler.routing.call import Call, Headers, Target, Way
 from hostler.routing.inflate import inflate_for
-from hostler.routing.requests import whole_request
-from hostler.system.upstream import Message
+from hostler.routing.requests import request_head, whole_request
+from hostler.system.upstream import KnownReply, Message
 from hostler.wire import anthropic, openai_chat
 from hostler.wire.meter import Meter, read_reply, stream_meter
 from hostler.wire.scan import BodyScanner, StreamEcho, echo_model
@@ -43,30 +42,46 @@ _OURS = (b"x-hostler-", b"access-control-")
 """Beginnings of further ones."""
 
 
+class _Stream:
+    """A reply that is forwarded as it comes: what is looked for in it, and its last byte that is not white space."""
+
+    __slots__ = ("echo", "last", "meter")
+
+    def __init__(self, meter: Meter | None, echo: StreamEcho | None) -> None:
+        self.meter = meter
+        self.echo = echo
+        self.last = b""
+
+
 class Relay(Attempt):
     """Sends the client's bytes with the model's name spliced, and forwards the reply; see the module."""
 
-    __slots__ = ("_answer", "_echo", "_last", "_lines", "_meter", "_passed", "_scanner", "_streaming")
+    __slots__ = ("_answer", "_lines", "_passed", "_scanner", "_stream")
 
-    def __init__(self, call: Call, candidate: Candidate, *, number: int, answer: Answer, scanner: BodyScanner) -> None:
-        super().__init__(call, candidate, number=number)
+    _lines: bytes
+    _passed: Headers
+
+    def __init__(self, call: Call, way: Way, *, number: int, answer: Answer, scanner: BodyScanner) -> None:
+        super().__init__(call, way, number=number)
         self._answer = answer
         self._scanner = scanner
-        self._streaming = False
-        self._last = b""
-        self._passed: Headers = []
-        self._lines = b""
-        self._meter: Meter | None = None
-        self._echo: StreamEcho | None = None
+        self._stream: _Stream | None = None
 
     def message(self, target: Target) -> Message:
-        call = self.call
+        call, way = self.call, self.way
         body, front, rest = call.body, b"", 0
-        if call.operation == "chat":
+        if way.bridges:
             body = self._bridged(body)
-        if self.model != call.asked:
-            front, rest = self._scanner.splice(body, call.asked, self.model)
-        return whole_request(self, target, lines=call.head, body=body, rest=rest, front=front)
+        if body.startswith(way.opening):
+            front, rest = way.front, len(way.opening)
+        elif way.model != call.plan.asked:
+            front, rest = self._scanner.splice(body, call.plan.asked, way.model)
+        head = way.head if target is way.target else b""
+        if not head:
+            head = request_head(way, target, call.plan.lines)
+            if target is way.target:
+                way.head = head
+        return whole_request(head, body, rest=rest, front=front)
 
     def _bridged(self, body: bytes) -> bytes:
         """The body without what this upstream is known to refuse although its wire has it."""
@@ -77,28 +92,35 @@ class Relay(Attempt):
             return anthropic.without_unsigned(body)
         return body
 
+    def on_whole(self, known: KnownReply, body: bytes) -> None:
+        note = known.note
+        if note is None:
+            super().on_whole(known, body)
+            return
+        self.first_byte = perf_counter()
+        self.status = known.status
+        self._lines = cast("bytes", note)  # a whole JSON reply, as the last one was
+        self._end_by(self._answer_whole, body)
+
     def on_good_head(self, headers: Headers) -> None:
         known = self.connection.known
-        if known is not None and known.note is not None:
-            self._lines = cast("bytes", known.note)  # a whole JSON reply, as the last one was
-            return
         kind = self._sift(headers)
         if kind.startswith(_EVENTS):
-            self._meter = stream_meter(self._answer.face)
-            candidate, asked = self.candidate, self.call.asked
-            if candidate.recipe is not None and asked != candidate.model_id:
-                self._echo = StreamEcho(candidate.model_id, asked)
-            self._begin_stream()
+            candidate, asked = self.candidate, self.call.plan.asked
+            echoes = candidate.recipe is not None and asked != candidate.model_id
+            echo = StreamEcho(candidate.model_id, asked) if echoes else None
+            self._begin_stream(_Stream(stream_meter(self._answer.face), echo))
             return
         if kind.startswith(_PAGE):
             raise UpstreamGarbled("The upstream answered with a page (content type text/html) where JSON was expected.")
-        self._lines = b"".join([b"%b: %b\r\n" % header for header in self._passed])
+        self._lines = status_line(self.status) + b"".join([b"%b: %b\r\n" % header for header in self._passed])
         if known is not None and self.inflate is None:
             known.note = self._lines
 
     def _sift(self, headers: Headers) -> bytes:
         """Keep the headers that travel; returns the content type."""
-        passed, kind = self._passed, b""
+        passed: Headers = []
+        kind = b""
         for header in headers:
             name = header[0]
             if name in _NOT_FOR_CLIENTS or name.startswith(_OURS):
@@ -110,6 +132,7 @@ class Relay(Attempt):
                 if self.inflate is not None:
                     continue
             passed.append(header)
+        self._passed = passed
         return kind
 
     def on_body(self, data: bytes) -> None:
@@ -119,8 +142,8 @@ class Relay(Attempt):
             data = self.inflated(data)
             if not data:
                 return
-        if self._streaming:
-            self._forward(data)
+        if self._stream is not None:
+            self._forward(data, self._stream)
             return
         self.collect(data)
         if self.size > LARGEST_ECHO and self.status < FIRST_ERROR:
@@ -128,17 +151,21 @@ class Relay(Attempt):
                 self.give_up(_not_streamed())
                 return
             self._answer.events = False
-            self._begin_stream()
-            self._forward(self.take())
+            stream = _Stream(None, None)
+            self._begin_stream(stream)
+            self._forward(self.take(), stream)
 
     def on_good_end(self) -> HostlerError | None:
-        if not self._streaming:
+        stream = self._stream
+        if stream is None:
             return self._answer_whole(self.take())
-        if not self.connection.framed and not (self._last in _JSON_ENDS if self._meter is None else self._meter.ended):
+        if not self.connection.framed and not (
+            stream.last in _JSON_ENDS if stream.meter is None else stream.meter.ended
+        ):
             # without framing only the end of what was sent tells a whole reply from a broken one
             return UpstreamBroken("The upstream closed the connection in the middle of its stream.")
         self.settle()
-        self._answer.exchange.end(b"" if self._echo is None else self._echo.flush())
+        self._answer.exchange.end(b"" if stream.echo is None else stream.echo.flush())
         return None
 
     def _answer_whole(self, body: bytes) -> HostlerError | None:
@@ -150,27 +177,27 @@ class Relay(Attempt):
         reading = read_reply(self._answer.face, body)
         self.usage = reading.usage
         self.settle()
-        model, asked = reading.model, self.call.asked
+        model, asked = reading.model, self.call.plan.asked
         if model is not None and model != asked:
             body = echo_model(body, model, asked)
-        self._answer.whole(self.status, self._lines, body=body)
+        self._answer.whole(self._lines, body)
         return None
 
-    def _forward(self, data: bytes) -> None:
+    def _forward(self, data: bytes, stream: _Stream) -> None:
         """Bytes to the client first; usage is looked for afterwards."""
-        if self._echo is not None:
-            data = self._echo.feed(data)
-        answer = self._answer
+        if stream.echo is not None:
+            data = stream.echo.feed(data)
+        answer, meter = self._answer, stream.meter
         answer.forwarded = True
         answer.exchange.write(data)
-        if self._meter is not None:
-            self._meter.feed(data)
-            self.usage = self._meter.usage
+        if meter is not None:
+            meter.feed(data)
+            self.usage = meter.usage
         else:
-            self._last = data[-_BLANKS:].rstrip()[-1:] or self._last
+            stream.last = data[-_BLANKS:].rstrip()[-1:] or stream.last
 
-    def _begin_stream(self) -> None:
-        self._streaming = True
+    def _begin_stream(self, stream: _Stream) -> None:
+        self._stream = stream
         self._answer.exchange.on_writable = self.connection.set_reading
         self._answer.start(self.status, self._passed)
 

@@ -3,11 +3,12 @@
 Knows: HTTP/1.1 request heads and header names. Does not know: bodies, wires.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
+from hostler.errors import Unsupported
 from hostler.providers.provider import Header
-from hostler.routing.attempt import Attempt, Target, path_of
-from hostler.routing.call import Headers
+from hostler.routing.call import Target, Way
 from hostler.system.upstream import Message
 
 LONG = 16 * 1024
@@ -27,7 +28,7 @@ _NOT_FOR_UPSTREAMS = frozenset(
 _USUAL_HOPS = frozenset({b"keep-alive", b"close", b""})
 
 
-def client_lines(headers: Headers) -> bytes:
+def client_lines(headers: Sequence[Header]) -> bytes:
     """The client's headers that travel on, serialised; those of the wire and unknown ones among them."""
     lines = b"".join(
         [
@@ -47,16 +48,21 @@ def _without(lines: bytes, names: set[bytes]) -> bytes:
     return b"".join([line + b"\r\n" for line in lines.split(b"\r\n") if line and line.partition(b":")[0] not in names])
 
 
-def whole_request(
-    attempt: Attempt, target: Target, *, lines: bytes, body: bytes, rest: int = 0, front: bytes = b""
-) -> Message:
-    """One POST whose body is `front` and `body` from `rest` on; a long one in two pieces, so that it is not copied.
+def request_head(way: Way, target: Target, lines: bytes) -> bytes:
+    """A request's head but for its length: the same for all calls that a client makes over a connection.
 
-    `lines` are further header lines; those that the provider's wire demands are added.
+    `lines` are further header lines; those that the provider's wire demands are added. Raises Unsupported when the
+    provider has no path for the operation.
     """
-    head = (_head if len(lines) <= MOST_REMEMBERED else _head.__wrapped__)(
-        path_of(attempt), target.host, target.sent, attempt.candidate.provider.defaults, lines
-    )
+    provider = way.candidate.provider
+    if not way.path:
+        raise Unsupported(f"Provider '{provider.id}' has no way to do {way.operation.replace('_', ' ')}.")
+    make = _head if len(lines) <= MOST_REMEMBERED else _head.__wrapped__
+    return make(way.path, target.host, target.sent, provider.defaults, lines)
+
+
+def whole_request(head: bytes, body: bytes, *, rest: int = 0, front: bytes = b"") -> Message:
+    """One POST whose body is `front` and `body` from `rest` on; a long one in two pieces, so that it is not copied."""
     length = len(front) + len(body) - rest
     if length < LONG:
         return b"%bcontent-length: %d\r\n\r\n%b%b" % (head, length, front, body[rest:] if rest else body)
@@ -67,7 +73,6 @@ def whole_request(
 def _head(
     path: str, host: bytes, sent: tuple[Header, ...], defaults: tuple[Header, ...], lines: bytes
 ) -> bytes:  # signature: all that a head is made of, as the cache's key
-    """A request head but for the length: the same for all calls that a client makes over a connection."""
     parts = [b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (path.encode(), host)]
     parts += [b"%b: %b\r\n" % header for header in sent]
     lines = _without(lines, {name for name, _ in sent})

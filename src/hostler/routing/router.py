@@ -4,6 +4,7 @@ Knows: candidates, health, error classes. Does not know: sockets, time, queues.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from hostler.errors import (
     EngineError,
@@ -18,18 +19,18 @@ from hostler.errors import (
 from hostler.registry.resolver import Candidate, Route
 from hostler.routing.call import Operation
 
+T = TypeVar("T")
 _READS = ("embeddings", "rerank")
 _PASSING = frozenset({408, 409, 425, 429})
 """Statuses below 500 that another upstream may not share."""
 
 
-def order(route: Route, is_ill: Callable[[str], bool]) -> tuple[Candidate, ...]:
-    """Candidates in the order to try them: the healthy first, each group as the route gives it."""
-    candidates = route.candidates
-    if len(candidates) == 1:
-        return candidates
-    well = [c for c in candidates if not is_ill(c.provider.id)]
-    return (*well, *(c for c in candidates if is_ill(c.provider.id)))
+def order(choices: tuple[T, ...], is_ill: Callable[[T], bool]) -> tuple[T, ...]:
+    """Choices in the order to try them: the healthy first, each group as it was given."""
+    if len(choices) == 1:
+        return choices
+    well = [choice for choice in choices if not is_ill(choice)]
+    return (*well, *(choice for choice in choices if choice not in well))
 
 
 def check_capable(route: Route, operation: Operation) -> None:

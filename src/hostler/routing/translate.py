@@ -21,12 +21,11 @@ from hostler.core.deltas import (
 from hostler.core.messages import Origin
 from hostler.core.requests import ChatRequest
 from hostler.errors import HostlerError, UpstreamGarbled
-from hostler.registry.resolver import Candidate
-from hostler.routing.attempt import FIRST_ERROR, Attempt, Target
-from hostler.routing.call import Call, Headers
+from hostler.routing.attempt import FIRST_ERROR, Attempt
+from hostler.routing.call import Call, Headers, Target, Way
 from hostler.routing.inflate import inflate_for
 from hostler.routing.opaque import OpaqueStore
-from hostler.routing.requests import whole_request
+from hostler.routing.requests import request_head, whole_request
 from hostler.system.upstream import Message
 from hostler.wire.codec import StreamDecoder
 from hostler.wire.codecs import codec_of
@@ -52,8 +51,8 @@ class Translate(Attempt):
 
     __slots__ = ("_decoder", "_keeper", "_kept", "_sink")
 
-    def __init__(self, call: Call, candidate: Candidate, *, number: int, sink: DeltaSink, keeper: OpaqueStore) -> None:
-        super().__init__(call, candidate, number=number)
+    def __init__(self, call: Call, way: Way, *, number: int, sink: DeltaSink, keeper: OpaqueStore) -> None:
+        super().__init__(call, way, number=number)
         self._sink = sink
         self._keeper = keeper
         self._decoder: StreamDecoder | None = None
@@ -61,12 +60,12 @@ class Translate(Attempt):
 
     def message(self, target: Target) -> Message:
         provider = self.candidate.provider
-        request = self._keeper.restore(self.call.key_id, self._origin(), request=self._sink.request())
-        request = replace(request, model=self.model, include_usage=True)
+        request = self._keeper.restore(self.call.plan.key_id, self._origin(), request=self._sink.request())
+        request = replace(request, model=self.way.model, include_usage=True)
         encoded = codec_of(provider.wire).encode_request(request, provider.dialect)
         self.dropped = encoded.dropped
         self._sink.take_dropped(encoded.dropped)
-        return whole_request(self, target, lines=b"", body=encoded.body)
+        return whole_request(request_head(self.way, target, b""), encoded.body)
 
     def on_good_head(self, headers: Headers) -> None:
         kind = b""
@@ -94,7 +93,7 @@ class Translate(Attempt):
             if self.size > LARGEST_REPLY:
                 self.give_up(_too_long())
             return
-        if not self.call.stream:  # the sink keeps all of it
+        if not self.call.plan.stream:  # the sink keeps all of it
             self.size += len(data)
             if self.size > LARGEST_REPLY:
                 self.give_up(_too_long())
@@ -117,7 +116,7 @@ class Translate(Attempt):
             kept = self._kept.reply().parts
         if error is not None:
             return error
-        self._keeper.keep(self.call.key_id, self._origin(), parts=kept)
+        self._keeper.keep(self.call.plan.key_id, self._origin(), parts=kept)
         self._sink.finish(self)
         return None
 

@@ -18,10 +18,11 @@ from hostler.system.http_framing import (
     HEAD_END,
     HeadReader,
     Refusal,
+    RequestHead,
     check_unfinished,
     refuse_length,
 )
-from hostler.system.http_known_head import KnownHead, LengthMask, may_be_known
+from hostler.system.http_known_head import KnownHead, mask_of, may_be_known
 
 Handler = Callable[[Exchange], None]
 HeadCheck = Callable[[Exchange], None]
@@ -86,7 +87,6 @@ class Host(Protocol):
     draining: bool
     epoch: int
     requests: int
-    running: int
     refused: int
 
     def opened(self, connection: "Connection") -> None:
@@ -165,6 +165,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         phase = self._phase
+        known = self._known
+        if known is not None and phase == _HEAD and not self._held and self._take_whole(data, known):
+            return
         if phase >= _LINGER:
             self._budget -= len(data)
             if self._budget < 0 and phase == _LINGER:
@@ -206,7 +209,6 @@ class Connection(asyncio.Protocol):
             host.refused += 1
             self._linger()
             return
-        host.running -= 1
         if keep_alive and not host.draining:
             self._phase = _HEAD
             self._deadline = host.now + host.limits.idle_timeout
@@ -219,8 +221,6 @@ class Connection(asyncio.Protocol):
 
     def reset(self) -> None:
         """Drop the connection with a TCP reset, so that a close-delimited reply cannot look complete."""
-        if self._phase == _BUSY and self._exchange is not None:
-            self._host.running -= 1
         self._exchange = None
         self._phase = _CLOSED
         self._held = b""
@@ -256,6 +256,11 @@ class Connection(asyncio.Protocol):
                 self.transport.abort()
             case _:
                 pass
+
+    @property
+    def busy(self) -> bool:
+        """Whether the handler has a request that is not answered yet."""
+        return self._phase == _BUSY and self._exchange is not None
 
     def drain(self) -> None:
         """Close now if no request has begun; otherwise after the answer."""
@@ -308,35 +313,47 @@ class Connection(asyncio.Protocol):
         if self._phase < _CHECKING and not self.write_paused:
             self._advance()
 
+    def _take_whole(self, data: bytes, known: KnownHead) -> bool:
+        """Take a request that came in one piece, with the head of the last one; False if it is not that."""
+        host, at = self._host, known.find(data)
+        if not at or known.epoch != host.epoch or self.write_paused or host.draining:
+            return False
+        begin = at + known.tail
+        length = len(data) - begin
+        if int(data[known.start : at]) != length or length > host.limits.max_body:
+            return False
+        exchange = self._exchange = Exchange(self, known.head)
+        self._hand_over(exchange, data[begin:])
+        return True
+
     def _take_head(self) -> bool:
         held = self._held
         host = self._host
+        known = self._known
+        if known is not None and not self._looked and known.epoch == host.epoch and (at := known.find(held)):
+            exchange = self._exchange = Exchange(self, known.head)
+            return self._take_body_of(exchange, at + known.tail, length=int(held[known.start : at]))
         end = held.find(HEAD_END, max(self._looked - 3, 0) if self._looked else 0)
         if end < 0 or end + 4 > host.limits.max_head or held[0] < _VISIBLE:
             return self._take_no_head(end)
         self._looked = 0
         end += 4
-        known = self._known
-        if known is not None and known.epoch == host.epoch and (length := known.length_in(held, end)) >= 0:
-            exchange = self._exchange = Exchange(self, self._client)
-            exchange.context = known.fill(exchange, length)
-            return self._take_body_of(exchange, end)
-        exchange = Exchange(self, self._client)
+        head = RequestHead(self._client)
         try:
-            host.reader.read(bytes(held[:end]), exchange)
+            host.reader.read(bytes(held[:end]), head)
         except Refusal as refusal:
             self._refuse(refusal)
             return False
-        self._exchange = exchange
+        exchange = self._exchange = Exchange(self, head)
         if host.head_check is not None and not self._check_head(host.head_check, exchange):
             return False
-        if may_be_known(exchange) and (mask := LengthMask.of(bytes(held[:end]))) is not None:
-            self._known = KnownHead(mask, exchange, context=exchange.context, epoch=host.epoch)
-        return self._take_body_of(exchange, end)
+        if may_be_known(head) and (mask := mask_of(bytes(held[:end]))) is not None:
+            self._known = KnownHead(mask, head, epoch=host.epoch)
+        return self._take_body_of(exchange, end, length=head.length)
 
-    def _take_body_of(self, exchange: Exchange, end: int) -> bool:
+    def _take_body_of(self, exchange: Exchange, end: int, *, length: int) -> bool:
         """The head is good and ends at `end`: hand over if the body is there, else wait for it."""
-        held, length, host = self._held, exchange.length, self._host
+        held, host = self._held, self._host
         if length > host.limits.max_body:
             self._refuse(Refusal(413, "The request body is too large."))
             return False
@@ -348,7 +365,7 @@ class Connection(asyncio.Protocol):
             self._hand_over(exchange, body)
             return True
         self._held = held[end:]
-        self._await_body(exchange)
+        self._await_body(exchange, length)
         return True
 
     def _take_no_head(self, end: int) -> bool:
@@ -395,16 +412,16 @@ class Connection(asyncio.Protocol):
         self._phase = _HEAD
         return True
 
-    def _await_body(self, exchange: Exchange) -> None:
+    def _await_body(self, exchange: Exchange, length: int) -> None:
         self._deadline = self._host.now + self._host.limits.body_timeout
-        if exchange.length == CHUNKED:
+        if length == CHUNKED:
             self._phase = _CHUNKS
             self._dechunker = Dechunker(self._host.limits.max_body)
         else:
             self._phase = _BODY
-            self._missing = exchange.length
+            self._missing = length
             self._body = io.BytesIO()  # its getvalue() copies nothing, where joining 64 MB would keep the loop
-        if exchange.expects and not self._held:
+        if exchange.head.expects and not self._held:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _take_body(self) -> bool:
@@ -446,7 +463,6 @@ class Connection(asyncio.Protocol):
         exchange.body = body
         self._phase = _BUSY
         host.requests += 1
-        host.running += 1
         try:
             host.handler(exchange)
         except Exception as error:  # noqa: BLE001  # edge: the handler is the caller's code, like the check
@@ -461,8 +477,6 @@ class Connection(asyncio.Protocol):
         if exchange.answering:
             exchange.abort()
         else:
-            if self._phase == _BUSY:
-                self._host.running -= 1
             self._refuse(Refusal(500, "The request failed inside the server."))
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -508,8 +522,6 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is not None:
             self._exchange = None
-            if self._phase == _BUSY:
-                self._host.running -= 1
             exchange.lose()
 
     def _pause_reading(self) -> None:

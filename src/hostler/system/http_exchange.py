@@ -40,30 +40,69 @@ class Link(Protocol):
         ...
 
 
-class Exchange(RequestHead):
+class Exchange:
     """One request and the means to answer it: `respond`, or `respond_raw`, or `start`, `write`..., `end`; once.
 
     After the client is gone (`disconnected`) or after `abort`, answering does nothing. Answering twice is a
     RuntimeError. `on_disconnect` is called once if the client goes before the answer ended (a client that
     half-closes its side counts as gone); `on_writable` with False when the write buffer is above the high-water
     mark and with True when it has drained. Set `keep_alive` to False to close the connection after the answer.
-    `context` carries what the head check found to the handler.
+    `head` is read-only: the next request of the connection may share it.
     """
 
     __slots__ = (
-        "_link", "_phase", "_waiters", "body", "client", "context", "disconnected", "on_disconnect", "on_writable",
+        "_link", "_phase", "_waiters", "body", "disconnected", "head", "keep_alive", "on_disconnect", "on_writable",
     )  # fmt: skip
 
-    def __init__(self, link: Link, client: str) -> None:
+    def __init__(self, link: Link, head: RequestHead) -> None:
         self._link: Link | None = link
         self._phase = _NEW
         self._waiters: list[asyncio.Future[None]] | None = None
+        self.head = head
         self.body = b""
-        self.client = client
-        self.context: object = None
+        self.keep_alive = head.keep_alive
         self.disconnected = False
         self.on_disconnect: Callable[[], None] | None = None
         self.on_writable: Callable[[bool], None] | None = None
+
+    @property
+    def client(self) -> str:
+        """The peer's address, "" where it has none."""
+        return self.head.client
+
+    @property
+    def method(self) -> str:
+        """The request's method, as it was sent."""
+        return self.head.method
+
+    @property
+    def target(self) -> str:
+        """The request's target in origin form, or "*"."""
+        return self.head.target
+
+    @property
+    def path(self) -> str:
+        """The target without its query, not decoded."""
+        return self.head.path
+
+    @property
+    def query(self) -> str:
+        """What follows the target's first question mark."""
+        return self.head.query
+
+    @property
+    def headers(self) -> Headers:
+        """All header fields in order, with lower-cased names."""
+        return self.head.headers
+
+    @property
+    def http_10(self) -> bool:
+        """Whether the client speaks HTTP/1.0."""
+        return self.head.http_10
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of a header, by its lower-cased name."""
+        return self.head.header(name)
 
     @property
     def answering(self) -> bool:
@@ -90,19 +129,23 @@ class Exchange(RequestHead):
         if link is None or self._phase != _NEW:
             self._refuse_use()
             return
-        if self.method == "HEAD":
+        head = self.head
+        if head.method == "HEAD":
             head_and_body = head_and_body[: head_and_body.find(HEAD_END) + 4]
         link.transport.write(head_and_body)
-        self._end(link, self.keep_alive and not self.http_10)
+        self._end(link, self.keep_alive and not head.http_10)
 
-    def start(self, status: int, headers: Headers) -> None:
-        """Begin an answer of unknown length: chunked, or for HTTP/1.0 ended by the close of the connection."""
+    def start(self, status: int, headers: Headers, *, until_close: bool = False) -> None:
+        """Begin an answer of unknown length: chunked, or ended by the close of the connection.
+
+        By the close for HTTP/1.0, and where `until_close` asks for it, as HTTP/1.1 allows too.
+        """
         link = self._take_link(_NEW)
         if link is None:
             return
         if status in _BODILESS:
             phase, framing = _SILENT, b""
-        elif self.http_10:
+        elif until_close or self.http_10:
             phase, framing = _RAW, b""
             self.keep_alive = False
         else:
@@ -232,7 +275,7 @@ def connection_header(*, keep_alive: bool, http_10: bool) -> bytes:
     return b"connection: keep-alive\r\n" if http_10 else b""
 
 
-def whole_reply(status: int, headers: Headers, *, body: bytes, request: RequestHead | None) -> bytes:
+def whole_reply(status: int, headers: Headers, *, body: bytes, request: Exchange | None) -> bytes:
     """A reply with its length. Without a request (it could not be read) the connection is announced as closing."""
     if request is None:
         connection = b"connection: close\r\n"

@@ -36,14 +36,20 @@ class Refusal(Exception):
 
 
 class RequestHead:
-    """One request's head. Plain slots, not a frozen record: it is filled once per request on the hot path.
+    """One request's head, which several requests of a connection may share (http_known_head).
 
     `target` is in origin form ("/path?query") or "*"; `headers` have lower-cased names and keep their order;
-    `length` is the body's length in bytes, or `CHUNKED`.
+    `length` is the body's length in bytes, or `CHUNKED`, of the first request that had this head. `client` is the
+    peer's address; `context` carries what the head check found to the handler.
     """
 
-    __slots__ = ("_index", "expects", "headers", "http_10", "keep_alive", "length", "method", "path", "query", "target")
+    __slots__ = (
+        "_index", "client", "context", "expects", "headers", "http_10", "keep_alive", "length", "method", "path",
+        "query", "target",
+    )  # fmt: skip
 
+    client: str
+    context: object
     method: str
     target: str
     path: str
@@ -54,6 +60,10 @@ class RequestHead:
     length: int
     expects: bool
     _index: dict[bytes, bytes]
+
+    def __init__(self, client: str = "") -> None:
+        self.client = client
+        self.context = None
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header, by its lower-cased name."""

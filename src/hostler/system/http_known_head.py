@@ -20,78 +20,63 @@ MOST_KNOWN: Final = 8192
 
 
 class LengthMask:
-    """A head with exactly one content-length, without its digits."""
+    """A head with exactly one content-length, without its digits: they begin at `start`, and `tail` bytes follow."""
 
-    __slots__ = ("_after", "_before")
+    __slots__ = ("_after", "_before", "_limit", "start", "tail")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self._before = before
         self._after = after
+        self.start = len(before)
+        self.tail = len(after)
+        self._limit = self.start + _MOST_DIGITS + self.tail
 
-    @classmethod
-    def of(cls, head: bytes) -> "LengthMask | None":
-        """The mask of a good head, its empty line included; None for a long one, and without one length."""
-        if len(head) > MOST_KNOWN:
-            return None
-        found = _LENGTH.search(head)
-        if found is None or _LENGTH.search(head, found.end(1)) is not None:
-            return None
-        return cls(head[: found.start(1)], head[found.end(1) :])
-
-    def length_in(self, held: bytes | bytearray, end: int) -> int:
-        """The body's length if the `end` first bytes of `held` are this head again, else -1."""
-        at = end - len(self._after)
-        start = len(self._before)
-        if not (start < at <= start + _MOST_DIGITS and held.startswith(self._before) and held[at:end] == self._after):
-            return -1
-        digits = bytes(held[start:at])
-        return int(digits) if digits.isdigit() else -1
+    def find(self, data: bytes | bytearray) -> int:
+        """Where the digits end if `data` begins with this head again, else 0; the head is over `tail` bytes later."""
+        if data.startswith(self._before):
+            start = self.start
+            at = data.find(self._after, start + 1, self._limit)
+            if at > 0 and data[start:at].isdigit():
+                return at
+        return 0
 
 
-class KnownHead:
-    """One good request head with a length, and what the head check made of it."""
+def mask_of(head: bytes) -> tuple[bytes, bytes] | None:
+    """What stands before and after the length's digits in a good head (its empty line included).
 
-    __slots__ = ("_context", "_headers", "_index", "_method", "_path", "_query", "_target", "epoch", "length_in")
+    None for a long head, and for one without exactly one length.
+    """
+    if len(head) > MOST_KNOWN:
+        return None
+    found = _LENGTH.search(head)
+    if found is None or _LENGTH.search(head, found.end(1)) is not None:
+        return None
+    return head[: found.start(1)], head[found.end(1) :]
 
-    def __init__(self, mask: LengthMask, request: RequestHead, *, context: object, epoch: int) -> None:
-        self.length_in = mask.length_in
-        # not the request itself, which may be an exchange and hold its body as long as the connection lives
-        self._method = request.method
-        self._target = request.target
-        self._path = request.path
-        self._query = request.query
-        self._headers = request.headers
-        self._index = request._index  # pyright: ignore[reportPrivateUsage]  # one record filled from another
-        self._context = context
+
+class KnownHead(LengthMask):
+    """One good request head with a length, and what was found in it; good as long as the server's epoch is `epoch`."""
+
+    __slots__ = ("epoch", "head")
+
+    def __init__(self, mask: tuple[bytes, bytes], head: RequestHead, *, epoch: int) -> None:
+        super().__init__(*mask)
+        self.head = head
         self.epoch = epoch
 
-    def fill(self, request: RequestHead, length: int) -> object:
-        """Write the known head into a new request; returns the context. Its content-length header says the old one."""
-        request.method = self._method
-        request.target = self._target
-        request.path = self._path
-        request.query = self._query
-        request.headers = self._headers
-        request.http_10 = False
-        request.keep_alive = True
-        request.expects = False
-        request.length = length
-        request._index = self._index  # pyright: ignore[reportPrivateUsage]  # one record filled from another
-        return self._context
+
+class KnownReply(LengthMask):
+    """One good response head with a length on a kept connection; `note` is what its receiver made of it."""
+
+    __slots__ = ("headers", "note", "status")
+
+    def __init__(self, mask: tuple[bytes, bytes], *, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        super().__init__(*mask)
+        self.status = status
+        self.headers = headers
+        self.note: object = None
 
 
 def may_be_known(request: RequestHead) -> bool:
     """Whether remembering the head makes sense: a kept connection, a plain length, no question before the body."""
     return request.keep_alive and not request.http_10 and request.length > 0 and not request.expects
-
-
-class KnownReply:
-    """One good response head with a length on a kept connection; `note` is what its receiver made of it."""
-
-    __slots__ = ("headers", "length_in", "note", "status")
-
-    def __init__(self, mask: LengthMask, *, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self.length_in = mask.length_in
-        self.status = status
-        self.headers = headers
-        self.note: object = None

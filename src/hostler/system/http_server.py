@@ -72,7 +72,6 @@ class HttpServer:
         self.draining = False
         self.epoch = 0
         self.requests = 0
-        self.running = 0
         self.refused = 0
         self._connections: set[Connection] = set()
         self._listeners: list[asyncio.Server] = []
@@ -102,7 +101,8 @@ class HttpServer:
 
     def statistics(self) -> ServerStatistics:
         """The counts of this moment."""
-        return ServerStatistics(len(self._connections), self.requests, self.running, self.refused)
+        running = sum(connection.busy for connection in self._connections)
+        return ServerStatistics(len(self._connections), self.requests, running, self.refused)
 
     def forget_heads(self) -> None:
         """What head checks found no longer holds (a key was revoked): check every connection's next head anew."""

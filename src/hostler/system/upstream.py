@@ -15,7 +15,7 @@ import httptools
 
 from hostler.errors import UpstreamBroken, UpstreamError, UpstreamGarbled, UpstreamTimeout, UpstreamUnreachable
 from hostler.system.address import Address
-from hostler.system.http_known_head import KnownReply, LengthMask
+from hostler.system.http_known_head import KnownReply, mask_of
 from hostler.system.proxy import Proxies, open_tunnel
 
 Headers = list[tuple[bytes, bytes]]
@@ -35,12 +35,22 @@ _HOPE = 3
 
 
 class Receiver(Protocol):
-    """Takes one response. Exactly one of `on_complete` and `on_failed` ends it; nothing follows."""
+    """Takes one response. Exactly one of `on_complete`, `on_failed` and `on_whole` ends it; nothing follows.
+
+    `on_whole` stands for all of a good response whose head is known from before, when its body came in one piece.
+    """
+
+    __slots__ = ()
 
     def on_head(self, status: int, headers: Headers) -> None: ...
     def on_body(self, data: bytes) -> None: ...
     def on_complete(self) -> None: ...
     def on_failed(self, error: UpstreamError) -> None: ...
+
+    def on_whole(self, known: KnownReply, body: bytes) -> None:
+        self.on_head(known.status, known.headers)
+        self.on_body(body)
+        self.on_complete()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +144,6 @@ class UpstreamConnection(asyncio.Protocol):
         self._receiver = receiver
         self.idle_limit = patience.idle
         self.deadline = self._loop.time() + patience.first_byte if patience.first_byte else 0.0
-        self._pool.busy.add(self)
         if self._forward is not None:
             message = self._forward.rewrite(b"".join(message) if isinstance(message, tuple) else message)
         if isinstance(message, tuple):
@@ -170,10 +179,16 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether a request may be sent."""
         return not self._transport.is_closing()
 
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is under way."""
+        return self._receiver is not None
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._pool.connections.add(self)
         sock = cast("socket.socket | None", transport.get_extra_info("socket"))
         if sock is not None:
             _keep_alive(sock)
@@ -183,10 +198,10 @@ class UpstreamConnection(asyncio.Protocol):
             self._door.forget(self)
             self._transport.abort()
             return
-        if self.idle_limit:
-            self.deadline = self._loop.time() + self.idle_limit
         if not self.started and self._take_head(data):
             return
+        if self.idle_limit:
+            self.deadline = self._loop.time() + self.idle_limit
         fault = self._parse(data)
         if fault:
             self._fail(UpstreamGarbled(fault))
@@ -202,6 +217,7 @@ class UpstreamConnection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._pool.connections.discard(self)
         self._door.forget(self)
         receiver, self._receiver = self._receiver, None
         if receiver is None:
@@ -243,26 +259,26 @@ class UpstreamConnection(asyncio.Protocol):
     def _take_head(self, data: bytes) -> bool:
         """Note the bytes of a head that is not whole yet; True if a head known from before made parsing needless."""
         if not self._head_bytes:
-            if self._last is not None and self._take_known(data, self._last):
+            if self._last is not None and self._take_whole(data, self._last):
                 return True
             self._first = data
         self._head_bytes += len(data)
         return False
 
-    def _take_known(self, data: bytes, last: KnownReply) -> bool:
+    def _take_whole(self, data: bytes, last: KnownReply) -> bool:
         """Take a whole response whose head is the last one again, without parsing it; False if it is not that."""
-        end = data.find(b"\r\n\r\n") + 4
-        receiver = self._receiver
-        length = last.length_in(data, end)
-        if receiver is None or length <= 0 or length != len(data) - end:
+        at = last.find(data)
+        begin = at + last.tail
+        receiver, size = self._receiver, len(data) - begin
+        if not at or not size or int(data[last.start : at]) != size or receiver is None:
             return False
         self._hope = _HOPE
         self.known = last
-        self.started = self.framed = self._complete = self._keep = True
-        receiver.on_head(last.status, last.headers)
-        if self._receiver is not None:  # a head may have made the receiver give up
-            receiver.on_body(data[end:])
-            self._finish()
+        self.started = self.framed = self._complete = True
+        self._receiver = None
+        receiver.on_whole(last, data[begin:])
+        if not self._transport.is_closing():  # the receiver may have given up
+            self._put_back()
         return True
 
     def _remember(self, status: int, headers: Headers) -> None:
@@ -271,7 +287,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._hope and status == _GOOD:
             self._hope -= 1
             end = self._first.find(b"\r\n\r\n") + 4
-            mask = LengthMask.of(self._first[:end])
+            mask = mask_of(self._first[:end])
             coded = any(name == b"transfer-encoding" for name, _ in headers)
             if mask is not None and not coded and self._first.startswith(b"HTTP/1.1 200"):
                 self._last = KnownReply(mask, status=status, headers=headers)
@@ -303,15 +319,17 @@ class UpstreamConnection(asyncio.Protocol):
     def _finish(self) -> None:
         receiver, self._receiver = self._receiver, None
         self._head_bytes = 0
-        self._pool.busy.discard(self)
         if self._keep and not self._transport.is_closing():
-            if self._paused:  # the client's buffer filled with the last piece; the next call is another's
-                self.set_reading(True)
-            self._door.keep(self)
+            self._put_back()
         else:
             self._transport.close()
         if receiver is not None:
             receiver.on_complete()
+
+    def _put_back(self) -> None:
+        if self._paused:  # the client's buffer filled with the last piece; the next call is another's
+            self.set_reading(True)
+        self._door.keep(self)
 
     def _fail(self, error: UpstreamError) -> None:
         receiver, self._receiver = self._receiver, None
@@ -322,7 +340,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def check_silence(self, now: float) -> None:
         """Fail the call when its deadline has passed (called by the pool's sweep)."""
-        if self.deadline and now > self.deadline and self._receiver is not None:
+        if self.deadline and now > self.deadline and self.busy:
             what = "within its answer" if self.started else "before its first byte"
             self._fail(UpstreamTimeout(f"The upstream kept silent {what} for longer than its limit."))
 
@@ -374,17 +392,16 @@ class Door:
         if len(self._unused) >= self.pool.limits.size:
             connection.close()
             return
-        connection.since = self.pool.loop.time()
+        connection.since = self.pool.now
         self._unused.append(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:
-        """Drop a connection from the books."""
-        self.pool.busy.discard(connection)
+        """Keep a connection no more."""
         if connection in self._unused:
             self._unused.remove(connection)
 
     def close(self, before: float = float("inf")) -> None:
-        """Close what is unused, all of it or what has been since `before` (loop time)."""
+        """Close what is unused, all of it or what has been since `before` (by the pool's clock)."""
         unused = self._unused
         while unused and unused[0].since < before:
             unused.pop(0).close()
@@ -415,13 +432,17 @@ class Door:
 
 
 class UpstreamPool:
-    """Doors by address. All methods belong to the loop's thread."""
+    """Doors by address. All methods belong to the loop's thread.
+
+    `now` is its clock in seconds, moved on by the sweep; `connections` are all that are open.
+    """
 
     def __init__(self, limits: PoolLimits, environment: Mapping[str, str]) -> None:
         self.loop = asyncio.get_running_loop()
         self.limits = limits
         self.proxies = Proxies(environment)
-        self.busy: set[UpstreamConnection] = set()
+        self.connections: set[UpstreamConnection] = set()
+        self.now = self.loop.time()
         self.opened = 0
         self._doors: dict[Address, Door] = {}
         self._tls: ssl.SSLContext | None = None
@@ -438,15 +459,17 @@ class UpstreamPool:
 
     def statistics(self) -> PoolStatistics:
         """How the pool stands now."""
-        return PoolStatistics(len(self.busy), sum(map(len, self._doors.values())), self.opened)
+        busy = sum(connection.busy for connection in self.connections)
+        return PoolStatistics(busy, sum(map(len, self._doors.values())), self.opened)
 
     def close(self) -> None:
         """Close everything; running calls fail."""
         self._sweep.cancel()
         for door in self._doors.values():
             door.close()
-        for connection in list(self.busy):
-            connection.abort()
+        for connection in list(self.connections):
+            if connection.busy:
+                connection.abort()
 
     def tls_context(self) -> ssl.SSLContext:
         """OpenSSL itself honours SSL_CERT_FILE and SSL_CERT_DIR; loading the store costs 20 ms, so only when needed."""
@@ -456,8 +479,8 @@ class UpstreamPool:
         return self._tls
 
     def _look_around(self) -> None:
-        now = self.loop.time()
-        for connection in list(self.busy):
+        now = self.now = self.loop.time()
+        for connection in list(self.connections):
             connection.check_silence(now)
         for door in self._doors.values():
             door.close(before=now - self.limits.idle)

@@ -39,13 +39,6 @@ class _Body(msgspec.Struct):
     stream: _Once | msgspec.UnsetType = msgspec.UNSET
 
 
-class Scan(msgspec.Struct, frozen=True, gc=False):
-    """What a request body asks for."""
-
-    model: str | None
-    stream: bool
-
-
 class _Named(msgspec.Struct):
     model: object = None
 
@@ -61,13 +54,13 @@ class BodyScanner:
 
     def __init__(self) -> None:
         self._met = 0
-        self._decoder = msgspec.json.Decoder(_Body, dec_hook=self._note)
+        self._decode = msgspec.json.Decoder(_Body, dec_hook=self._note).decode
 
-    def scan(self, body: bytes) -> Scan:
+    def scan(self, body: bytes) -> tuple[str | None, bool]:
         """The model asked for and whether a stream is wanted; raises WireError (400) for what is no such body."""
-        self._met = 0
+        before = self._met
         try:
-            decoded = self._decoder.decode(body)
+            decoded = self._decode(body)
         except msgspec.ValidationError as error:
             raise WireError(f"The body is not what was expected: {error}.") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -75,18 +68,17 @@ class BodyScanner:
         except RecursionError:
             raise WireError("The body is no JSON that anyone reads: it is nested too deeply.") from None
         model, stream = decoded.model, decoded.stream
-        given = (model is not msgspec.UNSET) + (stream is not msgspec.UNSET)
-        if self._met != given:
-            raise WireError("The body has the top-level field 'model' or 'stream' twice.")
-        name = model.value if isinstance(model, _Once) else None
-        flag = stream.value if isinstance(stream, _Once) else None
-        if name is not None and not isinstance(name, str):
-            raise WireError("model: must be a string.")
-        if name is not None and len(name) > MAX_MODEL:
+        met = self._met - before
+        if met == 1 and isinstance(model, _Once):  # no second one, and no `stream`
+            name, flag = model.value, False
+        else:
+            name, flag = _values(model, stream, met=met)
+        if not isinstance(name, str):
+            if name is not None:
+                raise WireError("model: must be a string.")
+        elif len(name) > MAX_MODEL:
             raise WireError(f"model: must not be longer than {MAX_MODEL} characters.")
-        if flag is not None and not isinstance(flag, bool):
-            raise WireError("stream: must be true or false.")
-        return Scan(name, bool(flag))
+        return name, flag
 
     def splice_model(self, body: bytes, asked: str, name: str) -> bytes:  # signature: bytes.replace
         """The same body with `name` as its model, all other bytes as they were; `asked` is what `scan` found."""
@@ -99,9 +91,9 @@ class BodyScanner:
         The result is scanned again, unless the first key made the place certain. Raises WireError for a body that turns
         out to be no JSON: the scan passes over what it does not look for.
         """
-        opening = _opening(asked)
-        if body.startswith(opening):  # as most clients write it: first, and without spaces
-            return _opening(name), len(opening)
+        begins = opening(asked)
+        if body.startswith(begins):  # as most clients write it: first, and without spaces
+            return opening(name), len(begins)
         with whole_json():
             return self._splice_searching(body, asked, name)
 
@@ -119,13 +111,22 @@ class BodyScanner:
 
     def _says(self, body: bytes, name: str) -> bool:
         try:
-            return self.scan(body).model == name
+            return self.scan(body)[0] == name
         except WireError:
             return False
 
     def _note(self, _type: type, value: object) -> object:
         self._met += 1
         return _Once(value)
+
+
+def _values(model: _Once | msgspec.UnsetType, stream: _Once | msgspec.UnsetType, *, met: int) -> tuple[object, bool]:
+    if met != (model is not msgspec.UNSET) + (stream is not msgspec.UNSET):
+        raise WireError("The body has the top-level field 'model' or 'stream' twice.")
+    flag = stream.value if isinstance(stream, _Once) else None
+    if flag is not None and not isinstance(flag, bool):
+        raise WireError("stream: must be true or false.")
+    return model.value if isinstance(model, _Once) else None, bool(flag)
 
 
 def echo_model(body: bytes, found: str, asked: str) -> bytes:  # signature: bytes.replace
@@ -162,7 +163,7 @@ def _field(name: str) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _opening(name: str) -> bytes:
+def opening(name: str) -> bytes:
     """A body's first bytes when `model` is its first field."""
     return b"{" + _field(name)
 

@@ -398,9 +398,7 @@ def _respond(exchange: Exchange, plan: Plan, *, headers: Headers) -> None:
 
 
 def _begin(exchange: Exchange, plan: Plan, *, headers: Headers) -> None:
-    if plan.body == "close":
-        exchange.http_10 = True  # the server then ends the body by closing, which 1.1 allows too
-    exchange.start(plan.status, headers)
+    exchange.start(plan.status, headers, until_close=plan.body == "close")
 
 
 def _speaks_anthropic(path: str, headers: Mapping[str, str]) -> bool:
