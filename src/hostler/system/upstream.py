@@ -275,9 +275,9 @@ class UpstreamConnection(asyncio.Protocol):
         self._hope = _HOPE
         self.known = last
         self.started = self.framed = self._complete = True
-        self._receiver = None
         receiver.on_whole(last, data[begin:])
-        if not self._transport.is_closing():  # the receiver may have given up
+        if self._receiver is not None:  # else it has given up
+            self._receiver = None
             self._put_back()
         return True
 
