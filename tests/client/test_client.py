@@ -55,7 +55,7 @@ async def test_a_whole_reply() -> None:
     (call,) = performer.calls
     request = call.request
     assert request is not None
-    assert (call.asked, call.stream, call.route.asked) == ("a/b", True, "a/b")
+    assert (call.plan.asked, call.plan.stream, call.plan.route.asked) == ("a/b", True, "a/b")
     assert request.messages == (
         Message("system", (Text(text="Be brief."),)),
         Message("user", (Text(text="Hi"),)),

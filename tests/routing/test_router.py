@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hostler import errors
 from hostler.errors import HostlerError, UpstreamRefused
 from hostler.providers.provider import Provider
-from hostler.registry.resolver import Candidate, Route
+from hostler.registry.resolver import Candidate
 from hostler.routing import router
 from hostler.routing.health import COOL_DOWN, FAILURES, LONGEST, Health
 from hostler.system.address import Address
@@ -22,7 +22,7 @@ def candidate(name: str) -> Candidate:
 def test_the_healthy_come_first_in_their_order_and_nobody_is_left_out(names: list[str], ill: set[str]) -> None:
     ill |= set(names[::2])
     candidates = tuple(candidate(name) for name in names)
-    ordered = router.order(Route("m", candidates), ill.__contains__)
+    ordered = router.order(candidates, lambda one: one.provider.id in ill)
     assert sorted(c.provider.id for c in ordered) == sorted(names)
     flags = [c.provider.id in ill for c in ordered]
     assert flags == sorted(flags)

@@ -13,7 +13,7 @@ import uvloop
 
 from hostler.errors import UpstreamBroken, UpstreamError, UpstreamGarbled, UpstreamTimeout, UpstreamUnreachable
 from hostler.system.address import Address
-from hostler.system.upstream import MAX_HEAD, Door, Patience, PoolLimits, UpstreamConnection, UpstreamPool
+from hostler.system.upstream import MAX_HEAD, Door, Patience, PoolLimits, Receiver, UpstreamConnection, UpstreamPool
 from tests.waiting import wait_until
 
 PATIENCE = Patience()
@@ -23,7 +23,7 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
-class Heard:
+class Heard(Receiver):
     """A receiver that remembers."""
 
     status: int = 0
