@@ -7,11 +7,10 @@ origin, key and token once more, on the client's own headers.
 import asyncio
 from collections.abc import Coroutine
 from functools import partial
-from typing import Final, cast
+from typing import Final
 
 from hostler.core.wires import OPENAI_CHAT
 from hostler.errors import HostlerError, UpstreamError
-from hostler.gateway.gateway import Head
 from hostler.gateway.routes import Plain
 from hostler.routing.answer import JSON_TYPE
 from hostler.system.http_server import Exchange, Handler
@@ -37,7 +36,7 @@ class Forward:
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a complete request whose head was found good."""
-        place = cast("Head", exchange.head.context).place
+        place = exchange.head.context.place
         if isinstance(place, Plain) and place.page != "health":
             self._begin(self._pass_on(exchange), exchange)
         else:
@@ -56,7 +55,7 @@ class Forward:
             refuse(exchange, error)
             return
         answer = _Answer(exchange, connection)
-        connection.send(_message(exchange), answer, patience=_PATIENCE)
+        connection.send(_message(exchange), answer, _PATIENCE)
 
 
 class _Answer(Receiver):

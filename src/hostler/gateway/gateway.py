@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 import msgspec
 
@@ -21,7 +20,7 @@ from hostler.gateway import routes
 from hostler.gateway.access import Access, Caller
 from hostler.gateway.listing import list_models, show_model
 from hostler.gateway.routes import Face, Plain
-from hostler.registry.resolver import Resolver
+from hostler.registry.resolver import Resolver, Route
 from hostler.routing import router
 from hostler.routing.answer import JSON_TYPE, X_REQUEST_ID, retry_headers
 from hostler.routing.call import Call, Headers, Plan
@@ -88,6 +87,8 @@ class Gateway:
     def __init__(self, parts: GatewayParts) -> None:
         self._parts = parts
         self._access = parts.access
+        self._prepare = parts.dispatch.prepare
+        self._resolve = parts.resolver.resolve
         self._scanner = BodyScanner()
         self._tools = Tools(parts.keeper, self._scanner)
         self._loop = asyncio.get_running_loop()
@@ -119,10 +120,10 @@ class Gateway:
 
     def handle(self, exchange: Exchange) -> None:
         """Answer a complete request whose head was found good."""
-        head = cast("Head", exchange.head.context)
+        head: Head = exchange.head.context
         place = head.place
         if isinstance(place, Face):
-            self._call(exchange, place, head=head)
+            self._call(exchange, place, head)
             return
         try:
             self._answer_plain(exchange, place, cors=head.cors)
@@ -178,11 +179,11 @@ class Gateway:
             return Caller("")
         return self._access.check_key(exchange)
 
-    def _call(self, exchange: Exchange, face: Face, *, head: Head) -> None:
+    def _call(self, exchange: Exchange, face: Face, head: Head) -> None:  # signature: positions, as `_read`
         """Read what the body asks for, and start the call."""
-        outlet = HttpOutlet(exchange, face.wire, request_id=self._next_id(), tools=self._tools, extra=head.cors)
+        outlet = HttpOutlet(exchange, face.wire, self._next_id(), self._tools, head.cors)
         try:
-            plan = self._read(exchange.body, face, head=head)
+            plan = self._read(exchange.body, face, head)
         except HostlerError as error:
             self._note_refusal(
                 face, error, caller=head.caller, request_id=outlet.request_id, asked=self._asked(exchange)
@@ -190,7 +191,7 @@ class Gateway:
             outlet.fail(error)
             return
         call = outlet.call = Call(outlet.request_id, plan, exchange.body)
-        running = self._parts.dispatch.prepare(call, outlet, on_end=self._ended)
+        running = self._prepare(call, outlet, self._ended)
         self._calls[running] = outlet
         exchange.on_disconnect = running.cancel
         if plan.stream:
@@ -198,28 +199,28 @@ class Gateway:
             self._waiting.add(outlet)
         running.start()
 
-    def _read(self, body: bytes, face: Face, *, head: Head) -> Plan:
+    def _read(self, body: bytes, face: Face, head: Head) -> Plan:  # signature: positions, on every request's way
         if self._draining:
             raise Draining("hostler is shutting down.", retry_after=5)
         model, stream = self._scanner.scan(body)
         if not model:
             raise WireError("model: is missing.", hint="GET /v1/models lists what there is.")
-        plans = head.streams if stream else head.plans
-        plan = plans.get(model)
-        route = self._parts.resolver.resolve(model)
+        route = self._resolve(model)
+        plan = (head.streams if stream else head.plans).get(model)
         if plan is None or plan.route is not route:
-            router.check_capable(route, face.operation)
-            plan = Plan(
-                route,
-                face.wire,
-                operation=face.operation,
-                stream=stream and face.operation in ("chat", "completions"),
-                key_id=head.caller.key_id,
-                lines=head.lines,
-            )
-            if len(plans) >= MOST_PLANS:
-                plans.clear()
-            plans[model] = plan
+            plan = self._plan(route, face, head=head, stream=stream)
+        return plan
+
+    def _plan(self, route: Route, face: Face, *, head: Head, stream: bool) -> Plan:
+        """Find out all that will be the same for the next call like this one."""
+        router.check_capable(route, face.operation)
+        plans = head.streams if stream else head.plans
+        if len(plans) >= MOST_PLANS:
+            plans.clear()
+        streams = stream and face.operation in ("chat", "completions")
+        plan = plans[route.asked] = Plan(
+            route, face.wire, operation=face.operation, stream=streams, key_id=head.caller.key_id, lines=head.lines
+        )
         return plan
 
     def _ended(self, running: Running, error: BaseException | None) -> None:

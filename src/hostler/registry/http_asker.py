@@ -57,7 +57,7 @@ class HttpAsker:
         connection = await self._pool.door(target.address).connect()
         reading = _Reading(target, self._max_bytes)
         try:
-            connection.send(_request(target, question), reading, patience=Patience(idle=0.0))
+            connection.send(_request(target, question), reading, Patience(idle=0.0))
             return await reading.done
         finally:
             if not reading.ended:

@@ -20,7 +20,6 @@ X_REQUEST_ID = b"x-request-id"
 JSON_TYPE = (b"content-type", b"application/json")
 _STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
 JSON_HEAD = _STATUS_LINES[200] + b"content-type: application/json\r\n"
-NO_HEADERS: Headers = []
 _FOR_A_PERSON = (ProviderNotReady, EngineMissing, ModelFileError)
 _PASSED_ON = ("retry-after", "retry-after-ms", "x-should-retry")
 
@@ -41,7 +40,9 @@ class Answer:
     since: float
     way: Way
 
-    def __init__(self, exchange: Exchange, face: Wire, *, request_id: str, extra: Headers = NO_HEADERS) -> None:
+    def __init__(  # signature: positions, since a name costs every request time
+        self, exchange: Exchange, face: Wire, request_id: str, extra: Headers
+    ) -> None:
         self.exchange = exchange
         self.face: Wire = face
         self.request_id = request_id

@@ -47,7 +47,7 @@ class Attempt(Receiver):
     owner: Owner
     started: float
 
-    def __init__(self, call: Call, way: Way, *, number: int) -> None:
+    def __init__(self, call: Call, way: Way, number: int) -> None:  # signature: positions, see Relay
         self.call = call
         self.way = way
         self.number = number
@@ -80,7 +80,7 @@ class Attempt(Receiver):
         """Write the last line of an attempt that failed; `final`: the request is over with it."""
         if not self.settled:
             outcome: Outcome = "cancelled" if isinstance(error, Cancelled) else "error"
-            self._record(error.status, outcome, error=error.code, final=final)
+            self._record(error.status, outcome, error.code, final)
 
     def again(self) -> None:
         """Forget the answer that never began, for a second sending on a fresh connection."""
@@ -102,7 +102,7 @@ class Attempt(Receiver):
     def settle(self) -> None:
         """Record the attempt's good end, before the last byte is sent."""
         self.settled = True
-        self._record(self.status, "ok", error=None, final=True)
+        self._record(self.status, "ok", None, True)
 
     def collect(self, data: bytes) -> None:
         """Keep bytes; an error body that has come to LARGEST_ERROR is over."""
@@ -214,14 +214,15 @@ class Attempt(Receiver):
         except HostlerError as error:
             return UpstreamGarbled(f"The upstream answered {self.status}, and: {error.message}")
 
-    def _record(self, status: int, outcome: Outcome, *, error: str | None, final: bool) -> None:
-        started, first, usage = self.started, self.first_byte, self.usage
+    def _record(  # signature: positions, since a name costs every request time
+        self, status: int, outcome: Outcome, error: str | None, final: bool
+    ) -> None:
+        started, first, usage, waited = self.started, self.first_byte, self.usage, self.waited
         self.ledger.end(
             End(
                 self.call.id, self.number, status, outcome, final,
                 int((first - started) * 1e6) if first else None, int((perf_counter() - started) * 1e6),
-                usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning,
-                0.0 if self.candidate.provider.local else None, error, ",".join(self.dropped) or None,
-                int(self.waited * 1e6),
+                usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning, self.way.cost, error,
+                ",".join(self.dropped) if self.dropped else None, int(waited * 1e6) if waited else 0,
             )
         )  # fmt: skip

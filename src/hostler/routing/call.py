@@ -61,16 +61,17 @@ class Plan:
 class Way:
     """One candidate of a plan, with all that is the same for each call that takes it.
 
-    `model` is the name that is sent, `kind` the ledger's, `lane` and `slots` where calls queue. `passes`: the wires
-    match, so that bytes pass through; `bridges`: they may have to be mended for what the upstream is known to refuse
-    although its wire has it. `lines` are the answer's header lines that tell which attempt served, for a
-    first attempt. `front` stands for `opening` in a body that begins with it, as most clients write theirs: the model
-    is its first field. `target` and the request's `head` are kept by dispatch for what has one address for good.
+    `model` is the name that is sent, `kind` the ledger's, `lane` and `slots` where calls queue, `cost` in US dollars 0.0
+    for local models and else None, unknown. `passes`: the wires match, so that bytes pass through; `bridges`: they may
+    have to be mended for what the upstream is known to refuse although its wire has it. `lines` are the answer's
+    header lines that tell which attempt served, for a first one. `front` stands for `opening` in a body that begins
+    with it, as most clients write theirs: the model is its first field. `target` and the request's `head` are kept
+    here where they are the same for good, which an engine's are not.
     """
 
     __slots__ = (
-        "bridges", "candidate", "front", "head", "kind", "lane", "lines", "model", "opening", "operation", "passes", "path",
-        "slots", "target",
+        "bridges", "candidate", "cost", "front", "head", "kind", "lane", "lines", "model", "opening", "operation",
+        "passes", "path", "slots", "target",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, candidate: Candidate) -> None:
@@ -89,6 +90,7 @@ class Way:
         self.lines = attempt_lines(candidate.model_id, 1)
         self.opening = opening(plan.asked)
         self.front = opening(self.model)
+        self.cost = 0.0 if provider.local else None
         self.head = b""
         self.target: Target | None = None
         self.kind = encode_kind(

@@ -46,14 +46,14 @@ class Dispatch:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def prepare(self, call: Call, outlet: Outlet, *, on_end: OnEnd) -> Running:
+    def prepare(self, call: Call, outlet: Outlet, on_end: OnEnd) -> Running:  # signature: positions, see Running
         """A call that `start` begins and `cancel` stops: the upstream is aborted then, and the ledger gets its row."""
-        return Running(self._parts, call, outlet=outlet, on_end=on_end)
+        return Running(self._parts, call, outlet, on_end)
 
     async def stream(self, call: Call) -> AsyncIterator[Delta]:
         """The reply to `call.request` as deltas; raises what went wrong. Closing the iterator cancels the upstream."""
         outlet = DeltaOutlet(call, self._parts.keeper)
-        running = self.prepare(call, outlet, on_end=outlet.on_end)
+        running = self.prepare(call, outlet, outlet.on_end)
         running.start()
         try:
             while (batch := await outlet.next_batch()) is not None:

@@ -72,7 +72,8 @@ class Lane:
     def release(self) -> None:
         """Give a slot back; the next in turn gets it."""
         self.in_flight -= 1
-        self._grant()
+        if self._waiting:
+            self._grant()
 
     def resize(self, slots: int) -> None:
         """Change the number of slots; running calls go on."""
@@ -126,7 +127,10 @@ class LocalLanes:
 
     def acquire_nowait(self, name: str, slots: int) -> bool:
         """Take a slot of lane `name` if one is free."""
-        return self._lane(name, slots).acquire_nowait()
+        lane = self._lanes.get(name)
+        if lane is None or lane.slots != slots:
+            lane = self._lane(name, slots)
+        return lane.acquire_nowait()
 
     async def acquire(self, name: str, slots: int, *, key: str) -> None:
         """Wait for a slot of lane `name` in the turn of `key`."""
@@ -135,7 +139,7 @@ class LocalLanes:
     def release(self, name: str, seconds: float | None) -> None:
         """Give a slot back after a call of so many seconds; None: it is not known, or there was no call."""
         lane = self._lanes[name]
-        if seconds is not None:
+        if lane.slots and seconds is not None:
             lane.note_duration(seconds)
         lane.release()
 

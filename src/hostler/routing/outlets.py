@@ -12,7 +12,7 @@ from hostler.core.deltas import Delta, ReplyBuilder
 from hostler.core.requests import Asked, ChatRequest
 from hostler.core.wires import Wire
 from hostler.errors import Cancelled, HostlerError
-from hostler.routing.answer import JSON_HEAD, NO_HEADERS, Answer
+from hostler.routing.answer import JSON_HEAD, Answer
 from hostler.routing.attempt import Attempt
 from hostler.routing.call import Call, Headers, Way
 from hostler.routing.opaque import OpaqueStore
@@ -33,10 +33,10 @@ class HttpOutlet(Answer):
 
     call: Call
 
-    def __init__(  # signature: Answer's, with what a call needs
-        self, exchange: Exchange, face: Wire, *, request_id: str, tools: "Tools", extra: Headers = NO_HEADERS
+    def __init__(  # signature: positions, since a name costs every request time
+        self, exchange: Exchange, face: Wire, request_id: str, tools: "Tools", extra: Headers
     ) -> None:
-        super().__init__(exchange, face, request_id=request_id, extra=extra)
+        Answer.__init__(self, exchange, face, request_id, extra)  # not by super(), whose look-up costs time too
         self._tools = tools
         self._rendering: Rendering | None = None
 
@@ -45,7 +45,7 @@ class HttpOutlet(Answer):
         self.way = way
         self.number = number
         if way.passes:
-            return Relay(self.call, way, number=number, answer=self, scanner=tools.scanner)
+            return Relay(self.call, way, number, self, tools.scanner)
         if self._rendering is None:
             self._rendering = Rendering(self, self.call)
         return Translate(self.call, way, number=number, sink=self._rendering, keeper=tools.keeper)

@@ -5,7 +5,6 @@ Does not know: queues, retries.
 """
 
 from time import perf_counter
-from typing import cast
 
 import msgspec
 
@@ -61,8 +60,10 @@ class Relay(Attempt):
     _lines: bytes
     _passed: Headers
 
-    def __init__(self, call: Call, way: Way, *, number: int, answer: Answer, scanner: BodyScanner) -> None:
-        super().__init__(call, way, number=number)
+    def __init__(  # signature: positions, since a name costs every request time
+        self, call: Call, way: Way, number: int, answer: Answer, scanner: BodyScanner
+    ) -> None:
+        Attempt.__init__(self, call, way, number)  # not by super(), whose look-up costs every request time
         self._answer = answer
         self._scanner = scanner
         self._stream: _Stream | None = None
@@ -78,10 +79,10 @@ class Relay(Attempt):
             front, rest = self._scanner.splice(body, call.plan.asked, way.model)
         head = way.head if target is way.target else b""
         if not head:
-            head = request_head(way, target, call.plan.lines)
+            head = request_head(way, target, lines=call.plan.lines)
             if target is way.target:
                 way.head = head
-        return whole_request(head, body, rest=rest, front=front)
+        return whole_request(head, body, rest, front)
 
     def _bridged(self, body: bytes) -> bytes:
         """The body without what this upstream is known to refuse although its wire has it."""
@@ -99,7 +100,7 @@ class Relay(Attempt):
             return
         self.first_byte = perf_counter()
         self.status = known.status
-        self._lines = cast("bytes", note)  # a whole JSON reply, as the last one was
+        self._lines = note  # a whole JSON reply, as the last one was
         self._end_by(self._answer_whole, body)
 
     def on_good_head(self, headers: Headers) -> None:
@@ -174,10 +175,9 @@ class Relay(Attempt):
         if not self.connection.framed and not _is_json(body):
             # ended by the end of the connection, so nothing but the JSON itself tells whether it is whole
             return UpstreamBroken("The upstream closed the connection in the middle of its answer.")
-        reading = read_reply(self._answer.face, body)
-        self.usage = reading.usage
+        model, self.usage = read_reply(self._answer.face, body)
         self.settle()
-        model, asked = reading.model, self.call.plan.asked
+        asked = self.call.plan.asked
         if model is not None and model != asked:
             body = echo_model(body, model, asked)
         self._answer.whole(self._lines, body)

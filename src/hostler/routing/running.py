@@ -90,7 +90,9 @@ class Running:
     _message: Message
     _target: Target
 
-    def __init__(self, parts: Parts, call: Call, *, outlet: Outlet, on_end: OnEnd) -> None:
+    def __init__(  # signature: positions, since a name costs every request time
+        self, parts: Parts, call: Call, outlet: Outlet, on_end: OnEnd
+    ) -> None:
         self._parts = parts
         self._call = call
         self._outlet = outlet
@@ -143,15 +145,19 @@ class Running:
             self._fail(full)
             return
         if lanes.acquire_nowait(way.lane, way.slots):
-            self._enter(None)
+            self._since = attempt.started
+            self._approach(way)
         else:
             waiting = lanes.acquire(way.lane, way.slots, key=self._call.plan.key_id)
             self._wait(waiting, self._enter, lambda _: lanes.release(way.lane, None), queued=True)
 
     def _enter(self, _: None) -> None:
-        """The slot is ours."""
+        """The slot is ours, after a wait."""
         self._since = perf_counter()
-        way = self._attempt.way
+        self._approach(self._attempt.way)
+
+    def _approach(self, way: Way) -> None:
+        """Find out where to send the request."""
         if way.candidate.recipe is not None:
             self._hold(way.candidate.model_id)
             return
@@ -203,7 +209,7 @@ class Running:
     def _send(self, connection: UpstreamConnection) -> None:
         attempt = self._attempt
         attempt.connection = connection
-        connection.send(self._message, attempt, patience=self._target.patience)
+        connection.send(self._message, attempt, self._target.patience)
 
     # its end
 

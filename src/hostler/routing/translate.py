@@ -52,7 +52,7 @@ class Translate(Attempt):
     __slots__ = ("_decoder", "_keeper", "_kept", "_sink")
 
     def __init__(self, call: Call, way: Way, *, number: int, sink: DeltaSink, keeper: OpaqueStore) -> None:
-        super().__init__(call, way, number=number)
+        super().__init__(call, way, number)
         self._sink = sink
         self._keeper = keeper
         self._decoder: StreamDecoder | None = None
@@ -65,7 +65,7 @@ class Translate(Attempt):
         encoded = codec_of(provider.wire).encode_request(request, provider.dialect)
         self.dropped = encoded.dropped
         self._sink.take_dropped(encoded.dropped)
-        return whole_request(request_head(self.way, target, b""), encoded.body)
+        return whole_request(request_head(self.way, target), encoded.body)
 
     def on_good_head(self, headers: Headers) -> None:
         kind = b""

@@ -316,7 +316,7 @@ class Connection(asyncio.Protocol):
     def _take_whole(self, data: bytes, known: KnownHead) -> bool:
         """Take a request that came in one piece, with the head of the last one; False if it is not that."""
         host, at = self._host, known.find(data)
-        if not at or known.epoch != host.epoch or self.write_paused or host.draining:
+        if not at or known.epoch != host.epoch or self.write_paused:
             return False
         begin = at + known.tail
         length = len(data) - begin

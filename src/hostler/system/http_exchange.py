@@ -125,11 +125,10 @@ class Exchange:
 
         The body is cut off for HEAD; for HTTP/1.0 and without `keep_alive` the connection closes after it.
         """
-        link = self._link
-        if link is None or self._phase != _NEW:
+        link, head = self._link, self.head
+        if link is None or self._phase:
             self._refuse_use()
             return
-        head = self.head
         if head.method == "HEAD":
             head_and_body = head_and_body[: head_and_body.find(HEAD_END) + 4]
         link.transport.write(head_and_body)

@@ -9,7 +9,7 @@ a request may change without its head (a key is revoked): its `epoch` then is ou
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from hostler.system.http_framing import RequestHead
 
@@ -74,7 +74,7 @@ class KnownReply(LengthMask):
         super().__init__(*mask)
         self.status = status
         self.headers = headers
-        self.note: object = None
+        self.note: Any = None  # edge: the receiver's own, which it alone reads
 
 
 def may_be_known(request: RequestHead) -> bool:

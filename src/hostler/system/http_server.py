@@ -111,6 +111,7 @@ class HttpServer:
     async def drain(self, timeout: float) -> None:
         """Stop accepting, close idle connections, let running exchanges end for up to `timeout` seconds, then cut."""
         self.draining = True
+        self.forget_heads()  # so that the next answer on each connection says that it closes
         self._stop_listening()
         self._emptied = asyncio.Event()
         for connection in tuple(self._connections):
@@ -129,6 +130,7 @@ class HttpServer:
     def close(self) -> None:
         """Stop at once: listeners closed, connections cut, timer cancelled. The exchanges see their client go."""
         self.draining = True
+        self.forget_heads()
         self._stop_listening()
         if self._timer is not None:
             self._timer.cancel()

@@ -135,7 +135,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     # what the dispatcher calls
 
-    def send(self, message: Message, receiver: Receiver, *, patience: Patience) -> None:
+    def send(  # signature: positions, since a name costs every request time
+        self, message: Message, receiver: Receiver, patience: Patience
+    ) -> None:
         """Send one whole request; its response goes to `receiver`, which may hear of a failure at once."""
         self.started = self._complete = False
         if self._transport.is_closing():  # closed between its making and now: nobody would tell us again
@@ -174,7 +176,6 @@ class UpstreamConnection(asyncio.Protocol):
         """Close an unused connection."""
         self._transport.close()
 
-    @property
     def usable(self) -> bool:
         """Whether a request may be sent."""
         return not self._transport.is_closing()
@@ -198,8 +199,13 @@ class UpstreamConnection(asyncio.Protocol):
             self._door.forget(self)
             self._transport.abort()
             return
-        if not self.started and self._take_head(data):
-            return
+        if not self.started:
+            last = self._last
+            if last is not None and not self._head_bytes and self._take_whole(data, last):
+                return
+            if not self._head_bytes:
+                self._first = data
+            self._head_bytes += len(data)
         if self.idle_limit:
             self.deadline = self._loop.time() + self.idle_limit
         fault = self._parse(data)
@@ -248,22 +254,12 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self.started = True
         self.framed = status in _BODILESS or _says_its_length(headers)
-        self.known = None
         self._remember(status, headers)
         self._first = b""
         if self._receiver is not None:
             self._receiver.on_head(status, headers)
 
     # a head that comes again
-
-    def _take_head(self, data: bytes) -> bool:
-        """Note the bytes of a head that is not whole yet; True if a head known from before made parsing needless."""
-        if not self._head_bytes:
-            if self._last is not None and self._take_whole(data, self._last):
-                return True
-            self._first = data
-        self._head_bytes += len(data)
-        return False
 
     def _take_whole(self, data: bytes, last: KnownReply) -> bool:
         """Take a whole response whose head is the last one again, without parsing it; False if it is not that."""
@@ -272,18 +268,21 @@ class UpstreamConnection(asyncio.Protocol):
         receiver, size = self._receiver, len(data) - begin
         if not at or not size or int(data[last.start : at]) != size or receiver is None:
             return False
-        self._hope = _HOPE
         self.known = last
-        self.started = self.framed = self._complete = True
+        self.started = self.framed = True
         receiver.on_whole(last, data[begin:])
         if self._receiver is not None:  # else it has given up
             self._receiver = None
-            self._put_back()
+            if self._paused:
+                self.set_reading(True)
+            self._door.keep(self)
         return True
 
     def _remember(self, status: int, headers: Headers) -> None:
         """Keep a good response's head, to know it when it comes again."""
-        self._last = None
+        if self.known is not None:  # the one before came again, so another one may
+            self._hope = _HOPE
+        self._last = self.known = None
         if self._hope and status == _GOOD:
             self._hope -= 1
             end = self._first.find(b"\r\n\r\n") + 4
@@ -320,16 +319,13 @@ class UpstreamConnection(asyncio.Protocol):
         receiver, self._receiver = self._receiver, None
         self._head_bytes = 0
         if self._keep and not self._transport.is_closing():
-            self._put_back()
+            if self._paused:  # the client's buffer filled with the last piece; the next call is another's
+                self.set_reading(True)
+            self._door.keep(self)
         else:
             self._transport.close()
         if receiver is not None:
             receiver.on_complete()
-
-    def _put_back(self) -> None:
-        if self._paused:  # the client's buffer filled with the last piece; the next call is another's
-            self.set_reading(True)
-        self._door.keep(self)
 
     def _fail(self, error: UpstreamError) -> None:
         receiver, self._receiver = self._receiver, None
@@ -360,7 +356,7 @@ class Door:
         unused = self._unused
         while unused:
             connection = unused.pop()
-            if connection.usable:
+            if connection.usable():
                 connection.reused = True
                 return connection
         return None

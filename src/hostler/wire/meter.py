@@ -5,7 +5,7 @@ anything else of a reply.
 """
 
 import re
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -24,11 +24,31 @@ _FIRST_DATA = re.compile(rb"(?:^|[\r\n])data:[^\r\n]*(\r\n|\n|\r(?=[^\n]))(?=([^
 _STOP = b'"message_stop"'
 """With its quotes: within a text they would be escaped."""
 _DONE = b"[DONE]"
-_PLAIN_COUNTS = 3
-"""Fields of a usage object without any detail."""
+
+
+_Tokens = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
+
+
+class _Counts(msgspec.Struct, gc=False, omit_defaults=True):
+    """All of a chat reply's `usage` that `read_usage` looks at, as every server but odd ones writes it."""
+
+    prompt_tokens: _Tokens | None = None
+    completion_tokens: _Tokens | None = None
+    total_tokens: _Tokens | None = None
+    prompt_tokens_details: dict[str, object] | None = None
+    completion_tokens_details: dict[str, object] | None = None
+    prompt_cache_hit_tokens: _Tokens | None = None
 
 
 class _ChatReply(msgspec.Struct, gc=False):
+    model: str | None = None
+    usage: _Counts | None = None
+    timings: dict[str, object] | None = None
+
+
+class _OddChatReply(msgspec.Struct, gc=False):
+    """As `_ChatReply`, with whatever a server takes for counts."""
+
     model: str | None = None
     usage: dict[str, object] | None = None
     timings: dict[str, object] | None = None
@@ -45,13 +65,6 @@ class _MessagesReply(msgspec.Struct):
     input_tokens: int | None = None
 
 
-class Reading(msgspec.Struct, frozen=True, gc=False):
-    """What a whole reply says of itself; `model` None: it does not name one."""
-
-    model: str | None
-    usage: Usage
-
-
 class Meter(Protocol):
     """Takes forwarded bytes of a stream, any cut of them; `usage` and `ended` say what was found so far."""
 
@@ -61,8 +74,12 @@ class Meter(Protocol):
     def feed(self, data: bytes) -> None: ...
 
 
-_NOTHING = Reading(None, UNKNOWN)
+Reading = tuple[str | None, Usage]
+"""What a whole reply says of itself: its model, None where it does not name one, and its usage."""
+
+_NOTHING: Reading = (None, UNKNOWN)
 _decode_chat = msgspec.json.Decoder(_ChatReply).decode
+_decode_odd_chat = msgspec.json.Decoder(_OddChatReply).decode
 _decode_messages = msgspec.json.Decoder(_MessagesReply).decode
 
 
@@ -80,23 +97,31 @@ def stream_meter(wire: Wire) -> Meter:
 
 
 def _read_chat(body: bytes) -> Reading:
-    reply = _decode_chat(body)
+    try:
+        reply = _decode_chat(body)
+    except msgspec.ValidationError:
+        return _read_odd_chat(body)
     said = reply.usage
     if said is None:
-        return Reading(reply.model, UNKNOWN if reply.timings is None else read_timings(reply.timings))
-    if len(said) == _PLAIN_COUNTS:  # no details: nothing to tell apart
-        prompt, completion = said.get("prompt_tokens"), said.get("completion_tokens")
-        if type(prompt) is int and type(completion) is int and 0 <= prompt <= MAX_COUNT >= completion >= 0:
-            return Reading(reply.model, Usage(prompt, None, None, completion, None))
-    return Reading(reply.model, read_usage(said))
+        return reply.model, UNKNOWN if reply.timings is None else read_timings(reply.timings)
+    if said.prompt_tokens_details or said.completion_tokens_details or said.prompt_cache_hit_tokens:
+        return reply.model, read_usage(msgspec.structs.asdict(said))
+    return reply.model, Usage(said.prompt_tokens, None, None, said.completion_tokens, None)
+
+
+def _read_odd_chat(body: bytes) -> Reading:
+    reply = _decode_odd_chat(body)
+    if reply.usage is not None:
+        return reply.model, read_usage(reply.usage)
+    return reply.model, UNKNOWN if reply.timings is None else read_timings(reply.timings)
 
 
 def _read_messages(body: bytes) -> Reading:
     reply = _decode_messages(body)
     said = reply.usage or (reply.message.usage if reply.message else None)
     if said is not None:
-        return Reading(reply.model, usage_to_core(said))
-    return Reading(reply.model, Usage(input=as_count(reply.input_tokens)))
+        return reply.model, usage_to_core(said)
+    return reply.model, Usage(input=as_count(reply.input_tokens))
 
 
 class _StreamMeter:
@@ -149,7 +174,7 @@ class _EventMeter:
             self._decoder = SseDecoder()
             return
         for event in events:
-            self.usage = self.usage.replaced_by(read_reply(self._wire, event.data).usage)
+            self.usage = self.usage.replaced_by(read_reply(self._wire, event.data)[1])
             if self._wire == ANTHROPIC:
                 self.ended = self.ended or _STOP in event.data
             else:
@@ -185,7 +210,7 @@ class _FrameMeter:
     def _read_lines(self, lines: bytes) -> None:
         for line in lines.split(b"\n"):
             if line.startswith(b"data:") and any(word in line for word in self._words):
-                self.usage = self.usage.replaced_by(read_reply(self._wire, line[5:].strip()).usage)
+                self.usage = self.usage.replaced_by(read_reply(self._wire, line[5:].strip())[1])
 
 
 def _says_done(line: bytes) -> bool:
