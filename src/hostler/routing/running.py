@@ -125,6 +125,7 @@ class Running:
             if error is None:
                 self._release()
                 self._parts.health.note_success(self._attempt.way.candidate.provider.id)
+                del self._attempt  # it holds us, and a circle would wait for the garbage collector
                 self._end(None)
             else:
                 self._look_into(error)
@@ -243,6 +244,7 @@ class Running:
         attempt.close(error, final=final)
         if final:
             outlet.fail(error)
+            del self._attempt
             self._end(None)
         else:
             self._try(number + 1)
@@ -261,6 +263,7 @@ class Running:
             attempt.abandon()
             with contextlib.suppress(StorageError):  # a full disk: the ledger will tell of it as interrupted
                 attempt.close(error, final=True)
+            del self._attempt
         self._end(reason)
 
     def _release(self) -> None:
