@@ -62,12 +62,8 @@ class ProvidersFile:
         self._retry = False
         self._changed = asyncio.Event()
         self.status = self._begin()
+        self.directory: Directory = self.status.directory
         self.load()
-
-    @property
-    def directory(self) -> Directory:
-        """The providers as of the last good text."""
-        return self.status.directory
 
     def load(self) -> FileStatus:
         """Read the file now, on this thread, whatever its time stamps say."""
@@ -149,6 +145,7 @@ class ProvidersFile:
 
     def _tell(self, status: FileStatus) -> None:
         self.status = status
+        self.directory = status.directory
         for warning in status.warnings:
             _log.warning("%s: %s", self.path, warning)
         if status.error:

@@ -62,8 +62,8 @@ class Way:
     """One candidate of a plan, with all that is the same for each call that takes it.
 
     `model` is the name that is sent, `kind` the ledger's, `lane` and `slots` where calls queue, `cost` in US dollars
-    0.0 for local models and else None, unknown. `passes`: the wires match, so that bytes pass through; `bridges`: they may
-    have to be mended for what the upstream is known to refuse although its wire has it. `lines` are the answer's
+    0.0 for local models and else None, unknown. `passes`: the wires match, so that bytes pass through; `bridges`: they
+    may have to be mended for what the upstream is known to refuse although its wire has it. `lines` are the answer's
     header lines that tell which attempt served, for a first one. `front` stands for `opening` in a body that begins
     with it, as most clients write theirs: the model is its first field. `target` and the request's `head` are kept
     here where they are the same for good, which an engine's are not.
