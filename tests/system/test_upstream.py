@@ -268,7 +268,7 @@ async def test_sending_on_a_connection_that_was_just_closed_fails_at_once() -> N
     async with pooling() as pool:
         door = pool.door(Address("127.0.0.1", listener.sockets[0].getsockname()[1]))
         connection = await door.connect()
-        await wait_until(lambda: not connection.usable)
+        await wait_until(lambda: not connection.usable())
         await asyncio.sleep(0)
         heard = Heard()
         connection.send(ASK, heard, patience=PATIENCE)

@@ -102,7 +102,7 @@ async def test_a_receiver_that_fails_is_told_so_and_the_connection_goes(*, at: s
         connection.send(ASK, faulty, patience=PATIENCE)
         await faulty.wait()
         assert faulty.error is not None
-        assert not connection.usable
+        assert not connection.usable()
         assert len(door) == 0
 
 
