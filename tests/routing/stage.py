@@ -5,6 +5,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hostler.accounts.ledger import End, Ledger
@@ -349,6 +350,7 @@ class Taker:
         """What making the message raises."""
         self.errors: list[HostlerError] = []
         self.attempts: list[Try] = []
+        self.on_fail: Callable[[], None] | None = None
 
     def attempt(self, way: Way, number: int) -> Attempt:
         self.flaw.check("attempt")
@@ -357,6 +359,8 @@ class Taker:
 
     def fail(self, error: HostlerError) -> None:
         self.errors.append(error)
+        if self.on_fail is not None:
+            self.on_fail()
         self.flaw.check("fail")
 
 
@@ -375,6 +379,8 @@ class Stage:
         self.outlet = Taker(self.flaw)
         self.ends: list[BaseException | None] = []
         self.cancels_at_end = False
+        self.outlet.on_fail = self._on_fail
+        self.cancels_at_fail = False
         self.running: Running
 
     def prepare(self, *candidates: Candidate, name: str = "call") -> Running:
@@ -417,6 +423,10 @@ class Stage:
         assert self.entrance.desk.grant()
         await turns(2)
         return self.line
+
+    def _on_fail(self) -> None:
+        if self.cancels_at_fail:
+            self.running.cancel()
 
     def _on_end(self, running: Running, reason: BaseException | None) -> None:
         assert running is self.running and running.ended

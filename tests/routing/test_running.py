@@ -118,6 +118,28 @@ async def test_it_ends_once_whatever_comes_after(ending: str, target: str) -> No
     assert stage.held == NOTHING and stage.slots.given_back == 1
 
 
+async def test_a_cancel_by_who_hears_of_the_failure_ends_it_once() -> None:
+    stage = Stage()
+    stage.entrance.kept = 1
+    stage.cancels_at_fail = True
+    stage.begin(engine())
+    stage.line.answer(400)
+    assert len(stage.ends) == 1 and stage.held == NOTHING
+
+
+@pytest.mark.parametrize("ending", ["good", "failed", "cancelled"])
+async def test_a_bug_in_the_owners_own_end_does_not_bring_another(ending: str) -> None:
+    stage = Stage("on_end")
+    stage.entrance.kept = 1
+    stage.begin(engine())
+    if ending == "cancelled":
+        with pytest.raises(Bug):
+            stage.running.cancel()
+    else:
+        stage.line.answer(200 if ending == "good" else 400)
+    assert len(stage.ends) == 1 and stage.held == NOTHING and len(stage.ledger.ends) == 1
+
+
 async def test_a_call_that_never_began_ends_without_a_line() -> None:
     stage = Stage()
     stage.prepare().cancel()
