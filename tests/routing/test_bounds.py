@@ -5,7 +5,7 @@ import pytest
 from hostler.core.messages import Origin, Reasoning
 from hostler.routing.opaque import OpaqueStore
 from hostler.wire import scan
-from hostler.wire.scan import MAX_MODEL, StreamEcho, echo_model
+from hostler.wire.scan import MAX_MODEL, Echo, StreamEcho
 
 ORIGIN = Origin("a", "anthropic", "m")
 
@@ -18,10 +18,10 @@ def test_a_call_id_counts_towards_what_is_kept() -> None:
 
 @pytest.mark.parametrize("first", [b'{"id":1,"model":', b'{"model":'])
 def test_a_name_that_no_request_could_have_is_not_remembered(first: bytes) -> None:
-    echo_model(b'{"model":"m"}', "m", "asked")
+    Echo("asked", "m").write(b'{"model":"m"}', "m")
     before = scan._field.cache_info()  # pyright: ignore[reportPrivateUsage]
     name = "n" * (MAX_MODEL + 1)
-    assert echo_model(first + b'"%b","x":2}' % name.encode(), name, "asked") == first + b'"asked","x":2}'
+    assert Echo("asked", name).write(first + b'"%b","x":2}' % name.encode(), name) == first + b'"asked","x":2}'
     assert scan._field.cache_info().misses == before.misses  # pyright: ignore[reportPrivateUsage]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.errors import WireError
-from hostler.wire.scan import MAX_MODEL, BodyScanner, StreamEcho, echo_model
+from hostler.wire.scan import MAX_MODEL, BodyScanner, Echo, StreamEcho
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20) | st.sampled_from(
@@ -167,7 +167,7 @@ def test_a_scanner_forgets_the_body_before() -> None:
 @given(st.data(), names, names)
 def test_a_reply_echoes_the_asked_model_and_keeps_the_rest(data: st.DataObject, found: str, asked: str) -> None:
     body = data.draw(bodies(("model", found), ("choices", [{"model": "x", "message": {"content": '"model":"y"'}}])))
-    echoed = echo_model(body, found, asked)
+    echoed = Echo(asked, found).write(body, found)
     assert json.loads(echoed) == {**json.loads(body), "model": asked}
 
 
@@ -175,7 +175,7 @@ def test_a_reply_echoes_the_asked_model_and_keeps_the_rest(data: st.DataObject, 
 def test_a_reply_that_names_its_model_deeper_down_too_echoes_at_the_top(pad: int) -> None:
     tree = {"pad": "x" * pad, "parts": [{"model": "m"}], "model": "m", "usage": {"x": 1}}
     for body in (msgspec.json.encode(tree), json.dumps(tree, indent=1).encode()):
-        assert json.loads(echo_model(body, "m", "a/m")) == {**tree, "model": "a/m"}
+        assert json.loads(Echo("a/m", "m").write(body, "m")) == {**tree, "model": "a/m"}
 
 
 @given(names, names, st.lists(texts, max_size=4), st.integers(1, 40))
@@ -214,4 +214,4 @@ def test_what_the_scan_passed_over_may_be_no_utf_8(data: st.DataObject, name: st
     except WireError:
         return
     assert scanner.scan(spliced) == (new, False)
-    assert isinstance(echo_model(body, name, new), bytes)
+    assert isinstance(Echo(new, name).write(body, name), bytes)

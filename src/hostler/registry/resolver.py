@@ -88,9 +88,8 @@ class ProviderEntry:
 
 @dataclass(frozen=True, slots=True)
 class ResolverStatistics:
-    """Counts since start; `routes` are cached now."""
+    """Counts since start; `misses` are look-ups in vain among the `routes` that are cached now."""
 
-    hits: int
     misses: int
     refused: int
     routes: int
@@ -114,7 +113,7 @@ class Resolver:
         self._matrix = matrix or Matrix(source, self._catalogue)
         self._routes: dict[str, Route] = {}
         self._seen = source.directory
-        self._hits = self._misses = self._refused = 0
+        self._misses = self._refused = 0
 
     def resolve(self, name: str) -> Route:
         """Where calls for `name` go. A dict look-up when it was asked for before and no provider changed since.
@@ -126,7 +125,6 @@ class Resolver:
         if directory is self._seen:
             route = self._routes.get(name)
             if route is not None:
-                self._hits += 1
                 return route
         else:
             self._routes.clear()
@@ -173,7 +171,7 @@ class Resolver:
     def statistics(self) -> ResolverStatistics:
         """Counts since start."""
         providers = len(self._source.directory.providers)
-        return ResolverStatistics(self._hits, self._misses, self._refused, len(self._routes), providers)
+        return ResolverStatistics(self._misses, self._refused, len(self._routes), providers)
 
     def _candidate(self, name: str, directory: Directory) -> Candidate:
         model_id = self._read(self._follow(name), directory)

@@ -17,7 +17,7 @@ from hostler.core.wires import ANTHROPIC, Wire
 from hostler.providers.provider import Header, Provider
 from hostler.registry.resolver import Candidate, Route
 from hostler.system.upstream import Door, Patience
-from hostler.wire.scan import opening
+from hostler.wire.scan import Echo, opening
 
 Operation = Literal["chat", "completions", "embeddings", "rerank", "count_tokens"]
 Headers = list[tuple[bytes, bytes]]
@@ -65,13 +65,13 @@ class Way:
     0.0 for local models and else None, unknown. `passes`: the wires match, so that bytes pass through; `bridges`: they
     may have to be mended for what the upstream is known to refuse although its wire has it. `lines` are the answer's
     header lines that tell which attempt served, for a first one. `front` stands for `opening` in a body that begins
-    with it, as most clients write theirs: the model is its first field. `target` and the request's `head` are kept
-    here where they are the same for good, which an engine's are not.
+    with it, as most clients write theirs: the model is its first field. `echo` writes `asked` into replies. `target`
+    and the request's `head` are kept here where they are the same for good, which an engine's are not.
     """
 
     __slots__ = (
-        "bridges", "candidate", "cost", "front", "head", "kind", "lane", "lines", "model", "opening", "operation",
-        "passes", "path", "slots", "target",
+        "asked", "bridges", "candidate", "cost", "echo", "front", "head", "kind", "lane", "lines", "model", "opening",
+        "operation", "passes", "path", "slots", "target",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, candidate: Candidate) -> None:
@@ -90,6 +90,8 @@ class Way:
         self.lines = attempt_lines(candidate.model_id, 1)
         self.opening = opening(plan.asked)
         self.front = opening(self.model)
+        self.asked = plan.asked
+        self.echo = Echo(plan.asked, candidate.model)
         self.cost = 0.0 if provider.local else None
         self.head = b""
         self.target: Target | None = None

@@ -18,7 +18,7 @@ from hostler.routing.requests import request_head, whole_request
 from hostler.system.upstream import KnownReply, Message
 from hostler.wire import anthropic, openai_chat
 from hostler.wire.meter import Meter, read_reply, stream_meter
-from hostler.wire.scan import BodyScanner, StreamEcho, echo_model
+from hostler.wire.scan import BodyScanner, StreamEcho
 
 LARGEST_ECHO = 1 << 20
 """Bytes up to which a reply is held to write the asked model into it; a larger one is streamed as it comes."""
@@ -177,9 +177,9 @@ class Relay(Attempt):
             return UpstreamBroken("The upstream closed the connection in the middle of its answer.")
         model, self.usage = read_reply(self._answer.face, body)
         self.settle()
-        asked = self.call.plan.asked
-        if model is not None and model != asked:
-            body = echo_model(body, model, asked)
+        way = self.way
+        if model is not None and model != way.asked:
+            body = way.echo.write(body, model)
         self._answer.whole(self._lines, body)
         return None
 

@@ -12,7 +12,7 @@ step has to wait, a task of its own does so (`_Wait`): for a slot, an engine, a 
 """
 
 import asyncio
-import contextlib
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ from hostler.routing.opaque import OpaqueStore
 from hostler.system.address import Address
 from hostler.system.upstream import Message, UpstreamConnection, UpstreamPool
 
+_log = logging.getLogger(__name__)
 POST_MORTEM = 2.0
 """Seconds to learn whether a broken reply means that its engine died."""
 
@@ -107,9 +108,9 @@ class Running:
 
     def start(self) -> None:
         """Begin at once; may end it already."""
-        if len(self._ways) > 1:
-            self._ways = router.order(self._ways, self._is_ill)
         try:
+            if len(self._ways) > 1:
+                self._ways = router.order(self._ways, self._is_ill)
             self._try(1)
         except Exception as bug:  # noqa: BLE001  # edge: whatever ended it is handed to the owner
             self._crash(bug)
@@ -150,7 +151,7 @@ class Running:
             self._approach(way)
         else:
             waiting = lanes.acquire(way.lane, way.slots, key=self._call.plan.key_id)
-            self._wait(waiting, self._enter, lambda _: lanes.release(way.lane, None), queued=True)
+            self._wait(waiting, self._enter, give_back=lambda _: lanes.release(way.lane, None), queued=True)
 
     def _enter(self, _: None) -> None:
         """The slot is ours, after a wait."""
@@ -178,7 +179,7 @@ class Running:
         engines = self._parts.engines
         endpoint = engines.hold_nowait(model_id)
         if endpoint is None:
-            self._wait(engines.hold(model_id), self._held, lambda _: engines.release(model_id), queued=True)
+            self._wait(engines.hold(model_id), self._held, give_back=lambda _: engines.release(model_id), queued=True)
         else:
             self._held(endpoint)
 
@@ -205,7 +206,8 @@ class Running:
 
     def _connect(self) -> None:
         target = self._target
-        self._wait(target.door.connect(target.patience.connect), self._send, UpstreamConnection.close)
+        connecting = target.door.connect(target.patience.connect)
+        self._wait(connecting, self._send, give_back=UpstreamConnection.close)
 
     def _send(self, connection: UpstreamConnection) -> None:
         attempt = self._attempt
@@ -243,14 +245,16 @@ class Running:
         final = outlet.forwarded or number == len(self._ways) or not router.may_go_elsewhere(error)
         attempt.close(error, final=final)
         if final:
-            outlet.fail(error)
             del self._attempt
+            outlet.fail(error)
             self._end(None)
         else:
             self._try(number + 1)
 
     def _crash(self, bug: BaseException) -> None:
-        if not self.ended:
+        if self.ended:
+            _log.error("call %s failed after its end", self._call.id, exc_info=bug)
+        else:
             self._stop(bug, HostlerError("hostler failed at this call."))
 
     def _stop(self, reason: BaseException, error: HostlerError) -> None:
@@ -259,12 +263,15 @@ class Running:
             waiting.drop()
         self._release()
         attempt: Attempt | None = getattr(self, "_attempt", None)
-        if attempt is not None:  # else already its making failed
-            attempt.abandon()
-            with contextlib.suppress(StorageError):  # a full disk: the ledger will tell of it as interrupted
+        try:
+            if attempt is not None:  # else already its making failed
+                del self._attempt
+                attempt.abandon()
                 attempt.close(error, final=True)
-            del self._attempt
-        self._end(reason)
+        except Exception:  # noqa: BLE001  # edge: what cannot be written down must not keep the call from ending
+            _log.exception("the ledger will tell of call %s as interrupted", self._call.id)
+        finally:
+            self._end(reason)
 
     def _release(self) -> None:
         if self._endpoint is not None:
@@ -292,8 +299,8 @@ class Running:
         self,
         coroutine: Coroutine[Any, Any, T],
         then: Callable[[T], None],
-        give_back: Callable[[T], None] | None = None,
         *,
+        give_back: Callable[[T], None] | None = None,
         queued: bool = False,
     ) -> None:
         """Go on with `then` when the coroutine has its result, which is given back if the call was cancelled meanwhile.

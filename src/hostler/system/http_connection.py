@@ -315,12 +315,8 @@ class Connection(asyncio.Protocol):
 
     def _take_whole(self, data: bytes, known: KnownHead) -> bool:
         """Take a request that came in one piece, with the head of the last one; False if it is not that."""
-        host, at = self._host, known.find(data)
-        if not at or known.epoch != host.epoch or self.write_paused:
-            return False
-        begin = at + known.tail
-        length = len(data) - begin
-        if int(data[known.start : at]) != length or length > host.limits.max_body:
+        host, begin = self._host, known.find_whole(data)
+        if not begin or known.epoch != host.epoch or self.write_paused or len(data) - begin > host.limits.max_body:
             return False
         exchange = self._exchange = Exchange(self, known.head)
         self._hand_over(exchange, data[begin:])

@@ -132,7 +132,11 @@ class Exchange:
         if head.method == "HEAD":
             head_and_body = head_and_body[: head_and_body.find(HEAD_END) + 4]
         link.transport.write(head_and_body)
-        self._end(link, self.keep_alive and not head.http_10)
+        self._phase = _ENDED
+        self._link = self.on_disconnect = self.on_writable = None
+        if self._waiters is not None:
+            self._wake(None)
+        link.reply_ended(self.keep_alive and not head.http_10)
 
     def start(self, status: int, headers: Headers, *, until_close: bool = False) -> None:
         """Begin an answer of unknown length: chunked, or ended by the close of the connection.

@@ -4,7 +4,7 @@ Does not know: sockets, replies, routes, or what a request is about.
 """
 
 import re
-from typing import Any, Final
+from typing import Any, Final  # edge: what a receiver or a head check keeps is its own
 
 import httptools
 
@@ -49,7 +49,7 @@ class RequestHead:
     )  # fmt: skip
 
     client: str
-    context: Any  # edge: the head check's own, which it alone fills
+    context: Any
     method: str
     target: str
     path: str

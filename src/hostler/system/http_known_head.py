@@ -9,7 +9,7 @@ a request may change without its head (a key is revoked): its `epoch` then is ou
 """
 
 import re
-from typing import Any, Final
+from typing import Any, Final  # edge: what a receiver or a head check keeps is its own
 
 from hostler.system.http_framing import RequestHead
 
@@ -38,6 +38,16 @@ class LengthMask:
             at = data.find(self._after, start + 1, self._limit)
             if at > 0 and data[start:at].isdigit():
                 return at
+        return 0
+
+    def find_whole(self, data: bytes) -> int:
+        """Where the body begins if `data` is this head again and all of the body that it announces, else 0."""
+        if data.startswith(self._before):
+            at = data.find(self._after, self.start + 1, self._limit)
+            if at > 0:
+                begin = at + self.tail
+                if data[self.start : at] == b"%d" % (len(data) - begin):
+                    return begin
         return 0
 
 
@@ -74,7 +84,7 @@ class KnownReply(LengthMask):
         super().__init__(*mask)
         self.status = status
         self.headers = headers
-        self.note: Any = None  # edge: the receiver's own, which it alone reads
+        self.note: Any = None
 
 
 def may_be_known(request: RequestHead) -> bool:

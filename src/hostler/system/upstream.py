@@ -263,10 +263,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _take_whole(self, data: bytes, last: KnownReply) -> bool:
         """Take a whole response whose head is the last one again, without parsing it; False if it is not that."""
-        at = last.find(data)
-        begin = at + last.tail
-        receiver, size = self._receiver, len(data) - begin
-        if not at or not size or int(data[last.start : at]) != size or receiver is None:
+        receiver, begin = self._receiver, last.find_whole(data)
+        if not begin or receiver is None:
             return False
         self.known = last
         self.started = self.framed = True

@@ -129,19 +129,34 @@ def _values(model: _Once | msgspec.UnsetType, stream: _Once | msgspec.UnsetType,
     return model.value if isinstance(model, _Once) else None, bool(flag)
 
 
-def echo_model(body: bytes, found: str, asked: str) -> bytes:  # signature: bytes.replace
-    """A reply's body with the model name that the client asked for, instead of the upstream's own (`found`).
+class Echo:
+    """Writes the model name that the client asked for into replies, instead of the upstream's own.
 
-    Nobody is authorised by a reply: a likely place is believed if it holds `found` and is seen to be the top level's.
+    Nobody is authorised by a reply: a likely place is believed if it holds the found name and is seen to be the top
+    level's. `usual` is the name that the upstream is likely to give.
     """
-    field = _field(found) if len(found) <= MAX_MODEL else b"\0"  # an upstream's names must not fill the memory
-    at = body.find(field, 0, _FRONT_BYTES)
-    if at >= 0 and body.count(b"{", 0, at) == 1:  # of the top level
-        return body[:at] + _field(asked) + body[at + len(field) :]
-    try:
-        return _echo_searching(body, found, asked)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return body  # no JSON after all, and none of ours: it passes as it is
+
+    __slots__ = ("_asked", "_field", "_usual", "_usual_field")
+
+    def __init__(self, asked: str, usual: str) -> None:
+        self._asked = asked
+        self._field = _field(asked)
+        self._usual = usual
+        self._usual_field = _field(usual)
+
+    def write(self, body: bytes, found: str) -> bytes:
+        """The body with the asked name, where it has `found`; as it is where it turns out to be no JSON."""
+        if found == self._usual:
+            field = self._usual_field
+        else:
+            field = _field(found) if len(found) <= MAX_MODEL else b"\0"  # upstreams' names must not fill the memory
+        at = body.find(field, 0, _FRONT_BYTES)
+        if at >= 0 and body.count(b"{", 0, at) == 1:  # of the top level
+            return b"%b%b%b" % (body[:at], self._field, body[at + len(field) :])
+        try:
+            return _echo_searching(body, found, self._asked)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return body
 
 
 def _echo_searching(body: bytes, found: str, asked: str) -> bytes:  # signature: bytes.replace
