@@ -21,7 +21,7 @@ def test_a_name_that_no_request_could_have_is_not_remembered(first: bytes) -> No
     Echo("asked", "m").write(b'{"model":"m"}', "m")
     before = scan._field.cache_info()  # pyright: ignore[reportPrivateUsage]
     name = "n" * (MAX_MODEL + 1)
-    assert Echo("asked", name).write(first + b'"%b","x":2}' % name.encode(), name) == first + b'"asked","x":2}'
+    assert Echo("asked", "m").write(first + b'"%b","x":2}' % name.encode(), name) == first + b'"asked","x":2}'
     assert scan._field.cache_info().misses == before.misses  # pyright: ignore[reportPrivateUsage]
 
 
