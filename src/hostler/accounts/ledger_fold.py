@@ -26,7 +26,7 @@ from hostler.system.files import storage_errors
 from hostler.system.journal import Journal, SegmentReader, is_written, journal_files, journal_names, remove_journal
 from hostler.system.store import Connection, Store
 
-BATCH: Final = 512
+BATCH: Final = 2048
 """Requests per transaction, about."""
 BLOCK: Final = 128 << 10
 """Bytes of lines decoded in one go: about 0.3 ms in which no other thread runs."""

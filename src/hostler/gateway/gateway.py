@@ -181,7 +181,8 @@ class Gateway:
 
     def _call(self, exchange: Exchange, face: Face, head: Head) -> None:  # signature: positions, as `_read`
         """Read what the body asks for, and start the call."""
-        outlet = HttpOutlet(exchange, face.wire, self._next_id(), self._tools, head.cors)
+        number = self._requests = self._requests + 1
+        outlet = HttpOutlet(exchange, face.wire, f"{self._request_prefix}{number:x}", self._tools, head.cors)
         try:
             plan = self._read(exchange.body, face, head)
         except HostlerError as error:

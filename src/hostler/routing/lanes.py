@@ -130,6 +130,9 @@ class LocalLanes:
         lane = self._lanes.get(name)
         if lane is None or lane.slots != slots:
             lane = self._lane(name, slots)
+        if not slots:  # nobody can be waiting
+            lane.in_flight += 1
+            return True
         return lane.acquire_nowait()
 
     async def acquire(self, name: str, slots: int, *, key: str) -> None:
@@ -139,7 +142,10 @@ class LocalLanes:
     def release(self, name: str, seconds: float | None) -> None:
         """Give a slot back after a call of so many seconds; None: it is not known, or there was no call."""
         lane = self._lanes[name]
-        if lane.slots and seconds is not None:
+        if not lane.slots:
+            lane.in_flight -= 1
+            return
+        if seconds is not None:
             lane.note_duration(seconds)
         lane.release()
 

@@ -160,26 +160,28 @@ class Running:
 
     def _approach(self, way: Way) -> None:
         """Find out where to send the request."""
-        if way.candidate.recipe is not None:
-            self._hold(way.candidate.model_id)
-            return
         target = way.target
-        if target is None:
+        if target is not None:
+            self._exchange(target)
+        elif way.candidate.recipe is not None:
+            self._hold(way.candidate.model_id)
+        else:
             provider = way.candidate.provider
             refusal = provider.refusal()
             if refusal is not None:
                 self._fail(refusal)
                 return
             door = self._parts.pool.door(provider.address)
-            target = way.target = Target(door, provider.host, provider.sent, patience_of(provider))
-        self._exchange(target)
+            way.target = Target(door, provider.host, provider.sent, patience_of(provider))
+            self._exchange(way.target)
 
     def _hold(self, model_id: str) -> None:
         """Have the engine ready, and not unloaded during the exchange."""
         engines = self._parts.engines
         endpoint = engines.hold_nowait(model_id)
         if endpoint is None:
-            self._wait(engines.hold(model_id), self._held, give_back=lambda _: engines.release(model_id), queued=True)
+            held = engines.hold(model_id)
+            self._wait(held, self._held, give_back=lambda _: engines.release(model_id), queued=True)
         else:
             self._held(endpoint)
 
@@ -192,9 +194,10 @@ class Running:
 
     def _exchange(self, target: Target) -> None:
         """Send the request; its answer goes to the attempt."""
+        attempt = self._attempt
         self._target = target
         try:
-            self._message = self._attempt.message(target)
+            message = self._message = attempt.message(target)
         except HostlerError as error:
             self._fail(error)
             return
@@ -202,7 +205,8 @@ class Running:
         if connection is None:
             self._connect()
         else:
-            self._send(connection)
+            attempt.connection = connection
+            connection.send(message, attempt, target.patience)
 
     def _connect(self) -> None:
         target = self._target
