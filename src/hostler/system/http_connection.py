@@ -23,6 +23,7 @@ from hostler.system.http_framing import (
     refuse_length,
 )
 from hostler.system.http_known_head import KnownHead, mask_of, may_be_known
+from hostler.system.prompt_write import PromptWriter
 
 Handler = Callable[[Exchange], None]
 HeadCheck = Callable[[Exchange], None]
@@ -108,11 +109,12 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing", "_body", "_budget", "_client", "_deadline", "_dechunker", "_exchange", "_held", "_host",
-        "_known", "_looked", "_missing", "_phase", "_reading_paused", "_scheduled", "_stalled_since",
-        "_unflushed", "transport", "write_paused",
+        "_known", "_looked", "_missing", "_phase", "_reading_paused", "_scheduled", "_stalled_since", "_unflushed",
+        "transport", "write_paused", "writer",
     )  # fmt: skip
 
     transport: asyncio.Transport
+    writer: PromptWriter
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -140,6 +142,7 @@ class Connection(asyncio.Protocol):
         """A client connected."""
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=self._host.limits.write_high_water)
+        self.writer = PromptWriter(self.transport)
         self._client = _name_of(cast("tuple[str, int] | str | None", transport.get_extra_info("peername")))
         self._deadline = self._host.now + self._host.limits.idle_timeout
         self._host.opened(self)
@@ -418,7 +421,7 @@ class Connection(asyncio.Protocol):
             self._missing = length
             self._body = io.BytesIO()  # its getvalue() copies nothing, where joining 64 MB would keep the loop
         if exchange.head.expects and not self._held:
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _take_body(self) -> bool:
         held = self._held
@@ -487,7 +490,7 @@ class Connection(asyncio.Protocol):
         headers, body = self._host.on_refusal(refusal.status, refusal.reason, exchange)
         if exchange is not None:
             exchange.close()
-        self.transport.write(whole_reply(refusal.status, headers, body=body, request=exchange))
+        self.writer.write(whole_reply(refusal.status, headers, body=body, request=exchange))
         self._linger()
 
     def _linger(self) -> None:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Final, Protocol
 
 from hostler.system.http_framing import HEAD_END, RequestHead
+from hostler.system.prompt_write import PromptWriter
 
 Headers = Sequence[tuple[bytes, bytes]]
 _STATUS_LINES: Final = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode("ascii")) for s in HTTPStatus}
@@ -29,6 +30,7 @@ class Link(Protocol):
     """What an exchange needs of the connection that carries it."""
 
     transport: asyncio.Transport
+    writer: PromptWriter
     write_paused: bool
 
     def reply_ended(self, keep_alive: bool) -> None:
@@ -117,7 +119,7 @@ class Exchange:
         link = self._take_link(_NEW)
         if link is None:
             return
-        link.transport.write(whole_reply(status, headers, body=body, request=self))
+        link.writer.write(whole_reply(status, headers, body=body, request=self))
         self._end(link, self.keep_alive)
 
     def respond_raw(self, head_and_body: bytes) -> None:
@@ -131,7 +133,7 @@ class Exchange:
             return
         if head.method == "HEAD":
             head_and_body = head_and_body[: head_and_body.find(HEAD_END) + 4]
-        link.transport.write(head_and_body)
+        link.writer.write(head_and_body)
         self._phase = _ENDED
         self._link = self.on_disconnect = self.on_writable = None
         if self._waiters is not None:
@@ -157,7 +159,7 @@ class Exchange:
             phase = _SILENT
         head = reply_head(status, headers, framing=framing + self._connection_header())
         self._phase = phase
-        link.transport.write(head)
+        link.writer.write(head)
 
     def write(self, data: bytes) -> None:
         """One piece of a started answer. Empty pieces are left out: in the chunked coding they would end it."""
@@ -168,13 +170,11 @@ class Exchange:
             return
         elif self._phase == _CHUNKED:
             if len(data) <= _COPY_LIMIT:
-                link.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+                link.writer.write(b"%x\r\n%b\r\n" % (len(data), data))
             else:
-                link.transport.writelines((b"%x\r\n" % len(data), data))
-                # not with the others: asyncio before 3.12.9 and 3.13.2 never says in writelines that the buffer is full
-                link.transport.write(b"\r\n")
+                link.writer.write_pieces((b"%x\r\n" % len(data), data, b"\r\n"))
         elif self._phase == _RAW:
-            link.transport.write(data)
+            link.writer.write(data)
 
     def end(self, last: bytes = b"") -> None:
         """End a started answer, with a last piece if there is one, in one write."""
@@ -183,9 +183,9 @@ class Exchange:
             self._refuse_use()
             return
         if self._phase == _CHUNKED:
-            link.transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if last else b"0\r\n\r\n")
+            link.writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if last else b"0\r\n\r\n")
         elif self._phase == _RAW and last:
-            link.transport.write(last)
+            link.writer.write(last)
         self._end(link, self.keep_alive)
 
     def abort(self) -> None:

@@ -16,6 +16,7 @@ import httptools
 from hostler.errors import UpstreamBroken, UpstreamError, UpstreamGarbled, UpstreamTimeout, UpstreamUnreachable
 from hostler.system.address import Address
 from hostler.system.http_known_head import KnownReply, mask_of
+from hostler.system.prompt_write import PromptWriter
 from hostler.system.proxy import Proxies, open_tunnel
 
 Headers = list[tuple[bytes, bytes]]
@@ -103,9 +104,11 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_chunks", "_complete", "_door", "_first", "_forward", "_head_bytes", "_headers", "_hope", "_keep", "_last",
-        "_loop", "_parser", "_paused", "_pool", "_receiver", "_status", "_transport", "deadline", "framed",
+        "_loop", "_parser", "_paused", "_pool", "_receiver", "_status", "_transport", "_writer", "deadline", "framed",
         "idle_limit", "known", "reused", "since", "started",
     )  # fmt: skip
+
+    _writer: PromptWriter
 
     def __init__(self, door: "Door", forward: "Forward | None" = None) -> None:
         self.since = 0.0
@@ -149,9 +152,9 @@ class UpstreamConnection(asyncio.Protocol):
         if self._forward is not None:
             message = self._forward.rewrite(b"".join(message) if isinstance(message, tuple) else message)
         if isinstance(message, tuple):
-            self._transport.writelines(message)
+            self._writer.write_pieces(message)
         else:
-            self._transport.write(message)
+            self._writer.write(message)
 
     def set_reading(self, wanted: bool) -> None:  # signature: Exchange.on_writable
         """Backpressure: take no more from the upstream while the client cannot keep up."""
@@ -189,6 +192,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._writer = PromptWriter(self._transport)
         self._pool.connections.add(self)
         sock = cast("socket.socket | None", transport.get_extra_info("socket"))
         if sock is not None:
