@@ -75,11 +75,8 @@ class Answer:
     def whole(self, head: bytes, body: bytes) -> None:
         """Send a whole reply in one write; `head` is its status line and header lines, as an upstream gave them."""
         self.started = self.forwarded = True
-        exchange, number = self.exchange, self.number
-        if self.extra or self.dropped or number != 1:
-            head += b"".join([b"%b: %b\r\n" % header for header in self.own_headers()])
-        else:  # nearly always
-            head = b"%bx-request-id: %b\r\n%b" % (head, self.request_id.encode(), self.way.lines)
+        exchange = self.exchange
+        head += self._own_lines()
         if not exchange.keep_alive or exchange.head.http_10:
             head += b"connection: close\r\n"
         exchange.respond_raw(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
@@ -89,6 +86,17 @@ class Answer:
         if not self.started:
             self.started = True
             self.exchange.start(status, headers + self.own_headers())
+
+    def pass_on(self, head: bytes) -> None:
+        """Send the head of a streamed answer as an upstream gave it, unless a keep-alive did so before."""
+        if not self.started:
+            self.started = True
+            self.exchange.start_raw(head + self._own_lines())
+
+    def _own_lines(self) -> bytes:
+        if self.extra or self.dropped or self.number != 1:
+            return b"".join([b"%b: %b\r\n" % header for header in self.own_headers()])
+        return b"x-request-id: %b\r\n%b" % (self.request_id.encode(), self.way.lines)  # nearly always
 
     def start_stream(self) -> None:
         """Send the head of an event stream of the face."""

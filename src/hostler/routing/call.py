@@ -58,6 +58,18 @@ class Plan:
         self.ways = tuple(Way(self, candidate) for candidate in route.candidates)
 
 
+class SeenHead(msgspec.Struct, frozen=True):
+    """A reply's head as an upstream sent it, and what a pass-through makes of it: content type, and lines that travel.
+
+    `head` begins with the status line.
+    """
+
+    headers: Headers
+    status: int
+    kind: bytes
+    head: bytes
+
+
 class Way:
     """One candidate of a plan, with all that is the same for each call that takes it.
 
@@ -66,12 +78,13 @@ class Way:
     may have to be mended for what the upstream is known to refuse although its wire has it. `lines` are the answer's
     header lines that tell which attempt served, for a first one. `front` stands for `opening` in a body that begins
     with it, as most clients write theirs: the model is its first field. `echo` writes `asked` into replies. `target`
-    and the request's `head` are kept here where they are the same for good, which an engine's are not.
+    and the request's `head` are kept here where they are the same for good, which an engine's are not; `seen` is the
+    head of the last reply.
     """
 
     __slots__ = (
         "asked", "bridges", "candidate", "cost", "echo", "front", "head", "kind", "lane", "lines", "model", "opening",
-        "operation", "passes", "path", "slots", "target",
+        "operation", "passes", "path", "seen", "slots", "target",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, candidate: Candidate) -> None:
@@ -95,6 +108,7 @@ class Way:
         self.cost = 0.0 if provider.local else None
         self.head = b""
         self.target: Target | None = None
+        self.seen: SeenHead | None = None
         self.kind = encode_kind(
             CallKind(
                 plan.face, plan.operation, candidate.model_id, provider.id, candidate.model, plan.stream,

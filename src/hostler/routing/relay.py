@@ -12,7 +12,7 @@ from hostler.core.wires import ANTHROPIC
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.routing.answer import Answer, status_line
 from hostler.routing.attempt import FIRST_ERROR, Attempt
-from hostler.routing.call import Call, Headers, Target, Way
+from hostler.routing.call import Call, Headers, SeenHead, Target, Way
 from hostler.routing.inflate import inflate_for
 from hostler.routing.requests import request_head, whole_request
 from hostler.system.upstream import KnownReply, Message
@@ -55,10 +55,10 @@ class _Stream:
 class Relay(Attempt):
     """Sends the client's bytes with the model's name spliced, and forwards the reply; see the module."""
 
-    __slots__ = ("_answer", "_lines", "_passed", "_scanner", "_stream")
+    __slots__ = ("_answer", "_head", "_scanner", "_stream")
 
-    _lines: bytes
-    _passed: Headers
+    _head: bytes
+    """The reply's status line and the header lines that travel."""
 
     def __init__(  # signature: positions, since a name costs every request time
         self, call: Call, way: Way, number: int, answer: Answer, scanner: BodyScanner
@@ -100,41 +100,44 @@ class Relay(Attempt):
             return
         self.first_byte = perf_counter()
         self.status = known.status
-        self._lines = note  # a whole JSON reply, as the last one was
+        self._head = note  # a whole JSON reply, as the last one was
         self._end_by(self._answer_whole, body)
 
     def on_good_head(self, headers: Headers) -> None:
-        known = self.connection.known
-        kind = self._sift(headers)
+        seen = self.way.seen
+        if seen is None or seen.headers != headers or seen.status != self.status:
+            seen = self._sift(headers)
+        kind, self._head = seen.kind, seen.head
         if kind.startswith(_EVENTS):
-            candidate, asked = self.candidate, self.call.plan.asked
+            candidate, asked = self.candidate, self.way.asked
             echoes = candidate.recipe is not None and asked != candidate.model_id
             echo = StreamEcho(candidate.model_id, asked) if echoes else None
             self._begin_stream(_Stream(stream_meter(self._answer.face), echo))
             return
         if kind.startswith(_PAGE):
             raise UpstreamGarbled("The upstream answered with a page (content type text/html) where JSON was expected.")
-        self._lines = status_line(self.status) + b"".join([b"%b: %b\r\n" % header for header in self._passed])
+        known = self.connection.known
         if known is not None and self.inflate is None:
-            known.note = self._lines
+            known.note = self._head
 
-    def _sift(self, headers: Headers) -> bytes:
-        """Keep the headers that travel; returns the content type."""
-        passed: Headers = []
-        kind = b""
-        for header in headers:
-            name = header[0]
+    def _sift(self, headers: Headers) -> SeenHead:
+        """Find the headers that travel, and remember them: an upstream's next head is likely to be the same."""
+        kind, lines, coded = b"", [status_line(self.status)], False
+        for name, value in headers:
             if name in _NOT_FOR_CLIENTS or name.startswith(_OURS):
                 continue
             if name == b"content-type":
-                kind = header[1]
+                kind = value
             elif name == b"content-encoding":
-                self.inflate = inflate_for(header[1])
+                coded = True
+                self.inflate = inflate_for(value)
                 if self.inflate is not None:
                     continue
-            passed.append(header)
-        self._passed = passed
-        return kind
+            lines.append(b"%b: %b\r\n" % (name, value))
+        seen = SeenHead(headers, self.status, kind, b"".join(lines))
+        if not coded:
+            self.way.seen = seen
+        return seen
 
     def on_body(self, data: bytes) -> None:
         if self.first_byte == 0.0:
@@ -180,7 +183,7 @@ class Relay(Attempt):
         way = self.way
         if model is not None and model != way.asked:
             body = way.echo.write(body, model)
-        self._answer.whole(self._lines, body)
+        self._answer.whole(self._head, body)
         return None
 
     def _forward(self, data: bytes, stream: _Stream) -> None:
@@ -199,7 +202,7 @@ class Relay(Attempt):
     def _begin_stream(self, stream: _Stream) -> None:
         self._stream = stream
         self._answer.exchange.on_writable = self.connection.set_reading
-        self._answer.start(self.status, self._passed)
+        self._answer.pass_on(self._head)
 
 
 def _not_streamed() -> UpstreamGarbled:

@@ -53,12 +53,14 @@ class Exchange:
     """
 
     __slots__ = (
-        "_link", "_phase", "_waiters", "body", "disconnected", "head", "keep_alive", "on_disconnect", "on_writable",
+        "_link", "_phase", "_unsent", "_waiters", "body", "disconnected", "head", "keep_alive", "on_disconnect",
+        "on_writable",
     )  # fmt: skip
 
     def __init__(self, link: Link, head: RequestHead) -> None:
         self._link: Link | None = link
         self._phase = _NEW
+        self._unsent = b""
         self._waiters: list[asyncio.Future[None]] | None = None
         self.head = head
         self.body = b""
@@ -145,36 +147,47 @@ class Exchange:
 
         By the close for HTTP/1.0, and where `until_close` asks for it, as HTTP/1.1 allows too.
         """
-        link = self._take_link(_NEW)
-        if link is None:
+        head = reply_head(status, headers, framing=b"")[:-2]
+        self.start_raw(head, until_close=until_close, silent=status in _BODILESS)
+
+    def start_raw(self, head: bytes, *, until_close: bool = False, silent: bool = False) -> None:
+        """As `start`, with a status line and header lines that the caller vouches for; `silent`: no body follows.
+
+        The head leaves with the first piece, or in the loop's next turn: two packets cost twice as much as one.
+        """
+        if self._take_link(_NEW) is None:
             return
-        if status in _BODILESS:
-            phase, framing = _SILENT, b""
-        elif until_close or self.http_10:
-            phase, framing = _RAW, b""
+        if silent:
+            phase = _SILENT
+        elif until_close or self.head.http_10:
+            phase = _RAW
             self.keep_alive = False
         else:
-            phase, framing = _CHUNKED, b"transfer-encoding: chunked\r\n"
-        if self.method == "HEAD":
+            phase = _CHUNKED
+            head += b"transfer-encoding: chunked\r\n"
+        if self.head.method == "HEAD":
             phase = _SILENT
-        head = reply_head(status, headers, framing=framing + self._connection_header())
+        if not self.keep_alive or self.head.http_10:
+            head += self._connection_header()
         self._phase = phase
-        link.writer.write(head)
+        self._unsent = head + b"\r\n"
+        asyncio.get_running_loop().call_soon(self._send_head)
 
     def write(self, data: bytes) -> None:
         """One piece of a started answer. Empty pieces are left out: in the chunked coding they would end it."""
         link = self._link
         if link is None or not self._phase or self._phase >= _ENDED:
             self._refuse_use()
-        elif not data:
             return
-        elif self._phase == _CHUNKED:
-            if len(data) <= _COPY_LIMIT:
-                link.writer.write(b"%x\r\n%b\r\n" % (len(data), data))
-            else:
-                link.writer.write_pieces((b"%x\r\n" % len(data), data, b"\r\n"))
-        elif self._phase == _RAW:
-            link.writer.write(data)
+        if not data or self._phase == _SILENT:
+            return
+        head, self._unsent = self._unsent, b""
+        if self._phase == _RAW:
+            link.writer.write(head + data if head else data)
+        elif len(data) <= _COPY_LIMIT:
+            link.writer.write(b"%b%x\r\n%b\r\n" % (head, len(data), data))
+        else:
+            link.writer.write_pieces((b"%b%x\r\n" % (head, len(data)), data, b"\r\n"))
 
     def end(self, last: bytes = b"") -> None:
         """End a started answer, with a last piece if there is one, in one write."""
@@ -182,11 +195,20 @@ class Exchange:
         if link is None or not self._phase or self._phase >= _ENDED:
             self._refuse_use()
             return
+        data, self._unsent = self._unsent, b""
         if self._phase == _CHUNKED:
-            link.writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if last else b"0\r\n\r\n")
-        elif self._phase == _RAW and last:
-            link.writer.write(last)
+            data += b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if last else b"0\r\n\r\n"
+        elif self._phase == _RAW:
+            data += last
+        if data:
+            link.writer.write(data)
         self._end(link, self.keep_alive)
+
+    def _send_head(self) -> None:
+        """The turn that began the answer is over, and no piece came to take the head along."""
+        head, self._unsent = self._unsent, b""
+        if head and self._link is not None:
+            self._link.writer.write(head)
 
     def abort(self) -> None:
         """Reset the connection: the client sees a broken reply, never a normal end. `on_disconnect` is not called."""
