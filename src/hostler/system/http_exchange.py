@@ -221,6 +221,7 @@ class Exchange:
         """Close the connection in good order, where the answer stands: a body without its end. As `abort` otherwise."""
         link = self._link
         if link is not None:
+            self._send_head()
             self._finish(_GONE)
             link.transport.close()
 
