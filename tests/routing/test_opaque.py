@@ -1,6 +1,8 @@
 """Opaque reasoning comes back to its own origin, in order, within bounds, and can be shared between processes."""
 
-from hostler.core.messages import Message, Origin, Part, Reasoning, ToolCall
+from dataclasses import replace
+
+from hostler.core.messages import Message, Origin, Part, Reasoning, Text, ToolCall
 from hostler.core.requests import ChatRequest
 from hostler.core.wires import ANTHROPIC
 from hostler.routing.opaque import OpaqueStore, Place
@@ -19,6 +21,20 @@ def call(name: str) -> ToolCall:
 
 def history(*parts: Part) -> ChatRequest:
     return ChatRequest(model="m", messages=(Message("assistant", parts),))
+
+
+def test_opaque_state_of_another_model_is_left_out_and_a_clients_own_is_not() -> None:
+    foreign = (
+        signed("a"),
+        Text(text="b", opaque=b"{}", origin=ORIGIN),
+        ToolCall(id="1", name="f", opaque=b"{}", origin=ORIGIN),
+    )
+    store = OpaqueStore()
+    assert store.restore("", ORIGIN, request=history(*foreign)).messages[0].parts == foreign
+    bare = tuple(replace(part, opaque=None) for part in foreign)
+    assert store.restore("", OTHER, request=history(*foreign)).messages[0].parts == bare
+    unnamed = tuple(replace(part, origin=Origin("", ANTHROPIC, "")) for part in foreign)
+    assert store.restore("", OTHER, request=history(*unnamed)).messages[0].parts == unnamed
 
 
 def test_reasoning_stands_before_its_call_again_for_its_own_key_and_origin_only() -> None:

@@ -23,7 +23,11 @@ class Options(TypedDict, total=False):
     max_tokens: int
     temperature: float
     top_p: float
+    top_k: int
+    min_p: float
     seed: int
+    presence_penalty: float
+    frequency_penalty: float
     stop: Sequence[str]
     """Sequences at which the reply ends."""
     reasoning: ReasoningOptions
@@ -42,7 +46,11 @@ def request_of(model: str, prompt: Prompt, **options: Unpack[Options]) -> ChatRe
         sampling=Sampling(
             temperature=options.get("temperature"),
             top_p=options.get("top_p"),
+            top_k=options.get("top_k"),
+            min_p=options.get("min_p"),
             seed=options.get("seed"),
+            presence_penalty=options.get("presence_penalty"),
+            frequency_penalty=options.get("frequency_penalty"),
             stop=tuple(options.get("stop", ())),
         ),
         reasoning=options.get("reasoning"),

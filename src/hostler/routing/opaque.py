@@ -9,8 +9,9 @@ answers 400. So the thinking is kept when it passes, under (key, origin, call id
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
-from hostler.core.messages import Message, Origin, Part, Reasoning, ToolCall
+from hostler.core.messages import Message, Origin, Part, Reasoning, Text, ToolCall
 from hostler.core.requests import ChatRequest
 
 MOST_ENTRIES = 10_000
@@ -51,6 +52,7 @@ class OpaqueStore:
         return replace(request, messages=messages)
 
     def _restore_message(self, key_id: str, origin: Origin, *, message: Message) -> Message:
+        message = _without_foreign(message, origin)
         carried = any(isinstance(p, Reasoning) and p.opaque is not None for p in message.parts)
         if carried:
             return message
@@ -81,6 +83,23 @@ class OpaqueStore:
         old = self._entries.pop(place, None)
         if old is not None:
             self._bytes -= _size(place, old)
+
+
+def _without_foreign(message: Message, origin: Origin) -> Message:
+    """The message without the opaque state of parts that another provider or model is known to have made.
+
+    A client's history names only the wire; that state goes where the client sends it.
+    """
+    if not any(_is_foreign(part, origin) for part in message.parts):
+        return message
+    parts = tuple(replace(part, opaque=None) if _is_foreign(part, origin) else part for part in message.parts)
+    return replace(message, parts=parts)
+
+
+def _is_foreign(part: Part, origin: Origin) -> TypeGuard[Text | Reasoning | ToolCall]:
+    if not isinstance(part, Text | Reasoning | ToolCall) or part.opaque is None or part.origin is None:
+        return False
+    return bool(part.origin.provider) and part.origin != origin
 
 
 def _size(place: Place, reasoning: tuple[Reasoning, ...]) -> int:
