@@ -55,6 +55,14 @@ class EngineStatus:
     """The last failure, while it is in the way."""
     retry_after_s: float | None
     """Seconds until a new start is tried."""
+    since: float | None = None
+    """Unix seconds when this state began."""
+    fraction: float | None = None
+    """How much of it is loaded, 0 to 1, while it starts and where that is known."""
+    waits_for: tuple[str, ...] = ()
+    """The models whose memory its start waits for."""
+    error_code: str | None = None
+    error_hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

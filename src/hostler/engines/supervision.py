@@ -4,9 +4,11 @@ Knows: options, the questions, one model's state. Does not know: when anything i
 """
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from hostler.engines.engine import Engine, EngineEndpoint, EngineState, EngineStatus
 from hostler.engines.prepare import Prepare
@@ -106,6 +108,10 @@ class ModelState:
     failures: int = 0
     error: HostlerError | None = None
     not_before: float = 0.0
+    since: float | None = None
+    """Unix seconds of the last event that changed its state."""
+    fraction: float | None = None
+    waits_for: tuple[str, ...] = ()
     last_end: tuple[EngineEndpoint, EngineError, float] | None = field(default=None)
     """The last run that ended: its endpoint, why, when."""
 
@@ -134,6 +140,16 @@ class ModelState:
         child = self.run.child if self.run else None
         return private_bytes(child.pid) if child else 0
 
+    def note(self, kind: str, data: Mapping[str, object]) -> None:
+        """Remember what an event of it tells that its other fields do not."""
+        if kind == "engine.progress":
+            fraction = data.get("fraction")
+            self.fraction = fraction if isinstance(fraction, float | int) else None
+            return
+        self.since, self.fraction = time.time(), None
+        waits_for = data.get("waits_for")
+        self.waits_for = tuple(map(str, cast("list[object]", waits_for))) if isinstance(waits_for, list) else ()
+
     def status(self, now: float) -> EngineStatus:
         """For people."""
         run, endpoint = self.run, self.endpoint
@@ -152,4 +168,9 @@ class ModelState:
             failures=self.failures,
             error=self.error.text if self.error else None,
             retry_after_s=max(0.0, self.not_before - now) if self.error else None,
+            since=self.since,
+            fraction=self.fraction,
+            waits_for=self.waits_for,
+            error_code=self.error.code if self.error else None,
+            error_hint=self.error.hint if self.error else None,
         )

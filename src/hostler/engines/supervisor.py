@@ -410,4 +410,5 @@ class Supervisor:
         )
 
     def _publish(self, kind: str, model: ModelState, **data: object) -> None:
+        model.note(kind, data)
         self._around.publish(kind, {"model": model.id, **data})
