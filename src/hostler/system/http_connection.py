@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from hostler.system.http_chunks import Dechunker
-from hostler.system.http_exchange import Exchange, Headers, whole_reply
+from hostler.system.http_exchange import Exchange, Headers, Heir, whole_reply
 from hostler.system.http_framing import (
     CHUNKED,
     HEAD_END,
@@ -46,6 +46,7 @@ _CHECKING: Final = 3
 _BUSY: Final = 4
 _LINGER: Final = 5
 _CLOSED: Final = 6
+_GIVEN: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,11 @@ class Connection(asyncio.Protocol):
 
     The phases: `_HEAD` (between requests, or a head is on its way) -> `_CHECKING` (inside the head check) -> `_BODY` or
     `_CHUNKS` -> `_BUSY` (the handler has it) -> `_HEAD` again; `_LINGER` (refused: what still comes is thrown away)
-    and `_CLOSED` end it.
+    and `_CLOSED` end it. `_GIVEN`: an heir has the transport, and the connection is only counted, drained and cut.
     """
 
     __slots__ = (
-        "_advancing", "_body", "_budget", "_client", "_deadline", "_dechunker", "_exchange", "_held", "_host",
+        "_advancing", "_body", "_budget", "_client", "_deadline", "_dechunker", "_exchange", "_heir", "_held", "_host",
         "_known", "_looked", "_missing", "_phase", "_reading_paused", "_scheduled", "_stalled_since", "_unflushed",
         "transport", "write_paused", "writer",
     )  # fmt: skip
@@ -123,6 +124,7 @@ class Connection(asyncio.Protocol):
         self._looked = 0
         self._known: KnownHead | None = None
         self._exchange: Exchange | None = None
+        self._heir: Heir | None = None
         self._body: io.BytesIO | None = None
         self._missing = 0
         self._dechunker: Dechunker | None = None
@@ -152,6 +154,7 @@ class Connection(asyncio.Protocol):
         self._lose_exchange()
         self._phase = _CLOSED
         self._held = b""
+        self._heir = None
         self._host.lost(self)
 
     def eof_received(self) -> None:
@@ -232,6 +235,17 @@ class Connection(asyncio.Protocol):
             carrier.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
+    def give_away(self, heir: Heir) -> None:
+        """The heir has the transport from now on; the server still counts the connection, and ends it in its time."""
+        held, self._held = bytes(self._held), b""
+        self._exchange = None
+        self._phase = _GIVEN
+        self._heir = heir
+        self._resume_reading()
+        heir.begin(self.transport, held, on_lost=self.connection_lost)
+        if self._host.draining:
+            heir.shutdown()
+
     # ------------------------------------------------------------------ called by the server
 
     def tick(self) -> None:
@@ -269,6 +283,8 @@ class Connection(asyncio.Protocol):
         """Close now if no request has begun; otherwise after the answer."""
         if self._phase == _HEAD and not self._held:
             self._close()
+        elif self._heir is not None:
+            self._heir.shutdown()
         elif self._exchange is not None:
             self._exchange.keep_alive = False
 

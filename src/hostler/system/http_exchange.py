@@ -12,6 +12,7 @@ from hostler.system.http_framing import HEAD_END, RequestHead
 from hostler.system.prompt_write import PromptWriter
 
 Headers = Sequence[tuple[bytes, bytes]]
+OnLost = Callable[[Exception | None], None]
 _STATUS_LINES: Final = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode("ascii")) for s in HTTPStatus}
 _FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 _BODILESS: Final = frozenset((204, 304))
@@ -39,6 +40,22 @@ class Link(Protocol):
 
     def reset(self) -> None:
         """Drop the connection at once, with a TCP reset."""
+        ...
+
+    def give_away(self, heir: "Heir") -> None:
+        """Let the heir have the connection for good."""
+        ...
+
+
+class Heir(Protocol):
+    """Who takes a connection over for good (an upgrade to another protocol)."""
+
+    def begin(self, transport: asyncio.Transport, held: bytes, *, on_lost: OnLost) -> None:
+        """Become the transport's protocol; `held` came behind the request. Call `on_lost` when the connection is."""
+        ...
+
+    def shutdown(self) -> None:
+        """The server drains: take leave in the protocol's manner, and close."""
         ...
 
 
@@ -224,6 +241,13 @@ class Exchange:
             self._send_head()
             self._finish(_GONE)
             link.transport.close()
+
+    def give_away(self, heir: Heir) -> None:
+        """Instead of an answer: let the heir have the connection. Nothing happens when the client is gone."""
+        link = self._take_link(_NEW)
+        if link is not None:
+            self._finish(_ENDED)
+            link.give_away(heir)
 
     async def wait_writable(self) -> None:
         """Wait until the write buffer is below its high-water mark. Raises ConnectionError when the client is gone."""
