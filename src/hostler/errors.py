@@ -12,6 +12,7 @@ HostlerError
 │   ├── NotFound           404  no such path
 │   ├── ModelNotFound      404  no such model (names near ones)
 │   ├── MethodNotAllowed   405
+│   ├── Conflict           409  what is there now stands against it
 │   ├── RequestTooLarge    413
 │   ├── Unsupported        400  the model, face or upstream cannot do this
 │   └── QueueFull          429  the lane's queue is at its bound
@@ -118,7 +119,7 @@ class Forbidden(RequestError):
 
 
 class NotFound(RequestError):
-    """No such path."""
+    """No such path, or nothing with that id."""
 
     status = 404
     code = "not_found"
@@ -136,6 +137,13 @@ class MethodNotAllowed(RequestError):
 
     status = 405
     code = "method_not_allowed"
+
+
+class Conflict(RequestError):
+    """What is there now stands against it, for example a reply that still runs."""
+
+    status = 409
+    code = "conflict"
 
 
 class RequestTooLarge(RequestError):
