@@ -23,7 +23,7 @@ from hostler.registry.providers_file import ProvidersFile
 from hostler.registry.resolver import ModelEntry, Resolver
 from hostler.routing.answer import JSON_TYPE
 from hostler.routing.lanes import LaneStatistics
-from hostler.system.event_log import EventLog
+from hostler.system.event_log import Event, EventLog
 from hostler.system.http_server import Exchange
 from hostler.system.owner import OwnerInfo
 from hostler.system.upstream import UpstreamPool
@@ -156,7 +156,8 @@ class Control:
         since = parse_qs(exchange.query).get("since", ["0"])[0]
         if not since.isascii() or not since.isdigit() or len(since) > MOST_DIGITS:
             raise WireError("since: must be a sequence number.")
-        return {"events": [msgspec.to_builtins(e) for e in self._parts.events.tail(int(since))]}
+        found = self._parts.events.tail(int(since))
+        return {"events": [msgspec.Raw(e.json) if isinstance(e, Event) else msgspec.to_builtins(e) for e in found]}
 
     async def _reload(self, _name: str, _exchange: Exchange) -> object:
         status = self._parts.providers.load()
