@@ -100,6 +100,14 @@ class UpstreamSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkbenchSettings:
+    """The workbench in the browser."""
+
+    enabled: bool = True
+    """Serve it; false is `--no-workbench`."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """What is kept, and for how long."""
 
@@ -107,6 +115,10 @@ class LogSettings:
     """Days that ledger rows are kept; 0: for ever."""
     ledger_rows: Count = 5_000_000
     """Ledger rows kept at most; 0: no bound."""
+    event_days: Count = 30
+    """Days that finished events are kept; 0: for ever."""
+    event_rows: Count = 100_000
+    """Finished events kept at most; 0: no bound."""
     engine_log_mb: Size = 8
     """MiB of log kept per engine."""
     level: Level = "info"
@@ -120,6 +132,7 @@ class Settings:
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
+    workbench: WorkbenchSettings = field(default_factory=WorkbenchSettings)
     log: LogSettings = field(default_factory=LogSettings)
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     """Name or glob (`claude-*`) to model id; looked at before anything else."""
@@ -139,11 +152,12 @@ class Settings:
     """The process environment as read at start-up: vendor keys and proxy variables are looked up here."""
 
 
-Section = GatewaySettings | EngineSettings | UpstreamSettings | LogSettings
+Section = GatewaySettings | EngineSettings | UpstreamSettings | WorkbenchSettings | LogSettings
 _SECTIONS: Mapping[str, type[Section]] = {
     "gateway": GatewaySettings,
     "engine": EngineSettings,
     "upstream": UpstreamSettings,
+    "workbench": WorkbenchSettings,
     "log": LogSettings,
 }
 _TABLES = ("aliases", "vendor_keys")

@@ -23,7 +23,7 @@ from hostler.accounts.tables import MIGRATIONS
 from hostler.core.messages import Reasoning
 from hostler.errors import HostlerError, StorageError
 from hostler.gateway.access import Access
-from hostler.gateway.forward import Forward
+from hostler.gateway.forward import Forward, OwnersWorkbench
 from hostler.gateway.gateway import Gateway, GatewayParts
 from hostler.registry.catalogue import Catalogue, Machine
 from hostler.registry.directory import Directory
@@ -226,6 +226,7 @@ async def _parts(number: int, owner: OwnerLine) -> AsyncGenerator[_Serving]:
                 control=lambda exchange, rest: None,  # plain pages are forwarded
                 front_page=str,
                 health=dict,
+                workbench=OwnersWorkbench() if settings.workbench.enabled else None,
             )
         )
         forward = Forward(gateway.handle, pool.door(Address(LOOPBACK, welcome.private_port, tls=False)))

@@ -11,7 +11,7 @@ from typing import Any
 
 from hostler.accounts.ledger_queries import RequestRow, recent
 from hostler.app import App, Listening, serve
-from hostler.settings import EngineSettings, GatewaySettings, Settings, UpstreamSettings
+from hostler.settings import EngineSettings, GatewaySettings, Settings, UpstreamSettings, WorkbenchSettings
 from tests.end_to_end.machine import Machine
 from tests.system.http_server.door import Client, Reply, post
 from tests.waiting import wait_until
@@ -122,6 +122,7 @@ class Setup:
     gateway: Mapping[str, Any] = field(default_factory=dict)
     engine: Mapping[str, Any] = field(default_factory=lambda: {"enabled": False})
     upstream: Mapping[str, Any] = field(default_factory=dict)
+    workbench: Mapping[str, Any] = field(default_factory=lambda: {"enabled": False})
     aliases: Mapping[str, str] = field(default_factory=dict)
     default: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -141,6 +142,7 @@ def settings_of(folder: Path, providers: Sequence[Mapping[str, Any]], setup: Set
         gateway=GatewaySettings(**{"port": 0, "drain_s": 5.0, **setup.gateway}),
         engine=EngineSettings(**setup.engine),
         upstream=UpstreamSettings(**setup.upstream),
+        workbench=WorkbenchSettings(**setup.workbench),
         aliases=setup.aliases,
         data_dir=folder / "data",
         providers_file=file,

@@ -16,6 +16,11 @@ from hostler.system.http_server import Exchange
 
 Headers = list[tuple[bytes, bytes]]
 _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key")
+COOKIE = b"hostler_token"
+COOKIE_AGE = 365 * 24 * 3600
+"""Seconds for which a browser keeps it."""
+_OUR_SITES = (None, b"same-origin", b"none")
+"""What a browser says of a request that our own page, or a person, made; None: a browser that does not say."""
 _REMEMBERED = 256
 """Host values that are remembered as good; a client sends one."""
 _PREFLIGHT_AGE = b"600"
@@ -61,6 +66,7 @@ class Access:
         self._keys = keys
         self._token = token.encode()
         self._loopback = is_loopback(settings.host)
+        self._secure = b"; Secure" if settings.tls_cert else b""
         self._hosts = {"localhost", *(h.lower() for h in settings.allowed_hosts)}
         if not self._loopback:
             # not getfqdn: it asks the network, and may take seconds
@@ -91,8 +97,7 @@ class Access:
         origin = value.decode("latin-1").lower().rstrip("/")
         if origin in self._origins or "*" in self._origins:
             return [(b"access-control-allow-origin", value), (b"vary", b"origin")]
-        host = (exchange.header(b"host") or b"").decode("latin-1").lower()
-        if origin in (f"http://{host}", f"https://{host}"):
+        if _is_own_origin(exchange):
             return []
         raise Forbidden(
             f"Origin '{origin}' may not call this gateway.",
@@ -127,6 +132,34 @@ class Access:
         if not hmac.compare_digest(_sent_key(exchange), self._token):
             raise Unauthorized("The control API takes this data folder's token.", hint="See the file `token` in it.")
 
+    def check_workbench(self, exchange: Exchange) -> None:
+        """The workbench's API takes the data folder's token, as a key or in the cookie that the printed link gives.
+
+        A cookie comes along without the page's doing, so with it the request must come from a page of ours: pages on
+        other ports of this machine are of the same site for a browser, whatever SameSite says.
+        """
+        if hmac.compare_digest(_bearer(exchange), self._token):
+            return
+        if not any(hmac.compare_digest(value, self._token) for value in _cookies(exchange)):
+            error = Unauthorized(
+                "The workbench's API takes this data folder's token.",
+                hint="Open the link that `hostler up` prints, or send 'Authorization: Bearer TOKEN'.",
+            )
+            error.code = "unauthorized"
+            raise error
+        own = exchange.header(b"origin") is None or _is_own_origin(exchange)
+        if not own or exchange.header(b"sec-fetch-site") not in _OUR_SITES:
+            raise Forbidden("Only pages of this server may use its cookie.", hint="Other programs send a Bearer token.")
+
+    def open_link(self, exchange: Exchange) -> Headers | None:
+        """The headers that turn the printed link's token into a cookie; None for a link without it or a wrong one."""
+        if "token=" not in exchange.query:
+            return None
+        if not hmac.compare_digest(_field(exchange.query, "token"), self._token):
+            return None
+        value = b"%b=%b; HttpOnly; SameSite=Strict; Path=/; Max-Age=%d%b"
+        return [(b"set-cookie", value % (COOKIE, self._token, COOKIE_AGE, self._secure))]
+
     def _is_our_address(self, name: str) -> bool:
         """IP literals cannot be rebound; on loopback only loopback ones make sense."""
         try:
@@ -138,19 +171,42 @@ class Access:
 
 def _sent_key(exchange: Exchange) -> bytes:
     """The key in whichever place a client puts it."""
-    value = exchange.header(b"authorization")
-    if value is not None and value[:7].lower() == b"bearer ":
-        return value[7:].strip()
+    bearer = _bearer(exchange)
+    if bearer:
+        return bearer
     for name in _KEY_HEADERS:
         value = exchange.header(name)
         if value is not None:
             return value.strip()
-    if "key=" in exchange.query:
-        try:
-            return parse_qs(exchange.query, max_num_fields=MOST_FIELDS).get("key", [""])[0].encode()
-        except ValueError:
-            return b""
-    return b""
+    return _field(exchange.query, "key") if "key=" in exchange.query else b""
+
+
+def _bearer(exchange: Exchange) -> bytes:
+    value = exchange.header(b"authorization")
+    return value[7:].strip() if value is not None and value[:7].lower() == b"bearer " else b""
+
+
+def _field(query: str, name: str) -> bytes:
+    """One field of a query; empty where there is none, or too many to look through."""
+    try:
+        return parse_qs(query, max_num_fields=MOST_FIELDS).get(name, [""])[0].encode()
+    except ValueError:
+        return b""
+
+
+def _cookies(exchange: Exchange) -> list[bytes]:
+    """The values sent for our cookie: a browser may hold one for each path or host that it came from."""
+    pairs = (
+        part.partition(b"=") for name, field in exchange.headers if name == b"cookie" for part in field.split(b";")
+    )
+    return [value.strip() for name, _, value in pairs if name.strip() == COOKIE][:MOST_FIELDS]
+
+
+def _is_own_origin(exchange: Exchange) -> bool:
+    """Whether the request's Origin is the address that it was sent to."""
+    origin = (exchange.header(b"origin") or b"").decode("latin-1").lower().rstrip("/")
+    host = (exchange.header(b"host") or b"").decode("latin-1").lower()
+    return origin in (f"http://{host}", f"https://{host}")
 
 
 def _host_name(value: bytes) -> str:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from hostler.core.wires import OPENAI_CHAT
-from hostler.errors import HostlerError, UpstreamError
+from hostler.errors import HostlerError, NotFound, UpstreamError
 from hostler.gateway.routes import Plain
 from hostler.routing.answer import JSON_TYPE
 from hostler.system.http_server import Exchange, Handler
@@ -56,6 +56,22 @@ class Forward:
             return
         answer = _Answer(exchange, connection)
         connection.send(_message(exchange), answer, _PATIENCE)
+
+
+class OwnersWorkbench:
+    """Stands where a worker's gateway asks whether there is a workbench: what it would answer was passed on before."""
+
+    def page(self, exchange: Exchange, path: str) -> bool:
+        """Nothing of the worker's own."""
+        del exchange, path
+        return False
+
+    def api(self, exchange: Exchange) -> None:
+        """As `page`; whoever gets here has gone round `Forward`."""
+        refuse(exchange, NotFound("The workbench is the owner's."))
+
+    def drain(self) -> None:
+        """The owner ends its streams itself."""
 
 
 class _Answer(Receiver):

@@ -42,12 +42,17 @@ class Engines(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FrontPageParts:
-    """What the page tells about; `address` gives the public base URL once it is known."""
+    """What the page tells about; `address` gives the public base URL once it is known.
+
+    `note` is HTML.
+    """
 
     resolver: Resolver
     engines: Engines
     keys: Keys
     address: Callable[[], str]
+    note: str = ""
+    """A line for whoever expected another page here."""
 
 
 class FrontPage:
@@ -71,7 +76,7 @@ class FrontPage:
             "<!doctype html><html lang=en><meta charset=utf-8>"
             "<meta name=viewport content='width=device-width,initial-scale=1'>"
             f"<title>hostler</title><style>{_STYLE}</style><main><h1>hostler {escape(__version__)}</h1>"
-            f"<p class=dim>One door to every language model you can reach.</p>{body}</main></html>"
+            f"<p class=dim>One door to every language model you can reach.</p>{parts.note}{body}</main></html>"
         )
 
 

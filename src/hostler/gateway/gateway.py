@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 
@@ -41,6 +42,7 @@ _NO_SCRIPTS = (
     b"content-security-policy",
     b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 )
+_NO_REFERRER = (b"referrer-policy", b"no-referrer")
 _PLAIN_SAFETY = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 KEEPALIVE_SWEEP = 0.5
 """Seconds between two looks at streams that wait for their first byte."""
@@ -50,9 +52,27 @@ MOST_PLANS = 16
 Control = Callable[[Exchange, str], None]
 
 
+class Workbench(Protocol):
+    """What the gateway asks of the workbench. Who may call was checked before."""
+
+    def page(self, exchange: Exchange, path: str) -> bool:
+        """Serve the page or file at `path`; False, and no answer, where there is none."""
+        ...
+
+    def api(self, exchange: Exchange) -> None:
+        """Answer a request below /hostler/api/ that is not the control API's."""
+        ...
+
+    def drain(self) -> None:
+        """End what would go on for ever."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayParts:
-    """What the gateway works with. `control` answers the control API, `front_page` gives the page at `/`."""
+    """What the gateway works with. `control` answers the control API; `front_page` gives the page at `/` where
+    there is no workbench, or it was not built.
+    """
 
     settings: GatewaySettings
     access: Access
@@ -63,6 +83,7 @@ class GatewayParts:
     control: Control
     front_page: Callable[[], str]
     health: Callable[[], Mapping[str, object]]
+    workbench: Workbench | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +108,7 @@ class Gateway:
     def __init__(self, parts: GatewayParts) -> None:
         self._parts = parts
         self._access = parts.access
+        self._workbench = parts.workbench
         self._prepare = parts.dispatch.prepare
         self._resolve = parts.resolver.resolve
         self._scanner = BodyScanner()
@@ -139,6 +161,8 @@ class Gateway:
         error.code = "bad_request" if status < 500 else "internal_error"
         path = getattr(exchange, "path", "")
         place = routes.find(path) if path else None
+        if _is_api(place):
+            return [JSON_TYPE], _api_error(error)
         wire = place.wire if isinstance(place, Face) else OPENAI_CHAT
         request_id = self._next_id()
         return [JSON_TYPE, *_id_headers(wire, request_id)], codec_of(wire).encode_error(error, request_id)
@@ -146,8 +170,10 @@ class Gateway:
     # draining
 
     def drain(self) -> None:
-        """Refuse new calls from now on; running ones go on."""
+        """Refuse new calls from now on; running ones go on, and pages that follow the events are let go."""
         self._draining = True
+        if self._workbench is not None:
+            self._workbench.drain()
 
     def close(self) -> None:
         """Cancel what still runs."""
@@ -164,6 +190,10 @@ class Gateway:
 
     def _find_place(self, exchange: Exchange) -> Face | Plain:
         place = routes.find(exchange.path)
+        if self._workbench is None:
+            place = None if isinstance(place, Plain) and place.page in ("api", "page") else place
+        elif place is None and exchange.method in ("GET", "HEAD") and _is_browser(exchange):
+            place = routes.find_page(exchange.path)
         if place is None:
             raise NotFound(f"There is nothing at {exchange.path}.", hint="See docs/gateway.md for the paths served.")
         allowed = ("POST",) if isinstance(place, Face) else place.methods
@@ -172,7 +202,10 @@ class Gateway:
         return place
 
     def _check_caller(self, exchange: Exchange, place: Face | Plain) -> Caller:
-        if isinstance(place, Plain) and place.page in ("front", "health"):
+        if isinstance(place, Plain) and place.page in ("front", "health", "page"):
+            return Caller("")
+        if _is_api(place):
+            self._access.check_workbench(exchange)
             return Caller("")
         if isinstance(place, Plain) and place.page == "control":
             self._access.check_token(exchange)
@@ -272,7 +305,13 @@ class Gateway:
             case "control":
                 parts.control(exchange, place.rest)
             case "front":
-                exchange.respond(200, [_HTML, _NO_SCRIPTS, *_PLAIN_SAFETY, *own], parts.front_page().encode())
+                self._answer_front(exchange, own)
+            case "page":
+                if self._workbench is None or not self._workbench.page(exchange, exchange.path):
+                    raise NotFound(f"There is nothing at {exchange.path}.")
+            case "api":
+                if self._workbench is not None:
+                    self._workbench.api(exchange)
             case "health":
                 body = {"status": "draining" if self._draining else "ok", **parts.health()}
                 exchange.respond(503 if self._draining else 200, [JSON_TYPE, *own], msgspec.json.encode(body))
@@ -283,8 +322,20 @@ class Gateway:
                 body = show_model(parts.resolver, wire, name=place.rest)
                 exchange.respond(200, [JSON_TYPE, *own], body)
 
+    def _answer_front(self, exchange: Exchange, own: Headers) -> None:
+        """The printed link becomes a cookie and the address without its token; all else is the page."""
+        cookie = self._access.open_link(exchange) if self._workbench is not None else None
+        if cookie is not None:
+            exchange.respond(303, [(b"location", b"/"), *cookie, *_PLAIN_SAFETY, _NO_REFERRER, *own], b"")
+        elif self._workbench is None or not self._workbench.page(exchange, "/"):
+            page = self._parts.front_page().encode()
+            exchange.respond(200, [_HTML, _NO_SCRIPTS, *_PLAIN_SAFETY, *own], page)
+
     def _refuse(self, exchange: Exchange, error: HostlerError, *, cors: Headers) -> None:
         place = routes.find(exchange.path)
+        if _is_api(place):
+            exchange.respond(error.status, [JSON_TYPE, *_PLAIN_SAFETY], _api_error(error))
+            return
         wire = place.wire if isinstance(place, Face) else _listing_wire(exchange)
         request_id = self._next_id()
         headers = [JSON_TYPE, *_id_headers(wire, request_id), *retry_headers(error), *cors]
@@ -298,6 +349,20 @@ class Gateway:
     def _next_id(self) -> str:
         self._requests += 1
         return f"{self._request_prefix}{self._requests:x}"
+
+
+def _is_api(place: Face | Plain | None) -> bool:
+    return isinstance(place, Plain) and place.page == "api"
+
+
+def _is_browser(exchange: Exchange) -> bool:
+    """Whether a person's browser asks for a page, rather than a program for data."""
+    return b"text/html" in (exchange.header(b"accept") or b"")
+
+
+def _api_error(error: HostlerError) -> bytes:
+    """An error as all of the workbench's API tells it."""
+    return msgspec.json.encode({"error": {"code": error.code, "message": error.message, "hint": error.hint or ""}})
 
 
 def _id_headers(wire: Wire, request_id: str) -> Headers:

@@ -56,4 +56,8 @@ def overrides_of(options: UpOptions) -> dict[str, dict[str, object]]:
         "tls_key": str(options.tls_key) if options.tls_key else None,
     }
     given = {name: value for name, value in gateway.items() if value is not None}
-    return {"gateway": given, "engine": {"enabled": False} if options.no_engine else {}}
+    return {
+        "gateway": given,
+        "engine": {"enabled": False} if options.no_engine else {},
+        "workbench": {"enabled": False} if options.no_workbench else {},
+    }

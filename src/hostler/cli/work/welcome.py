@@ -22,6 +22,8 @@ class Facts:
     """What the block says, and what `--json` prints."""
 
     address: str
+    link: str
+    """Opens the workbench, token included; empty without a workbench."""
     version: str
     pid: int
     data: str
@@ -48,6 +50,7 @@ def facts(listening: Listening) -> Facts:
     entries = app.resolver.providers()
     return Facts(
         address=listening.address,
+        link=f"{listening.address}/?token={app.token}" if settings.workbench.enabled else "",
         version=__version__,
         pid=app.owner.info.pid,
         data=str(settings.data_dir),
@@ -92,6 +95,8 @@ def welcome(known: Facts) -> str:
         f"  {curl_line(known.address, model=model, key=KEY if known.key_required else '')}",
         "",
     ]
+    if known.link:
+        lines[2:2] = [f"  workbench       {known.link}", ""]
     lines += [f"  {row.client:<15} {row.line}" for row in client_lines(known.address, model=model, key=key)]
     lines += [
         "",

@@ -1,0 +1,147 @@
+"""The workbench as the gateway sees it: pages, the stream of events, and an API that is loaded when it is first asked.
+
+Knows: which of its parts answers what. Does not know: who may call (the gateway has checked), what the parts say.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+import msgspec
+
+from hostler.errors import HostlerError, NotFound
+from hostler.system.asgi import FAILED, AsgiApp, AsgiBridge
+from hostler.system.http_server import Exchange
+from hostler.workbench.static import StaticPages
+
+EVENTS: Final = "/hostler/api/events"
+SOCKETS: Final = "/hostler/api/ws/"
+_JSON: Final = (b"content-type", b"application/json")
+SAFETY: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
+)
+"""Of every answer that does not say otherwise: an export that is opened as a page must not be one of ours."""
+
+_log = logging.getLogger(__name__)
+
+
+class Answers(Protocol):
+    """Something that answers exchanges, and owns what runs for them."""
+
+    def answer(self, exchange: Exchange) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Stream(Answers, Protocol):
+    """Something whose answers go on until it is drained."""
+
+    def drain(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The API, once it is loaded; `sockets` takes its WebSockets."""
+
+    bridge: AsgiBridge
+    sockets: Answers
+
+
+MakeApi = Callable[[], AsgiApp]
+"""Builds the API's application; slow at the first time, and called in a thread."""
+
+
+class Workbench:
+    """Give it to the gateway; `close` ends what runs."""
+
+    def __init__(
+        self, stream: Stream, make_api: MakeApi, *, pages: StaticPages, scheme: Literal["http", "https"] = "http"
+    ) -> None:
+        """`stream` answers the events; `scheme` is what browsers call by."""
+        self._stream = stream
+        self._make_api = make_api
+        self._pages = pages
+        self._scheme: Literal["http", "https"] = scheme
+        self._loaded: Loaded | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._waiting: list[Exchange] = []
+
+    def page(self, exchange: Exchange, path: str) -> bool:
+        """Serve the page or file at `path`; False, and no answer, where there is none."""
+        return self._pages.answer(exchange, path)
+
+    def api(self, exchange: Exchange) -> None:
+        """Answer a request below /hostler/api/; the first one waits until the API is loaded."""
+        if exchange.path == EVENTS:
+            self._load()  # the page that follows the events asks for the rest at once
+            self._stream.answer(exchange)
+        elif self._loaded is not None:
+            _answer(exchange, self._loaded)
+        else:
+            self._waiting.append(exchange)
+            self._load()
+
+    def drain(self) -> None:
+        """End the streams of events in good order: a server that drains would wait for them."""
+        self._stream.drain()
+
+    async def close(self) -> None:
+        """Cancel what still runs, and wait for its end."""
+        await self._stream.close()
+        if self._loading is not None:
+            self._loading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loading
+        self._waiting.clear()
+        if self._loaded is not None:
+            await self._loaded.bridge.close()
+            await self._loaded.sockets.close()
+
+    def _load(self) -> None:
+        if self._loaded is None and self._loading is None:
+            self._loading = asyncio.get_running_loop().create_task(self._run_load())
+
+    async def _run_load(self) -> None:
+        try:
+            app, handover = await asyncio.to_thread(self._make)
+        except Exception:  # noqa: BLE001  # the named edge of loading: whoever waits must hear of it, and may ask again
+            _log.exception("the workbench's API could not be loaded")
+            for exchange in self._take_waiting():
+                exchange.respond(500, [_JSON, *SAFETY], FAILED)
+        else:
+            bridge = AsgiBridge(app, scheme=self._scheme, headers=SAFETY)
+            loaded = self._loaded = Loaded(bridge, handover(app))
+            for exchange in self._take_waiting():
+                _answer(exchange, loaded)
+        finally:
+            self._loading = None
+
+    def _make(self) -> tuple[AsgiApp, Callable[[AsgiApp], Answers]]:
+        # lazy: uvicorn and the API's framework cost 0.4 s and 40 MB, which a gateway alone does not pay
+        from hostler.system.websocket_handover import WebSocketHandover
+
+        return self._make_api(), WebSocketHandover
+
+    def _take_waiting(self) -> list[Exchange]:
+        waiting, self._waiting = self._waiting, []
+        return [exchange for exchange in waiting if not exchange.disconnected]
+
+
+def _answer(exchange: Exchange, loaded: Loaded) -> None:
+    if not exchange.path.startswith(SOCKETS):
+        loaded.bridge.answer(exchange)
+    elif (exchange.header(b"upgrade") or b"").lower() == b"websocket" and exchange.method == "GET":
+        loaded.sockets.answer(exchange)
+    else:
+        error = NotFound("There are only WebSockets here.")
+        exchange.respond(error.status, [_JSON, *SAFETY], _body(error))
+
+
+def _body(error: HostlerError) -> bytes:
+    return msgspec.json.encode({"error": {"code": error.code, "message": error.message, "hint": error.hint or ""}})
