@@ -9,6 +9,7 @@ import contextlib
 import logging
 import ssl
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -55,7 +56,10 @@ from hostler.serving import (
     tls_context,
 )
 from hostler.settings import Settings, load
+from hostler.system import event_store
+from hostler.system.asgi import AsgiApp
 from hostler.system.event_log import EventLog
+from hostler.system.event_store import EventStore
 from hostler.system.hardware import read_memory
 from hostler.system.http_server import HttpServer
 from hostler.system.journal import Journal
@@ -63,6 +67,12 @@ from hostler.system.owner import Owner, OwnerInfo, find_owner, token
 from hostler.system.shared_port import hold_port
 from hostler.system.store import Store
 from hostler.system.upstream import UpstreamPool
+from hostler.workbench.event_schema import STORED
+from hostler.workbench.parts import WorkbenchParts
+from hostler.workbench.state import WorkbenchState
+from hostler.workbench.static import StaticPages
+from hostler.workbench.stream import EventStream
+from hostler.workbench.workbench import Workbench
 
 _log = logging.getLogger(__name__)
 KEYS_POLL = 0.5
@@ -72,6 +82,7 @@ WORKER = (sys.executable, "-P", "-m", "hostler.worker")
 OPENING_S = 10.0
 """Seconds that another process may take between owning the data folder and listening."""
 OPENING_POLL = 0.05
+UNBUILT = "<p>The workbench is not built yet: <code>make web</code> builds it, and then it is here.</p>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,7 @@ class App:
     events: EventLog
     providers: ProvidersFile
     catalogue: Catalogue
+    matrix: Matrix
     resolver: Resolver
     discovery: Discovery
     supervisor: Supervisor
@@ -118,7 +130,7 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         secret = token(settings.data_dir, renew=new_token)
         store = Store.open(settings.data_dir / "hostler.db", MIGRATIONS)
         stack.callback(store.close)
-        events = EventLog()
+        events = _events(settings, stack=stack)
         for leftover in sweep_leftovers(settings.data_dir / "engines"):
             _log.warning("ended an engine that a dead hostler left behind: %s", leftover)
         ledger, fold = _open_ledger(settings, store, stack=stack)
@@ -137,8 +149,8 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         dispatch = Dispatch(Parts(pool, lanes, engines, ledger, Health(), keeper))
         await stack.enter_async_context(background(providers.watch, discovery.run))
         yield App(
-            settings, owner, secret, store, keys, ledger, fold, events, providers, catalogue, resolver, discovery,
-            supervisor, pool, lanes, keeper, dispatch,
+            settings, owner, secret, store, keys, ledger, fold, events, providers, catalogue, matrix, resolver,
+            discovery, supervisor, pool, lanes, keeper, dispatch,
         )  # fmt: skip
 
 
@@ -208,8 +220,8 @@ async def _shared_door(app: App) -> AsyncGenerator[str]:
         address = base_url(settings, port)
         app.owner.announce(address, private_url(private))
         yield address
+        gateway.drain()  # first: pages that follow the events would keep the workers waiting
         await workers.drain(settings.gateway.drain_s)
-        gateway.drain()
         await server.drain(settings.gateway.drain_s)
 
 
@@ -275,7 +287,13 @@ async def _gateway(
             providers=app.providers, discovery=app.discovery, fold=app.fold, owner=app.owner.info, workers=workers,
         )
     )  # fmt: skip
-    page = FrontPage(FrontPageParts(app.resolver, app.supervisor, app.keys, lambda: app.owner.info.address))
+    page = FrontPage(
+        FrontPageParts(
+            app.resolver, app.supervisor, app.keys, lambda: app.owner.info.address,
+            note=UNBUILT if app.settings.workbench.enabled else "",
+        )
+    )  # fmt: skip
+    workbench = _workbench(app) if app.settings.workbench.enabled else None
     gateway = Gateway(
         GatewayParts(
             settings=settings,
@@ -287,6 +305,7 @@ async def _gateway(
             control=control.answer,
             front_page=page.render,
             health=dict,
+            workbench=workbench,
         )
     )
     server = http_server(gateway, app.settings)
@@ -296,6 +315,47 @@ async def _gateway(
     finally:
         gateway.close()
         server.close()
+        if workbench is not None:
+            await workbench.close()
+
+
+def _workbench(app: App) -> Workbench:
+    """The workbench of the process that owns the data folder; its API is loaded when it is first asked."""
+    parts = WorkbenchParts(
+        settings=app.settings,
+        token=app.token,
+        sessions=None,
+        turns=None,
+        preferences=None,
+        pulls=None,
+        resolver=app.resolver,
+        matrix=app.matrix,
+        supervisor=app.supervisor,
+        providers=app.providers,
+        discovery=app.discovery,
+        catalogue=app.catalogue,
+        events=app.events,
+        owner=app.owner.info,
+        started_ms=time.time_ns() // 1_000_000,
+    )
+
+    def make_api() -> AsgiApp:
+        # lazy: FastAPI takes 0.4 s and 40 MB, which a gateway alone does not pay
+        from hostler.workbench.api.app import make_app
+
+        return make_app(parts)
+
+    scheme = "https" if app.settings.gateway.tls_cert else "http"
+    stream = EventStream(app.events, WorkbenchState(engines=app.supervisor, machines=app.resolver))
+    return Workbench(stream, make_api, pages=StaticPages(), scheme=scheme)
+
+
+def _events(settings: Settings, *, stack: contextlib.AsyncExitStack) -> EventLog:
+    """The event log, whose numbers go on where the folder's last owner ended."""
+    store = Store.open(settings.data_dir / "events.db", event_store.MIGRATIONS)
+    stack.callback(store.close)
+    kept = EventStore(store, days=settings.log.event_days, rows=settings.log.event_rows)
+    return EventLog(store=kept, stored=STORED)
 
 
 def _open_ledger(settings: Settings, store: Store, *, stack: contextlib.AsyncExitStack) -> tuple[Ledger, LedgerFold]:
