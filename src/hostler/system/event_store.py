@@ -63,7 +63,7 @@ class EventStore:
         self._waiting: deque[StoredEvent] = deque()
         self._writing = False
         self._dropped = 0
-        store.add_background(self._sweep)
+        store.add_background(self.sweep)
 
     def begin(self) -> int:
         """Every number up to this one may have been used by an earlier process. Blocks. Raises StorageError."""
@@ -121,6 +121,19 @@ class EventStore:
         with self._lock:
             return EventStoreStatistics(len(self._waiting), self._dropped)
 
+    def sweep(self, connection: Connection) -> float:
+        """On the writing thread: forget what is too old or too much. Returns seconds until the next time."""
+        with connection.transaction():
+            if self._days:
+                before = self._clock.time_ns() // 1_000_000 - self._days * _DAY_MS
+                connection.execute("DELETE FROM events WHERE at < ?", (before,))
+            if self._rows:
+                connection.execute(
+                    "DELETE FROM events WHERE seq <= (SELECT seq FROM events ORDER BY seq DESC LIMIT 1 OFFSET ?)",
+                    (self._rows,),
+                )
+        return SWEEP_S
+
     def _submit(self) -> None:
         try:
             self._store.submit(self._write).add_done_callback(self._written)
@@ -151,16 +164,3 @@ class EventStore:
             _log.warning("events are not kept for now: %s", error)
         elif again:
             self._submit()
-
-    def _sweep(self, connection: Connection) -> float:
-        """On the writing thread: forget what is too old or too much. Returns seconds until the next time."""
-        with connection.transaction():
-            if self._days:
-                before = self._clock.time_ns() // 1_000_000 - self._days * _DAY_MS
-                connection.execute("DELETE FROM events WHERE at < ?", (before,))
-            if self._rows:
-                connection.execute(
-                    "DELETE FROM events WHERE seq <= (SELECT seq FROM events ORDER BY seq DESC LIMIT 1 OFFSET ?)",
-                    (self._rows,),
-                )
-        return SWEEP_S

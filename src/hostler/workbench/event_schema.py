@@ -236,16 +236,12 @@ STORED: Final = frozenset(
 )  # fmt: skip
 """Kinds that are kept over a restart: what is over and has no table of its own, as sessions and messages have."""
 
-_DECODERS: Final = {kind: msgspec.json.Decoder(record) for kind, record in SCHEMA.items()}
-
-
 def validate(kind: str, data: object) -> Data:
     """An event's data as its record. Raises ValueError: no such kind, another shape, or what no browser may see."""
-    decoder = _DECODERS.get(kind)
-    if decoder is None:
+    if kind not in SCHEMA:
         raise ValueError(f"there is no event kind '{kind}'")
     try:
-        record = decoder.decode(msgspec.json.encode(data))
+        record = msgspec.json.decode(msgspec.json.encode(data), type=SCHEMA[kind])
     except msgspec.ValidationError as error:
         raise ValueError(f"{kind}: {error}") from None
     for message in _messages(record):
