@@ -1,0 +1,16 @@
+export { default as Badge } from "./Badge.svelte";
+export { default as Button } from "./Button.svelte";
+export { default as CopyButton } from "./CopyButton.svelte";
+export { default as Dialog } from "./Dialog.svelte";
+export { default as Empty } from "./Empty.svelte";
+export { default as Icon } from "./Icon.svelte";
+export { default as Keys } from "./Keys.svelte";
+export { default as Menu } from "./Menu.svelte";
+export { default as Meter } from "./Meter.svelte";
+export { default as Select } from "./Select.svelte";
+export { default as Slider } from "./Slider.svelte";
+export { default as Tabs } from "./Tabs.svelte";
+export { default as Tooltip } from "./Tooltip.svelte";
+export { copyText } from "./clipboard";
+export type { Choice, MenuEntry, Tone } from "./kit";
+export type { IconName } from "./icons";

@@ -1,0 +1,29 @@
+import { fileURLToPath } from "node:url";
+
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import tailwindcss from "@tailwindcss/vite";
+import { defineConfig } from "vitest/config";
+
+import { stub } from "./dev/stub";
+import { finish } from "./scripts/finish";
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const server = process.env["HOSTLER_URL"];
+const dist = here("../src/hostler/workbench/dist");
+
+export default defineConfig({
+  // With HOSTLER_URL the dev server speaks to a running hostler; without it a stub answers.
+  plugins: [tailwindcss(), svelte(), finish(dist), ...(server ? [] : [stub()])],
+  resolve: { alias: { $lib: here("src/lib") } },
+  build: {
+    outDir: dist,
+    emptyOutDir: true,
+    target: "es2023",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    sourcemap: false,
+  },
+  server: { host: "127.0.0.1", ...(server ? { proxy: { "/hostler": { target: server, changeOrigin: true } } } : {}) },
+  preview: { host: "127.0.0.1" },
+  test: { include: ["src/**/*.test.ts", "scripts/**/*.test.ts"], environment: "node" },
+});
