@@ -20,7 +20,7 @@ from hostler.client.sessions.requests import Ending
 from hostler.client.turn_frames import Frames, Publish
 from hostler.client.turn_parts import ReplyParts, total
 from hostler.core import messages as core
-from hostler.errors import Cancelled, Draining, HostlerError
+from hostler.errors import Cancelled, Draining, HostlerError, NotFound
 from hostler.system.clock import Clock
 
 FLUSH_S: Final = 0.5
@@ -133,6 +133,8 @@ class Run:
     async def _end(self, ending: Ending) -> Message:
         try:
             stored = await self._around.store.finish(self.id, ending)
+        except NotFound:
+            stored = None
         except HostlerError as error:
             _log.error("a reply could not be stored: %s", error.text)
             failed = msgspec.structs.replace(ending, state="failed", error=_told(error))

@@ -216,7 +216,7 @@ class Turns:
             before=before,
         )
         self._run(asking)
-        return resumed
+        return resumed.public()
 
     # ---------------------------------------------------------------- running
 
