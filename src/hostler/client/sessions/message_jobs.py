@@ -22,12 +22,12 @@ RESUMABLE: Final = frozenset({"interrupted", "cancelled", "failed"})
 # ------------------------------------------------------------------------- turns
 
 
-def begin_turn(w: Writing, session: str, new: NewTurn) -> Begun:
+def begin_turn(w: Writing, session: str, *, new: NewTurn) -> Begun:
     """The person's message, and replies that begin under it."""
     _check_models(new.models)
     found = w.session(session)
     if new.parent is not None:
-        _check_parent(w, session, new.parent)
+        _check_parent(w, new.parent, session=session)
     user = _say(w, session, parent=new.parent, parts=new.parts)
     replies = _replies(w, user, models=new.models, params=new.params)
     title = found.title or title_from(visible_text(user.parts))
@@ -39,7 +39,7 @@ def add(w: Writing, session: str, *, parent: str | None, role: Role, parts: Part
     """A message that nothing answers by itself."""
     found = w.session(session)
     if parent is not None:
-        _check_parent(w, session, parent)
+        _check_parent(w, parent, session=session)
     message = _say(w, session, parent=parent, parts=parts, role=role)
     title = found.title or (title_from(visible_text(parts)) if role == "user" else "")
     _go_on(w, session, leaf=message.id, title=title)
@@ -80,7 +80,7 @@ def resume(w: Writing, id: str) -> Message:
     return resumed
 
 
-def flush_parts(w: Writing, id: str, parts: Parts) -> bool:
+def flush_parts(w: Writing, id: str, *, parts: Parts) -> bool:
     """What a running reply has become; False when it does not run any more. Told by deltas, not here."""
     done = w.connection.execute(
         "UPDATE messages SET parts = ? WHERE id = ? AND state = 'streaming'", (stored(parts), id)
@@ -88,7 +88,7 @@ def flush_parts(w: Writing, id: str, parts: Parts) -> bool:
     return done.rowcount > 0
 
 
-def finish(w: Writing, id: str, ending: Ending) -> Message | None:
+def finish(w: Writing, id: str, *, ending: Ending) -> Message | None:
     """The end of a reply; one that had ended already stays as it is. None: it was deleted."""
     if ending.state == "streaming":
         raise ValueError("a reply that has ended does not stream")
@@ -130,7 +130,7 @@ def interrupt_running(w: Writing) -> tuple[str, ...]:
 # ------------------------------------------------------------------------- editing, deleting
 
 
-def edit(w: Writing, id: str, new: Edit) -> Edited:
+def edit(w: Writing, id: str, *, new: Edit) -> Edited:
     """The same message in other words: a new sibling, the old one stays. Only a person's message is answered."""
     _check_models(new.models)
     old = w.message(id)
@@ -211,7 +211,7 @@ def _check_models(models: tuple[str, ...]) -> None:
         raise RequestError(f"{len(models)} models were named; at most {MAX_REPLIES} answer side by side.")
 
 
-def _check_parent(w: Writing, session: str, parent: str) -> None:
+def _check_parent(w: Writing, parent: str, *, session: str) -> None:
     message = w.message(parent)
     if message.session != session:
         raise no_message(parent)

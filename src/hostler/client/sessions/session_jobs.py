@@ -49,7 +49,7 @@ def insert(w: Writing, new: NewSession, **columns: Value) -> str:
     return id
 
 
-def change(w: Writing, id: str, asked: SessionChange) -> Session:
+def change(w: Writing, id: str, *, asked: SessionChange) -> Session:
     """Change what is given. A new leaf is where the path goes on to from the named message."""
     w.session(id)
     w.set_columns(id, **_changed_columns(asked))
@@ -74,7 +74,7 @@ def restore(w: Writing, id: str) -> Session:
     return w.tell_session(id, "session.created") if done.rowcount else w.session(id)
 
 
-def fork(w: Writing, id: str, message: str, *, mode: ForkMode) -> Session:
+def fork(w: Writing, id: str, *, message: str, mode: ForkMode) -> Session:
     """A new session with copies of what the mode takes along; a running reply is copied as it stands."""
     old = w.session(id)
     tree = w.tree(id)

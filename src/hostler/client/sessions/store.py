@@ -81,7 +81,7 @@ class Sessions:
         """Change what is given; does not count as touching it. Raises NotFound (session or leaf), RequestError."""
         if change.prior is False:
             self._continued.add(id)
-        return await self._write(lambda w: session_jobs.change(w, id, change))
+        return await self._write(lambda w: session_jobs.change(w, id, asked=change))
 
     async def delete(self, id: str) -> None:
         """Hide a session; `restore` brings it back for 7 days. Raises NotFound."""
@@ -93,7 +93,7 @@ class Sessions:
 
     async def fork(self, id: str, message: str, *, mode: ForkMode) -> Session:
         """A new session from a part of this one's tree. Raises NotFound."""
-        return await self._write(lambda w: session_jobs.fork(w, id, message, mode=mode))
+        return await self._write(lambda w: session_jobs.fork(w, id, message=message, mode=mode))
 
     async def folders(self) -> tuple[Folder, ...]:
         """All folders in use, by name."""
@@ -115,7 +115,7 @@ class Sessions:
 
     async def begin_turn(self, session: str, turn: NewTurn) -> Begun:
         """Store what a person said, and replies that begin. Raises NotFound, Conflict when the parent still runs."""
-        return await self._write(lambda w: message_jobs.begin_turn(w, session, turn))
+        return await self._write(lambda w: message_jobs.begin_turn(w, session, new=turn))
 
     async def add(self, session: str, parts: Parts, *, parent: str | None, role: Role = "user") -> Message:
         """A message that nothing answers by itself. Raises NotFound, Conflict."""
@@ -133,15 +133,15 @@ class Sessions:
 
     async def flush_parts(self, id: str, parts: Parts) -> bool:
         """Keep what a running reply has become; False when it does not run any more."""
-        return await self._write(lambda w: message_jobs.flush_parts(w, id, parts))
+        return await self._write(lambda w: message_jobs.flush_parts(w, id, parts=parts))
 
     async def finish(self, id: str, ending: Ending) -> Message | None:
         """The end of a reply, once: later ones change nothing. None when it was deleted meanwhile."""
-        return await self._write(lambda w: message_jobs.finish(w, id, ending))
+        return await self._write(lambda w: message_jobs.finish(w, id, ending=ending))
 
     async def edit(self, id: str, edit: Edit) -> Edited:
         """The message in other words, as a new sibling. Raises NotFound, RequestError."""
-        return await self._write(lambda w: message_jobs.edit(w, id, edit))
+        return await self._write(lambda w: message_jobs.edit(w, id, new=edit))
 
     async def delete_message(self, id: str) -> tuple[str, ...]:
         """Hide a message and all below it; their ids. Raises NotFound, Conflict when a reply in there runs."""
