@@ -2,9 +2,6 @@
 import { contrast, luminance, type Rgb } from "./colour";
 
 export const TEXT_CONTRAST = 4.5;
-/** Screens round each channel to 8 bits; the goal is a little above the limit, so that the rounded colours keep it. */
-const MARGIN = 0.06;
-
 const clamp = (value: number): number => Math.min(1, Math.max(0, value));
 
 /** From `a` (amount 0, exactly) to `b` (amount 1, exactly); the amount is clamped. */
@@ -18,20 +15,25 @@ export function mix(a: Rgb, b: Rgb, amount: number): Rgb {
 const WHITE: Rgb = [1, 1, 1];
 const BLACK: Rgb = [0, 0, 0];
 
+/** What a screen with 8 bits per channel makes of a colour; for judging only, the colours themselves stay floats. */
+const shown = (colour: Rgb): Rgb => [Math.round(colour[0] * 255) / 255, Math.round(colour[1] * 255) / 255, Math.round(colour[2] * 255) / 255];
+
 /**
  * `text`, moved towards white or black just as far as every one of `backgrounds` needs; unchanged when it is readable
  * already. Backgrounds that no single colour can be read on get the better of black and white.
  */
 export function readable(text: Rgb, backgrounds: readonly Rgb[], goal = TEXT_CONTRAST): Rgb {
-  const worst = (colour: Rgb): number => Math.min(...backgrounds.map((background) => contrast(colour, background)));
+  const seen = backgrounds.map(shown);
+  const worst = (colour: Rgb): number =>
+    Math.min(...backgrounds.map((background) => contrast(colour, background)), ...seen.map((background) => contrast(shown(colour), background)));
   if (worst(text) >= goal) return text;
   const end = worst(WHITE) >= worst(BLACK) ? WHITE : BLACK;
-  if (worst(end) <= goal + MARGIN) return end;
+  if (worst(end) <= goal) return end;
   let low = 0;
   let high = 1;
   for (let step = 0; step < 30; step += 1) {
     const middle = (low + high) / 2;
-    if (worst(mix(text, end, middle)) >= goal + MARGIN) high = middle;
+    if (worst(mix(text, end, middle)) >= goal) high = middle;
     else low = middle;
   }
   return mix(text, end, high);

@@ -93,11 +93,19 @@ export const GOAL: Record<Scheme, number> = { light: 4.5, dark: 4.5, contrast: 7
 export function tokens(palette: PaletteName, scheme: Scheme, tuning: Tuning): Tokens {
   const recipe = RECIPES[scheme](SEEDS[palette]);
   const out = Object.fromEntries(Object.entries(recipe).map(([name, lch]) => [name, tune(oklch(...lch), tuning)])) as Tokens;
-  return legible(out, out, GOAL[scheme]);
+  return legible(out, scheme);
 }
 
-/** `out` with texts that can be read on `out`'s own backgrounds; what can be read already stays the identical colour. */
-function legible(out: Tokens, wanted: Tokens, goal: number): Tokens {
+const BLACK: Rgb = [0, 0, 0];
+const WHITE: Rgb = [1, 1, 1];
+/** More than the goal between a background and the end of the scale, so that text has somewhere to go. */
+const ROOM = 1;
+
+/** The `wanted` tokens with texts that can be read on its own backgrounds; what can be read already stays the identical colour. */
+function legible(wanted: Tokens, scheme: Scheme): Tokens {
+  const goal = GOAL[scheme];
+  const out: Tokens = { ...wanted };
+  for (const name of BACKGROUNDS) out[name] = readable(wanted[name], [scheme === "light" ? BLACK : WHITE], goal + ROOM);
   const plain = PLAIN.map((name) => out[name]);
   const next: Tokens = { ...out };
   for (const name of TEXTS) {
@@ -105,8 +113,10 @@ function legible(out: Tokens, wanted: Tokens, goal: number): Tokens {
     next[name] = readable(wanted[name], [...plain, ...soft], goal);
   }
   for (const name of CODE) next[name] = readable(wanted[name], [out["code-bg"]], goal);
-  next["on-accent"] = readable(wanted["on-accent"], [out["accent-bg"], out["accent-bg-hover"]], goal);
-  next["on-danger"] = readable(wanted["on-danger"], [out["danger-bg"]], goal);
+  // A button's words keep their colour, and its face gives way.
+  next["accent-bg"] = readable(wanted["accent-bg"], [out["on-accent"]], goal);
+  next["accent-bg-hover"] = readable(wanted["accent-bg-hover"], [out["on-accent"]], goal);
+  next["danger-bg"] = readable(wanted["danger-bg"], [out["on-danger"]], goal);
   next["line-strong"] = readable(wanted["line-strong"], plain, 3);
   next.focus = readable(wanted.focus, plain, 3);
   return next;
@@ -135,7 +145,7 @@ export function priorTokens(live: Tokens, colours: Prior, amount: number, scheme
   for (const name of BACKGROUNDS) out[name] = tintBackground(live[name], shifted(colours["prior-bg"], live.bg, live[name]), amount);
   for (const name of ["border", "line-strong"] as const) out[name] = tintBackground(live[name], shifted(colours["prior-bg"], live.bg, live[name]), amount);
   for (const name of [...TEXTS, ...CODE]) out[name] = tintText(live[name], colours["prior-tint"], amount * 0.75, [out.bg]);
-  return legible(out, out, GOAL[scheme]);
+  return legible(out, scheme);
 }
 
 function shifted(page: Rgb, from: Rgb, to: Rgb): Rgb {
