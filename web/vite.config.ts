@@ -4,8 +4,8 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 import tailwindcss from "@tailwindcss/vite";
 import { defineConfig } from "vitest/config";
 
-import { stub } from "./dev/stub";
-import { finish } from "./scripts/finish";
+import { stub } from "./dev/stub.ts";
+import { finish } from "./scripts/finish.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const server = process.env["HOSTLER_URL"];

@@ -6,8 +6,8 @@ import { brotliCompress, constants, gzip } from "node:zlib";
 
 import type { Plugin } from "vite";
 
-import { checkSize } from "./check-size";
-import { licenceText } from "./licences";
+import { checkSize } from "./check-size.ts";
+import { licenceText } from "./licences.ts";
 
 const brotli = promisify(brotliCompress);
 const zip = promisify(gzip);
