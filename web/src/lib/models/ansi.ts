@@ -2,9 +2,7 @@
 
 // ESC [ ... letter (colours, cursor), ESC ] ... BEL or ESC \ (titles), ESC and one more (the rest); C1 forms too.
 const SEQUENCES =
-  // eslint-disable-next-line no-control-regex -- control characters are what this is about
   /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[@-_a-z0-9=>]/g;
-// eslint-disable-next-line no-control-regex -- as above; tabs stay
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
 export function plain(line: string): string {

@@ -90,8 +90,8 @@ function marks(memory: Memory, other: number): Mark[] {
     const at = Math.max(0, (total - memory.reserve) / total);
     found.push({ kind: "reserve", label: `reserve: engines leave ${bytes(memory.reserve)} untouched`, at });
   }
-  if (memory.limit) {
-    const at = Math.min(1, (other + memory.limit) / total);
+  if (memory.limit && other + memory.limit < total) {
+    const at = (other + memory.limit) / total;
     found.push({ kind: "limit", label: `limit: engines take ${bytes(memory.limit)} at most`, at });
   }
   return found;
