@@ -82,9 +82,10 @@ class _Entry:
 class StaticPages:
     """The built front end, or nothing where it was not built. A new build is seen with the next page asked for."""
 
-    def __init__(self, folder: Path = DIST) -> None:
-        self._folder = folder
-        self._index = folder / INDEX[1:]
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder` is another build than the one that came with hostler."""
+        self._folder = folder or DIST
+        self._index = self._folder / INDEX[1:]
         self._built = 0
         self._table: dict[str, _Entry] = {}
 
@@ -95,14 +96,16 @@ class StaticPages:
         return INDEX in self._table
 
     def answer(self, exchange: Exchange, path: str) -> bool:
-        """Serve the file at `path`, or for a path without extension the page; False when there is neither."""
-        name = path.rpartition("/")[2]
-        if path == "/" or "." not in name:
+        """Serve the file at `path`, or the page where the app has its places; False when there is neither.
+
+        A place may end like a file: /models/desk/name-2.5 is one, /favicon.ico and what is under /assets/ are not.
+        """
+        entry = self._table.get(path)
+        if entry is None and not path.startswith("/assets/") and (path.count("/") > 1 or "." not in path):
             self._look()
-            entry = None if path.startswith("/assets/") else self._table.get(INDEX)
-        else:
-            if not self._table:
-                self._look()
+            entry = self._table.get(INDEX)
+        elif entry is None and not self._table:
+            self._look()
             entry = self._table.get(path)
         return entry is not None and _serve(exchange, entry)
 

@@ -112,15 +112,15 @@ class Workbench:
             app, handover = await asyncio.to_thread(self._make)
         except Exception:  # noqa: BLE001  # the named edge of loading: whoever waits must hear of it, and may ask again
             _log.exception("the workbench's API could not be loaded")
+            self._loading = None  # before the answers: each lets the connection's next request in, which may load again
             for exchange in self._take_waiting():
                 exchange.respond(500, [_JSON, *SAFETY], FAILED)
         else:
             bridge = AsgiBridge(app, scheme=self._scheme, headers=SAFETY)
             loaded = self._loaded = Loaded(bridge, handover(app))
+            self._loading = None
             for exchange in self._take_waiting():
                 _answer(exchange, loaded)
-        finally:
-            self._loading = None
 
     def _make(self) -> tuple[AsgiApp, Callable[[AsgiApp], Answers]]:
         # lazy: uvicorn and the API's framework cost 0.4 s and 40 MB, which a gateway alone does not pay
