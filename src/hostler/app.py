@@ -21,6 +21,11 @@ from hostler.accounts.ledger_fold import LedgerFold
 from hostler.accounts.tables import MIGRATIONS
 from hostler.client.client import Client, ModelInfo
 from hostler.client.remote import open_remote
+from hostler.client.sessions import tables as session_tables
+from hostler.client.sessions.preferences import Preferences
+from hostler.client.sessions.prompts import Prompts
+from hostler.client.sessions.store import Sessions
+from hostler.client.turns import ModelFacts, Turns
 from hostler.engines.engine import Engine
 from hostler.engines.leftovers import sweep_leftovers
 from hostler.engines.llama_cpp import find_engine
@@ -82,6 +87,8 @@ WORKER = (sys.executable, "-P", "-m", "hostler.worker")
 OPENING_S = 10.0
 """Seconds that another process may take between owning the data folder and listening."""
 OPENING_POLL = 0.05
+SWEEP = 3600.0
+"""Seconds between two times that deleted sessions are swept away."""
 UNBUILT = "<p>The workbench is not built yet: <code>make web</code> builds it, and then it is here.</p>"
 
 
@@ -128,7 +135,7 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         owner = Owner.acquire(settings.data_dir)
         stack.callback(owner.release)
         secret = token(settings.data_dir, renew=new_token)
-        store = Store.open(settings.data_dir / "hostler.db", MIGRATIONS)
+        store = Store.open(settings.data_dir / "hostler.db", MIGRATIONS, session_tables.MIGRATIONS)
         stack.callback(store.close)
         events = _events(settings, stack=stack)
         for leftover in sweep_leftovers(settings.data_dir / "engines"):
@@ -238,11 +245,16 @@ async def open_client(settings: Settings) -> AsyncGenerator[Client]:
             yield client
         return
     async with open_app(settings) as app:
+        yield _client(app)
 
-        async def models() -> tuple[ModelInfo, ...]:
-            return tuple(ModelInfo(entry.id, entry.context) for entry in app.resolver.models() if entry.listed)
 
-        yield Client(app.dispatch.stream, app.resolver.resolve, models=models)
+def _client(app: App) -> Client:
+    """A client whose calls are performed in this process."""
+
+    async def models() -> tuple[ModelInfo, ...]:
+        return tuple(ModelInfo(entry.id, entry.context) for entry in app.resolver.models() if entry.listed)
+
+    return Client(app.dispatch.stream, app.resolver.resolve, models=models)
 
 
 @contextlib.asynccontextmanager
@@ -293,40 +305,43 @@ async def _gateway(
             note=UNBUILT if app.settings.workbench.enabled else "",
         )
     )  # fmt: skip
-    workbench = _workbench(app) if app.settings.workbench.enabled else None
-    gateway = Gateway(
-        GatewayParts(
-            settings=settings,
-            access=Access(settings, app.keys, token=app.token),
-            resolver=app.resolver,
-            dispatch=app.dispatch,
-            ledger=app.ledger,
-            keeper=app.keeper,
-            control=control.answer,
-            front_page=page.render,
-            health=dict,
-            workbench=workbench,
+    async with contextlib.AsyncExitStack() as stack:
+        workbench = await stack.enter_async_context(_workbench(app)) if app.settings.workbench.enabled else None
+        gateway = Gateway(
+            GatewayParts(
+                settings=settings,
+                access=Access(settings, app.keys, token=app.token),
+                resolver=app.resolver,
+                dispatch=app.dispatch,
+                ledger=app.ledger,
+                keeper=app.keeper,
+                control=control.answer,
+                front_page=page.render,
+                health=dict,
+                workbench=workbench,
+            )
         )
-    )
-    server = http_server(gateway, app.settings)
-    try:
-        async with background(partial(_follow_keys, app.keys, server.forget_heads)):
-            yield gateway, server
-    finally:
-        gateway.close()
-        server.close()
-        if workbench is not None:
-            await workbench.close()
+        server = http_server(gateway, app.settings)
+        stack.callback(server.close)
+        stack.callback(gateway.close)
+        await stack.enter_async_context(background(partial(_follow_keys, app.keys, server.forget_heads)))
+        yield gateway, server
 
 
-def _workbench(app: App) -> Workbench:
+@contextlib.asynccontextmanager
+async def _workbench(app: App) -> AsyncGenerator[Workbench]:
     """The workbench of the process that owns the data folder; its API is loaded when it is first asked."""
+    publish, started_ms = app.events.publish, time.time_ns() // 1_000_000
+    sessions = Sessions(app.store, publish, started_ms=started_ms)
+    models = ModelFacts(app.resolver.resolve, app.matrix.capabilities)
+    turns = Turns(_client(app), sessions, publish=publish, models=models)
     parts = WorkbenchParts(
         settings=app.settings,
         token=app.token,
-        sessions=None,
-        turns=None,
-        preferences=None,
+        sessions=sessions,
+        turns=turns,
+        preferences=Preferences(app.store, publish),
+        prompts=Prompts(app.store),
         pulls=None,
         resolver=app.resolver,
         matrix=app.matrix,
@@ -336,18 +351,35 @@ def _workbench(app: App) -> Workbench:
         catalogue=app.catalogue,
         events=app.events,
         owner=app.owner.info,
-        started_ms=time.time_ns() // 1_000_000,
+        started_ms=started_ms,
     )
-
-    def make_api() -> AsgiApp:
-        # lazy: FastAPI takes 0.4 s and 40 MB, which a gateway alone does not pay
-        from hostler.workbench.api.app import make_app
-
-        return make_app(parts)
-
+    state = WorkbenchState(engines=app.supervisor, machines=app.resolver, turns=turns.running)
     scheme = "https" if app.settings.gateway.tls_cert else "http"
-    stream = EventStream(app.events, WorkbenchState(engines=app.supervisor, machines=app.resolver))
-    return Workbench(stream, make_api, pages=StaticPages(), scheme=scheme)
+    workbench = Workbench(EventStream(app.events, state), partial(_make_api, parts), pages=StaticPages(), scheme=scheme)
+    try:
+        await turns.interrupt_left()
+        async with background(partial(_sweep_sessions, sessions)):
+            yield workbench
+    finally:
+        await workbench.close()
+        await turns.close()
+
+
+def _make_api(parts: WorkbenchParts) -> AsgiApp:
+    # lazy: FastAPI takes 0.4 s and 40 MB, which a gateway alone does not pay
+    from hostler.workbench.api.app import make_app
+
+    return make_app(parts)
+
+
+async def _sweep_sessions(sessions: Sessions) -> None:
+    """Take away, now and then, what was deleted long enough ago."""
+    while True:
+        await asyncio.sleep(SWEEP)
+        try:
+            await sessions.sweep()
+        except StorageError as error:  # the next time may fare better
+            _log.error("deleted sessions could not be swept away: %s", error.text)
 
 
 def _events(settings: Settings, *, stack: contextlib.AsyncExitStack) -> EventLog:

@@ -1,8 +1,12 @@
 """What the workbench works with. Knows: the parts by name. Does not know: how one is built (app) or asked (api)."""
 
 from dataclasses import dataclass
-from typing import Any  # edge: parts of the client's floor, until their modules are there to be named
+from typing import Any  # edge: pulls, until their module is there to be named
 
+from hostler.client.sessions.preferences import Preferences
+from hostler.client.sessions.prompts import Prompts
+from hostler.client.sessions.store import Sessions
+from hostler.client.turns import Turns
 from hostler.engines.supervisor import Supervisor
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.discovery import Discovery
@@ -13,9 +17,6 @@ from hostler.settings import Settings
 from hostler.system.event_log import EventLog
 from hostler.system.owner import OwnerInfo
 
-Sessions = Any
-Turns = Any
-Preferences = Any
 Pulls = Any
 
 
@@ -29,6 +30,7 @@ class WorkbenchParts:
     sessions: Sessions
     turns: Turns
     preferences: Preferences
+    prompts: Prompts
     pulls: Pulls
     resolver: Resolver
     matrix: Matrix
