@@ -10,7 +10,7 @@ WORKERS ?= 2
 ARGS    ?=
 
 .PHONY: help up test check bench web clean lock
-CHECKS := check-lock check-format check-lint check-types check-floors check-house check-docs
+CHECKS := check-lock check-format check-lint check-types check-floors check-house check-docs check-web
 .PHONY: $(CHECKS)
 
 help:
@@ -18,7 +18,7 @@ help:
 	@echo "make test    all tests, and the quick ones under the newest Python as well"
 	@echo "make check   format, lint, types, floors, house rules, docs, lock file"
 	@echo "make bench   run the benchmarks and keep their results"
-	@echo "make web     build the workbench's front end"
+	@echo "make web     build the workbench's front end, if it changed (needs Node 20.19 or later)"
 	@echo "make clean   remove everything that was built, .venv included"
 
 $(RUNS): $(INPUTS)
@@ -30,10 +30,12 @@ $(READY): $(INPUTS)
 	@touch $(RUNS) $@
 
 up: $(RUNS)
+	@$(PYTHON) tools/web.py build --if-can
 	@.venv/bin/hostler up $(ARGS)
 
-# Both parts run, whatever the first one finds; the last line is the summary of the full one.
+# All parts run, whatever the first one finds.
 test: $(READY)
+	@$(PYTHON) tools/web.py build --if-can
 	@newest=$$($(PYTHON) tools/bootstrap.py newest) || exit 1; failed=0; \
 	if [ -n "$$newest" ]; then \
 		echo "== quick tests under $$($$newest --version)"; \
@@ -43,6 +45,8 @@ test: $(READY)
 	fi; \
 	echo "== all tests under $$($(PYTHON) --version)"; \
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(ARGS) || failed=1; \
+	echo "== the front end's own tests"; \
+	$(PYTHON) tools/web.py test || failed=1; \
 	exit $$failed
 
 # All of them run, so that one run shows everything there is to mend.
@@ -74,12 +78,16 @@ check-house: $(READY)
 check-docs: $(READY)
 	@$(PYTHON) tools/docs.py --check
 
+check-web: $(READY)
+	@$(PYTHON) tools/web.py check
+
 bench: $(READY)
 	@$(PYTHON) bench/all.py $(ARGS)
 
-web:
-	@echo "There is nothing to build yet: the workbench and its front end arrive with a later version."
+web: $(RUNS)
+	@$(PYTHON) tools/web.py build
 
 clean:
 	rm -rf .venv .venv-newest build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf web/node_modules src/hostler/workbench/dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,127 @@
+"""Builds, checks and tests the front end in web/, where Node is there to do it.
+
+Knows: which Node is enough, when web/ has changed since dist was built, what npm is told. Does not know: what is built.
+
+    web.py build             build src/hostler/workbench/dist if web/ changed; fails when it cannot
+    web.py build --if-can    the same, but without Node it says so in one line and all goes on
+    web.py check             types and style of web/; without Node it says so and is content
+    web.py test              the front end's unit tests; without Node likewise
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WEB = ROOT / "web"
+DIST = ROOT / "src" / "hostler" / "workbench" / "dist"
+STAMP = ROOT / "build" / "web.stamp"
+NODE_FLOOR = (20, 19)
+NOT_SOURCE = frozenset({"node_modules", ".svelte-kit", ".vite"})
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the module's docstring says; the exit status."""
+    match arguments:
+        case ["build"]:
+            return build(must=True)
+        case ["build", "--if-can"]:
+            return build(must=False)
+        case ["check" | "test" as script]:
+            missing = lacking()
+            if missing:
+                print(f"web: not {script}ed, because {missing}")
+                return 0
+            return run_npm([script])
+        case _:
+            print(__doc__)
+            return 2
+
+
+def build(*, must: bool) -> int:
+    """Make dist follow web/; 0 when it does, or when nobody insists."""
+    now = digest()
+    if (DIST / "index.html").is_file() and STAMP.is_file() and STAMP.read_text("utf-8") == now:
+        return 0
+    missing = lacking()
+    if missing:
+        there = "the one that is there is used" if (DIST / "index.html").is_file() else "the gateway works without it"
+        print(f"web: the workbench's pages were not built, because {missing}; {there}")
+        return 1 if must else 0
+    print("web: building the workbench's pages ...", flush=True)
+    status = run_npm(["build"])
+    if status == 0:
+        STAMP.parent.mkdir(exist_ok=True)
+        STAMP.write_text(now, "utf-8")
+    elif not must:
+        print("web: the build failed; the lines above say why, the gateway works without it")
+    return status if must else 0
+
+
+def run_npm(scripts: list[str]) -> int:
+    """Run scripts of package.json with what the lock file names installed; the first status that is not 0."""
+    for command in (*install(), *(["run", "--silent", name] for name in scripts)):
+        done = subprocess.run([npm(), *command], cwd=WEB, check=False)
+        if done.returncode:
+            return done.returncode
+    installed().write_text(locked(), "utf-8")
+    return 0
+
+
+def install() -> Iterator[list[str]]:
+    """The command that fetches the packages, when node_modules does not follow the lock file."""
+    if not (installed().is_file() and installed().read_text("utf-8") == locked()):
+        yield ["ci", "--no-audit", "--no-fund", "--loglevel=error"]
+
+
+def installed() -> Path:
+    """Where it is written which lock file node_modules follows."""
+    return WEB / "node_modules" / ".follows"
+
+
+def locked() -> str:
+    """The lock file's fingerprint."""
+    return hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
+
+
+def lacking() -> str:
+    """What is missing to build with, "" if nothing is."""
+    if not (WEB / "package.json").is_file():
+        return "this copy has no web folder"
+    node = shutil.which("node")
+    if node is None or not npm():
+        return f"Node {'.'.join(map(str, NODE_FLOOR))} or later, with npm, is not installed"
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    found = re.match(r"v(\d+)\.(\d+)", said)
+    if found is None or (int(found[1]), int(found[2])) < NODE_FLOOR:
+        return f"Node {said or 'of an unknown version'} is too old ({'.'.join(map(str, NODE_FLOOR))} is needed)"
+    return ""
+
+
+def npm() -> str:
+    """The npm on PATH, "" without one."""
+    return shutil.which("npm") or ""
+
+
+def digest() -> str:
+    """A fingerprint of everything in web/ that the build reads."""
+    mark = hashlib.sha256()
+    for path in sorted(sources()):
+        mark.update(path.relative_to(WEB).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return mark.hexdigest()
+
+
+def sources() -> Iterator[Path]:
+    """Every file in web/ that is not fetched or left by a tool."""
+    for folder, names, files in os.walk(WEB):
+        names[:] = [name for name in names if name not in NOT_SOURCE]
+        yield from (Path(folder) / name for name in files)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
