@@ -112,7 +112,7 @@ class Rows:
         offset = began_last // 1000 - started
         duration = None if final is None else final.duration
         identity = self._identity(began_last // 1000 + (duration or 0))
-        for step in begun.values():
+        for step in begun.values() if len(begun) > 1 else ():  # one attempt is told by its request's row
             self._add_attempt(identity, step, end=ends.get(step[0]))
         self._full.values += (identity, request, started, kind.id)
         if final is None:

@@ -24,6 +24,7 @@ LARGEST_ECHO = 1 << 20
 """Bytes up to which a reply is held to write the asked model into it; a larger one is streamed as it comes."""
 _EVENTS = b"text/event-stream"
 _JSON_ENDS = (b"}", b"]")
+_NO_CONTENT = (204, 205)
 _BLANKS = 16
 """Bytes of white space that may stand behind a reply."""
 _PAGE = b"text/html"
@@ -104,6 +105,8 @@ class Relay(Attempt):
         self._end_by(self._answer_whole, body)
 
     def on_good_head(self, headers: Headers) -> None:
+        if self.status in _NO_CONTENT:
+            raise UpstreamGarbled("The upstream answered with no content where a reply was expected.")
         seen = self.way.seen
         if seen is None or seen.headers != headers or seen.status != self.status:
             seen = self._sift(headers)

@@ -218,7 +218,7 @@ class Connection(asyncio.Protocol):
         if keep_alive and not host.draining:
             self._phase = _HEAD
             self._deadline = host.now + host.limits.idle_timeout
-            if self._held and not self._advancing:
+            if self._held and not self._advancing and not self.write_paused:
                 self._advance()
         elif self._held:
             self._linger()  # the client has sent more than this connection will answer, and may be sending still

@@ -103,8 +103,8 @@ class UpstreamConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_chunks", "_complete", "_door", "_first", "_forward", "_head_bytes", "_headers", "_hope", "_keep", "_last",
-        "_loop", "_parser", "_paused", "_pool", "_receiver", "_status", "_transport", "_writer", "deadline", "framed",
+        "_chunks", "_complete", "_first", "_forward", "_head_bytes", "_headers", "_hope", "_keep", "_last",
+        "_loop", "_parser", "_paused", "_pool", "_receiver", "_status", "_transport", "_writer", "deadline", "door", "framed",
         "idle_limit", "known", "reused", "since", "started",
     )  # fmt: skip
 
@@ -116,7 +116,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.started = False
         self.deadline = 0.0
         self.idle_limit = 0.0
-        self._door = door
+        self.door = door
         self._pool = door.pool
         self._loop = door.pool.loop
         self._forward = forward
@@ -158,8 +158,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def set_reading(self, wanted: bool) -> None:  # signature: Exchange.on_writable
         """Backpressure: take no more from the upstream while the client cannot keep up."""
-        if self._transport.is_closing():
-            return
+        if self._transport.is_closing() or (not wanted and self._receiver is None):
+            return  # with its last bytes the call's client cannot keep up, and the connection is the next call's already
         self._paused = not wanted
         if wanted:
             self._transport.resume_reading()
@@ -172,7 +172,7 @@ class UpstreamConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Drop the connection at once; the receiver hears nothing more."""
         self._receiver = None
-        self._door.forget(self)
+        self.door.forget(self)
         self._transport.abort()
 
     def close(self) -> None:
@@ -200,7 +200,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._receiver is None:  # nobody asked: an answer to nothing, such as a 408 on an idle connection
-            self._door.forget(self)
+            self.door.forget(self)
             self._transport.abort()
             return
         if not self.started:
@@ -210,8 +210,7 @@ class UpstreamConnection(asyncio.Protocol):
             if not self._head_bytes:
                 self._first = data
             self._head_bytes += len(data)
-        if self.idle_limit:
-            self.deadline = self._loop.time() + self.idle_limit
+        self.deadline = self._loop.time() + self.idle_limit if self.idle_limit else 0.0
         fault = self._parse(data)
         if fault:
             self._fail(UpstreamGarbled(fault))
@@ -228,7 +227,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._pool.connections.discard(self)
-        self._door.forget(self)
+        self.door.forget(self)
         receiver, self._receiver = self._receiver, None
         if receiver is None:
             return
@@ -277,7 +276,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._receiver = None
             if self._paused:
                 self.set_reading(True)
-            self._door.keep(self)
+            self.door.keep(self)
         return True
 
     def _remember(self, status: int, headers: Headers) -> None:
@@ -323,7 +322,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._keep and not self._transport.is_closing():
             if self._paused:  # the client's buffer filled with the last piece; the next call is another's
                 self.set_reading(True)
-            self._door.keep(self)
+            self.door.keep(self)
         else:
             self._transport.close()
         if receiver is not None:
@@ -331,7 +330,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _fail(self, error: UpstreamError) -> None:
         receiver, self._receiver = self._receiver, None
-        self._door.forget(self)
+        self.door.forget(self)
         self._transport.abort()
         if receiver is not None:
             receiver.on_failed(error)
@@ -451,7 +450,8 @@ class UpstreamPool:
         door = self._doors.get(address)
         if door is None:
             if len(self._doors) >= MOST_DOORS:  # engines take a new port at each start
-                self._doors = {a: d for a, d in self._doors.items() if len(d)}
+                used = {connection.door for connection in self.connections}
+                self._doors = {a: d for a, d in self._doors.items() if d in used}
             door = self._doors[address] = Door(self, address)
         return door
 
@@ -477,12 +477,13 @@ class UpstreamPool:
         return self._tls
 
     def _look_around(self) -> None:
+        # first of all: what one call's receiver raises must not end the sweep for all
+        self._sweep = self.loop.call_later(SWEEP, self._look_around)
         now = self.now = self.loop.time()
         for connection in list(self.connections):
             connection.check_silence(now)
         for door in self._doors.values():
             door.close(before=now - self.limits.idle)
-        self._sweep = self.loop.call_later(SWEEP, self._look_around)
 
 
 _GOOD = 200
