@@ -104,8 +104,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_chunks", "_complete", "_first", "_forward", "_head_bytes", "_headers", "_hope", "_keep", "_last",
-        "_loop", "_parser", "_paused", "_pool", "_receiver", "_status", "_transport", "_writer", "deadline", "door", "framed",
-        "idle_limit", "known", "reused", "since", "started",
+        "_loop", "_parser", "_paused", "_pool", "_receiver", "_status", "_transport", "_writer", "deadline", "door",
+        "framed", "idle_limit", "known", "reused", "since", "started",
     )  # fmt: skip
 
     _writer: PromptWriter
