@@ -4,6 +4,7 @@ All of them share one event loop, since a browser belongs to the loop that start
 """
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -102,7 +103,9 @@ async def tab(browser: Browser, tmp_path: Path, problems: Problems) -> AsyncIter
             return made
 
         yield opened
-    assert not problems.left(), "\n".join(problems.left())
+    if left := Counter(problems.left()):
+        told = (line + (f" ({count} times)" if count > 1 else "") for line, count in left.items())
+        pytest.fail("on the pages of this test:\n" + "\n".join(told), pytrace=False)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 
+from hostler.workbench.static import DIST
 from tests.end_to_end.process import STOP_S, Running, Up, first_words, start
 
 API_S = 10.0
@@ -115,6 +116,7 @@ class Server:
 @asynccontextmanager
 async def serving(folder: Path, serve: Serve | None = None) -> AsyncIterator[Server]:
     """A hostler that serves while the block runs."""
+    assert DIST.joinpath("index.html").is_file(), "the workbench is not built: make web builds it"
     given = serve or Serve()
     up = Up(given.providers, given.settings, given.flags, given.environment)
     server = Server(folder, up)

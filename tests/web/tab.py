@@ -89,7 +89,8 @@ class Tab:
     async def overflow(self) -> int:
         """CSS pixels by which the page is wider than its window; 0 or less: nobody has to scroll sideways."""
         measured: int = await self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            "Math.max(...[document.documentElement, document.querySelector('main')]"
+            ".filter(Boolean).map((each) => each.scrollWidth - each.clientWidth))"
         )
         return measured
 

@@ -73,9 +73,9 @@ export function groups(models: readonly Model[], providers: readonly Provider[],
   ].filter((group) => group.models.length > 0 || (quiet && group.provider !== null && worthSaying(group.provider)));
 }
 
-/** Whether a provider without models is worth a line: a machine of the user's, or one that can be reached. */
+/** Whether a provider without models is worth a line: a machine of the user's, or a vendor whose key is there. */
 export function worthSaying(provider: Provider): boolean {
-  return provider.local || (provider.ready && provider.state !== "unknown");
+  return provider.local || provider.ready;
 }
 
 /** Vendors that only lack a key: they are offered in one line, not as a wall of empty groups. */
