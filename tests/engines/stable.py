@@ -11,6 +11,7 @@ from hostler.engines.recipe import Recipe
 from hostler.engines.supervision import SupervisorOptions, Surroundings
 from hostler.engines.supervisor import Supervisor
 from hostler.errors import HostlerError, ModelNotFound
+from hostler.workbench.event_schema import validate
 from tests.engines.fake_engine import FakeEngine
 
 OPTIONS = SupervisorOptions(
@@ -42,6 +43,7 @@ class Stable:
         return Prepared(recipe, self.sizes.get(recipe.path, 0), "hash")
 
     def publish(self, kind: str, data: dict[str, object]) -> None:
+        validate(kind, data)
         self.events.append((kind, data))
 
     def kinds(self, model_id: str = "") -> list[str]:

@@ -1,16 +1,38 @@
-"""A recorder of all events that an app emits, each held against its schema; and a strict reader of the stream."""
+"""Two ways to hold the events that an app emits against their schema, and a strict reader of the stream."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 import msgspec
+import pytest
 
 from hostler.system.event_log import Event, EventLog
 from hostler.workbench.event_schema import State, validate
 
 PATIENCE = 20.0
+
+
+@pytest.fixture(autouse=True)
+def checked_events(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Holds every event that any log of this process is told against its record; import it into a conftest.
+
+    Kinds without a dot are a test's own.
+    """
+    publish, complaints = EventLog.publish, list[str]()
+
+    def checked(self: EventLog, kind: str, data: Mapping[str, object] | msgspec.Struct | None = None) -> int:
+        if "." in kind:
+            try:
+                validate(kind, data or {})
+            except ValueError as error:
+                complaints.append(str(error))
+        return publish(self, kind, data)
+
+    monkeypatch.setattr(EventLog, "publish", checked)
+    yield
+    assert not complaints, "\n".join(complaints)
 
 
 class Recorder:
