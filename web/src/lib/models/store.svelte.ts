@@ -44,7 +44,8 @@ export class ModelsStore {
       measured.delete(engine.model);
       if (!known) return engine;
       const { memory, predicted, in_flight, last_used } = known;
-      return { ...engine, memory: engine.memory ?? memory, predicted: engine.predicted ?? predicted, in_flight, last_used };
+      const error = known.state === engine.state ? known.error : engine.error; // events tell no hint
+      return { ...engine, memory: engine.memory ?? memory, predicted: engine.predicted ?? predicted, in_flight, last_used, error };
     });
     return [...streamed, ...measured.values()];
   });
@@ -237,6 +238,7 @@ function tell(event: Event): void {
     case "pull.done":
       return announce(`${event.data.pull.spec} is pulled.`);
     case "pull.failed":
+      if (event.data.pull.state === "cancelled") return announce(`${event.data.pull.spec} is cancelled.`);
       return alarm(`Pull of ${event.data.pull.spec}: ${event.data.pull.error?.message ?? "failed"}`);
     default:
   }
