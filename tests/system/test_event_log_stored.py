@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from hostler.errors import StorageError
 from hostler.system.clock import FakeClock
 from hostler.system.event_log import Event, EventLog, Gap
-from hostler.system.event_store import MAX_DATA, MAX_WAITING, MIGRATIONS, EventStore, StoredEvent
+from hostler.system.event_store import MAX_DATA, MAX_WAITING, MIGRATIONS, EventStore, EventStoreStatistics, StoredEvent
 from hostler.system.store import Store
 
 DAY = 86_400.0
@@ -164,6 +165,25 @@ def test_only_the_kinds_it_is_told_are_kept_and_read_again(tmp_path: Path) -> No
     store.close()
 
 
+def test_threads_that_publish_at_once_lose_nothing(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    kept = EventStore(store)
+    log = EventLog(store=kept, stored={"x"}, block=16)
+    threads = [threading.Thread(target=lambda: [log.publish("x") for _ in range(200)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kept.flush()
+    assert kept.statistics() == EventStoreStatistics(waiting=0, dropped=0)
+    assert [event.seq for event in kept.read()] == list(range(1, 801))
+    for seq in (803, 801, 802):
+        kept.put(StoredEvent(seq, 0, "x", "{}"))
+    kept.flush()
+    assert [event.seq for event in kept.read(800)] == [801, 802, 803]
+    store.close()
+
+
 @pytest.mark.parametrize(("days", "rows", "left"), [(0, 0, 10), (2, 0, 2), (0, 4, 4), (2, 2, 2)])
 def test_what_is_old_or_too_much_is_forgotten(tmp_path: Path, days: int, rows: int, left: int) -> None:
     store, clock = opened(tmp_path), FakeClock()
@@ -212,7 +232,7 @@ def test_a_full_disk_keeps_no_event_from_readers(tmp_path: Path) -> None:
     for _ in range(MAX_WAITING + 10):
         last = log.publish("x")
     assert log.last == last
-    assert kept.statistics() == type(kept.statistics())(waiting=MAX_WAITING, dropped=10)
+    assert kept.statistics() == EventStoreStatistics(waiting=MAX_WAITING, dropped=10)
     store.full = False
     log.publish("x")
     kept.flush()

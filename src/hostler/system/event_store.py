@@ -141,23 +141,23 @@ class EventStore:
             with self._lock:
                 self._writing = False
 
-    def _write(self, connection: Connection) -> int:
-        """On the writing thread: the oldest waiting events, in one transaction. Returns the last one's number."""
+    def _write(self, connection: Connection) -> frozenset[int]:
+        """On the writing thread: the oldest waiting events, in one transaction. Returns their numbers."""
         with self._lock:
             batch = [self._waiting[index] for index in range(min(_BATCH, len(self._waiting)))]
         connection.executemany(
             "INSERT OR REPLACE INTO events (seq, at, kind, data) VALUES (?, ?, ?, ?)",
             [(event.seq, event.at, event.kind, event.data) for event in batch],
         )
-        return batch[-1].seq if batch else 0
+        return frozenset(event.seq for event in batch)
 
-    def _written(self, result: Future[int]) -> None:
+    def _written(self, result: Future[frozenset[int]]) -> None:
         """On the writing thread, after the commit; what could not be written waits for the next event."""
         error = result.exception()
         with self._lock:
             if error is None:
-                last = result.result()
-                while self._waiting and self._waiting[0].seq <= last:
+                written = result.result()  # threads that publish at once may have put theirs in any order
+                while self._waiting and self._waiting[0].seq in written:
                     self._waiting.popleft()
             self._writing = again = error is None and bool(self._waiting)
         if error is not None:

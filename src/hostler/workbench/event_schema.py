@@ -236,6 +236,7 @@ STORED: Final = frozenset(
 )  # fmt: skip
 """Kinds that are kept over a restart: what is over and has no table of its own, as sessions and messages have."""
 
+
 def validate(kind: str, data: object) -> Data:
     """An event's data as its record. Raises ValueError: no such kind, another shape, or what no browser may see."""
     if kind not in SCHEMA:
