@@ -7,6 +7,7 @@ import type {
   EngineEventData,
   EngineState,
   Event,
+  EventOf,
   MachineState,
   Memory,
   Message,
@@ -162,7 +163,7 @@ function onEngine(state: LiveState, kind: string, at: number, data: EngineEventD
   return { ...state, engines: put(state.engines, data.model, next) };
 }
 
-function onMachine(state: LiveState, event: Event & { kind: "machine.up" | "machine.down" }): LiveState {
+function onMachine(state: LiveState, event: EventOf<"machine.up" | "machine.down">): LiveState {
   const { provider, models, reason } = event.data;
   const before = state.machines.get(provider);
   const known = { id: provider, models: 0, ...before };
@@ -194,7 +195,7 @@ function change(state: LiveState, event: Event): LiveState {
       return { ...state, pulls: put(state.pulls, event.data.pull.id, event.data.pull) };
     case "machine.up":
     case "machine.down":
-      return onMachine(state, event as Event & { kind: "machine.up" | "machine.down" });
+      return onMachine(state, event);
     case "engine.starting":
     case "engine.waiting":
     case "engine.progress":

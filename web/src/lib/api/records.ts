@@ -257,12 +257,8 @@ export interface Preferences {
   [key: string]: unknown;
 }
 
-interface Of<Kind extends string, Data> {
-  seq: number;
-  at: number;
-  kind: Kind;
-  data: Data;
-}
+/** One member of the union for each kind, so that a kind narrows it. */
+type Of<Kind extends string, Data> = Kind extends string ? { seq: number; at: number; kind: Kind; data: Data } : never;
 
 export interface DeltaData {
   session: string;
