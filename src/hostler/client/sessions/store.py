@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from hostler.client.sessions import message_jobs, reading, searching, session_jobs
+from hostler.client.sessions import import_jobs, message_jobs, reading, searching, session_jobs
+from hostler.client.sessions.exported import ExportedSession
 from hostler.client.sessions.parts import Parts
 from hostler.client.sessions.records import (
     NO_PARAMS,
@@ -21,6 +22,7 @@ from hostler.client.sessions.records import (
     Params,
     Role,
     Session,
+    SessionSummary,
 )
 from hostler.client.sessions.requests import (
     Begun,
@@ -102,6 +104,10 @@ class Sessions:
     async def search(self, text: str, *, limit: int = 50) -> tuple[Hit, ...]:
         """Where titles and messages hold all words; nothing that is typed makes it fail."""
         return await asyncio.to_thread(searching.search, self._store, text, limit=limit)
+
+    async def import_sessions(self, sessions: tuple[ExportedSession, ...]) -> tuple[SessionSummary, ...]:
+        """Take in checked sessions of a file, all or none; ids are renewed."""
+        return await self._write(lambda w: import_jobs.import_sessions(w, sessions))
 
     # --------------------------------------------------------------------- messages
 
