@@ -90,8 +90,10 @@ class Stage:
 
     async def kept(self, message: Message, text: str) -> None:
         """Once the message is stored with this text."""
-        while (await self.stored(message)).parts != (TextPart(text=text),):
-            await asyncio.sleep(0.002)  # another thread writes it
+        for _ in range(10_000):
+            if (await self.stored(message)).parts == (TextPart(text=text),):
+                return
+        raise AssertionError(f"never stored: {text}")
 
     async def heard(self, kind: str) -> None:
         """Once there was an event of this kind."""

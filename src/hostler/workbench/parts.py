@@ -1,7 +1,6 @@
 """What the workbench works with. Knows: the parts by name. Does not know: how one is built (app) or asked (api)."""
 
 from dataclasses import dataclass
-from typing import Any  # edge: pulls, until their module is there to be named
 
 from hostler.client.sessions.preferences import Preferences
 from hostler.client.sessions.prompts import Prompts
@@ -16,8 +15,8 @@ from hostler.registry.resolver import Resolver
 from hostler.settings import Settings
 from hostler.system.event_log import EventLog
 from hostler.system.owner import OwnerInfo
-
-Pulls = Any
+from hostler.workbench.engine_work import EngineWork
+from hostler.workbench.pulls import Pulls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +31,7 @@ class WorkbenchParts:
     preferences: Preferences
     prompts: Prompts
     pulls: Pulls
+    engine_work: EngineWork
     resolver: Resolver
     matrix: Matrix
     supervisor: Supervisor

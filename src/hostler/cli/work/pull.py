@@ -1,6 +1,6 @@
 """`hostler pull`: a model from the hub into the models folder and the providers file.
 
-Knows: progress for people, the entry's name. Does not know: hubs and downloads (engines), the file's format (registry).
+Knows: progress for people. Does not know: hubs and downloads (engines), the entry in the file (registry).
 """
 
 import asyncio
@@ -17,12 +17,8 @@ from hostler.cli.work.output import duration, say, show, show_json, si_bytes
 from hostler.cli.work.providers import tell_running
 from hostler.cli.work.settings import load
 from hostler.engines.download import Progress, Report
-from hostler.engines.hub import hub_of
-from hostler.engines.pull import Ports, Pulled, pull
-from hostler.providers.vendors import HERE
-from hostler.registry.file_edit import add_engine_model
+from hostler.registry.fetching import Fetched, fetch_model
 from hostler.settings import Settings
-from hostler.system.owner import make_private
 
 LINE_S: Final = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -33,38 +29,25 @@ def run(options: PullOptions) -> int:
     settings = load(options)
     if options.hub:
         settings = replace(settings, hub=options.hub)
-    entered: list[str] = []
-
-    def register(pulled: Pulled) -> None:
-        name = options.name or pulled.model_id
-        add_engine_model(
-            settings.providers_file,
-            name,
-            recipe=pulled.recipe,
-            replace=True,
-            legacy_base_url=settings.legacy_base_url,
-        )
-        entered.append(f"{HERE}/{name}")
-
     try:
-        pulled = asyncio.run(_pull(options.spec, settings, ports=Ports(register=register)))
+        fetched = asyncio.run(_pull(options.spec, settings, name=options.name or ""))
     except KeyboardInterrupt:
         say("Stopped. The same command goes on where this one stopped.")
         raise
     tell_running(settings)
+    pulled = fetched.pulled
     if options.json:
-        show_json({"model": entered[0], "path": str(pulled.path), "size": pulled.size, "sha256": pulled.sha256})
+        show_json({"model": fetched.model_id, "path": str(pulled.path), "size": pulled.size, "sha256": pulled.sha256})
         return DONE
     say(f"{pulled.path} ({si_bytes(pulled.size)}) {'is whole and checked' if pulled.fresh else 'was there already'}.")
-    say(f"Talk to it with: hostler chat {entered[0]}")
-    show(entered[0])
+    say(f"Talk to it with: hostler chat {fetched.model_id}")
+    show(fetched.model_id)
     return DONE
 
 
-async def _pull(spec: str, settings: Settings, *, ports: Ports) -> Pulled:
-    make_private(settings.data_dir)
+async def _pull(spec: str, settings: Settings, *, name: str) -> Fetched:
     with _shown() as report:
-        return await pull(spec, hub_of(settings), folder=settings.data_dir / "models", progress=report, ports=ports)
+        return await fetch_model(settings, spec, progress=report, name=name)
 
 
 @contextmanager
