@@ -72,7 +72,7 @@ function high(p: Palette): Recipe {
   const white = [1, 0, 0] as const;
   const black = [0, 0, 0] as const;
   return {
-    bg: black, surface: black, raised: [0.12, 0, 0], sunken: black, mark: [0.4, 0.12, 95],
+    bg: black, surface: black, raised: [0.12, 0, 0], sunken: [0.2, 0, 0], mark: [0.4, 0.12, 95],
     border: [0.75, 0, 0], "line-strong": white, focus: [0.88, 0.18, 95],
     fg: white, muted: [0.92, 0, 0], accent: [0.86, 0.12, p.accent], "accent-soft": [0.24, 0.08, p.accent],
     "accent-bg": [0.88, 0.12, p.accent], "accent-bg-hover": [0.94, 0.06, p.accent], "on-accent": black,
