@@ -10,7 +10,7 @@ import logging
 import ssl
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,13 +19,9 @@ from hostler.accounts.keys import Keys
 from hostler.accounts.ledger import Ledger
 from hostler.accounts.ledger_fold import LedgerFold
 from hostler.accounts.tables import MIGRATIONS
-from hostler.client.client import Client, ModelInfo
+from hostler.client.client import Client
 from hostler.client.remote import open_remote
 from hostler.client.sessions import tables as session_tables
-from hostler.client.sessions.preferences import Preferences
-from hostler.client.sessions.prompts import Prompts
-from hostler.client.sessions.store import Sessions
-from hostler.client.turns import ModelFacts, Turns
 from hostler.engines.engine import Engine
 from hostler.engines.leftovers import sweep_leftovers
 from hostler.engines.llama_cpp import find_engine
@@ -39,6 +35,7 @@ from hostler.gateway.control import Control, ControlParts
 from hostler.gateway.front_page import FrontPage, FrontPageParts
 from hostler.gateway.gateway import Gateway, GatewayParts
 from hostler.gateway.workers import GatewayWorkers, Ports, WorkersParts, WorkerStatus
+from hostler.owned import App
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.discovery import Discovery
 from hostler.registry.matrix import Matrix
@@ -62,7 +59,6 @@ from hostler.serving import (
 )
 from hostler.settings import Settings, load
 from hostler.system import event_store
-from hostler.system.asgi import AsgiApp
 from hostler.system.event_log import EventLog
 from hostler.system.event_store import EventStore
 from hostler.system.hardware import read_memory
@@ -72,12 +68,9 @@ from hostler.system.owner import Owner, OwnerInfo, find_owner, token
 from hostler.system.shared_port import hold_port
 from hostler.system.store import Store
 from hostler.system.upstream import UpstreamPool
-from hostler.workbench.event_schema import STORED
-from hostler.workbench.parts import WorkbenchParts
-from hostler.workbench.state import WorkbenchState
+from hostler.workbench.kept_kinds import STORED
 from hostler.workbench.static import StaticPages
-from hostler.workbench.stream import EventStream
-from hostler.workbench.workbench import Workbench
+from hostler.workbench.workbench import Rooms, Workbench
 
 _log = logging.getLogger(__name__)
 KEYS_POLL = 0.5
@@ -87,33 +80,7 @@ WORKER = (sys.executable, "-P", "-m", "hostler.worker")
 OPENING_S = 10.0
 """Seconds that another process may take between owning the data folder and listening."""
 OPENING_POLL = 0.05
-SWEEP = 3600.0
-"""Seconds between two times that deleted sessions are swept away."""
 UNBUILT = "<p>The workbench is not built yet: <code>make web</code> builds it, and then it is here.</p>"
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """The parts of a process that owns its data folder."""
-
-    settings: Settings
-    owner: Owner
-    token: str
-    store: Store
-    keys: Keys
-    ledger: Ledger
-    fold: LedgerFold
-    events: EventLog
-    providers: ProvidersFile
-    catalogue: Catalogue
-    matrix: Matrix
-    resolver: Resolver
-    discovery: Discovery
-    supervisor: Supervisor
-    pool: UpstreamPool
-    lanes: LocalLanes
-    keeper: OpaqueStore
-    dispatch: Dispatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,16 +212,7 @@ async def open_client(settings: Settings) -> AsyncGenerator[Client]:
             yield client
         return
     async with open_app(settings) as app:
-        yield _client(app)
-
-
-def _client(app: App) -> Client:
-    """A client whose calls are performed in this process."""
-
-    async def models() -> tuple[ModelInfo, ...]:
-        return tuple(ModelInfo(entry.id, entry.context) for entry in app.resolver.models() if entry.listed)
-
-    return Client(app.dispatch.stream, app.resolver.resolve, models=models)
+        yield app.client()
 
 
 @contextlib.asynccontextmanager
@@ -330,56 +288,26 @@ async def _gateway(
 
 @contextlib.asynccontextmanager
 async def _workbench(app: App) -> AsyncGenerator[Workbench]:
-    """The workbench of the process that owns the data folder; its API is loaded when it is first asked."""
-    publish, started_ms = app.events.publish, time.time_ns() // 1_000_000
-    sessions = Sessions(app.store, publish, started_ms=started_ms)
-    models = ModelFacts(app.resolver.resolve, app.matrix.capabilities)
-    turns = Turns(_client(app), sessions, publish=publish, models=models)
-    parts = WorkbenchParts(
-        settings=app.settings,
-        token=app.token,
-        sessions=sessions,
-        turns=turns,
-        preferences=Preferences(app.store, publish),
-        prompts=Prompts(app.store),
-        pulls=None,
-        resolver=app.resolver,
-        matrix=app.matrix,
-        supervisor=app.supervisor,
-        providers=app.providers,
-        discovery=app.discovery,
-        catalogue=app.catalogue,
-        events=app.events,
-        owner=app.owner.info,
-        started_ms=started_ms,
-    )
-    state = WorkbenchState(engines=app.supervisor, machines=app.resolver, turns=turns.running)
+    """The workbench of the process that owns the data folder; what stands behind its pages is opened when asked for."""
     scheme = "https" if app.settings.gateway.tls_cert else "http"
-    workbench = Workbench(EventStream(app.events, state), partial(_make_api, parts), pages=StaticPages(), scheme=scheme)
+    workbench = Workbench(partial(_open_rooms, app, time.time_ns() // 1_000_000), pages=StaticPages(), scheme=scheme)
     try:
-        await turns.interrupt_left()
-        async with background(partial(_sweep_sessions, sessions)):
-            yield workbench
+        yield workbench
     finally:
         await workbench.close()
-        await turns.close()
 
 
-def _make_api(parts: WorkbenchParts) -> AsgiApp:
-    # lazy: FastAPI takes 0.4 s and 40 MB, which a gateway alone does not pay
-    from hostler.workbench.api.app import make_app
+async def _open_rooms(app: App, started_ms: int) -> Rooms:
+    """Open what stands behind the pages; its modules are loaded in a thread, for the loop has calls to serve."""
 
-    return make_app(parts)
+    def load() -> Callable[[App, int], Awaitable[Rooms]]:
+        # lazy: a gateway without visitors pays neither the time nor the memory
+        from hostler.rooms import open_rooms
 
+        return open_rooms
 
-async def _sweep_sessions(sessions: Sessions) -> None:
-    """Take away, now and then, what was deleted long enough ago."""
-    while True:
-        await asyncio.sleep(SWEEP)
-        try:
-            await sessions.sweep()
-        except StorageError as error:  # the next time may fare better
-            _log.error("deleted sessions could not be swept away: %s", error.text)
+    open_rooms = await asyncio.to_thread(load)
+    return await open_rooms(app, started_ms)
 
 
 def _events(settings: Settings, *, stack: contextlib.AsyncExitStack) -> EventLog:

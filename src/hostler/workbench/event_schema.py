@@ -10,8 +10,10 @@ from typing import Final, Literal, cast
 import msgspec
 
 from hostler.client.sessions.records import Message, Params, SessionSummary
+from hostler.workbench.kept_kinds import STORED
 from hostler.workbench.views import EngineState, Memory, ProviderView, PullState
 
+__all__ = ["SCHEMA", "STORED", "Data", "State", "TurnState", "json_schema", "validate"]
 REFERENCE: Final = "#/components/schemas/{name}"
 
 
@@ -226,15 +228,6 @@ SCHEMA: Final[Mapping[str, type[Data]]] = {
     "pull.failed": PullTold,
 }
 """Kind to the record of its data."""
-
-STORED: Final = frozenset(
-    {
-        "engine.ready", "engine.failed", "engine.crashed", "engine.stopped", "worker.ready", "worker.ended",
-        "providers.loaded", "providers.refused", "machine.up", "machine.down", "models.changed", "session.deleted",
-        "pull.done", "pull.failed",
-    }
-)  # fmt: skip
-"""Kinds that are kept over a restart: what is over and has no table of its own, as sessions and messages have."""
 
 
 def validate(kind: str, data: object) -> Data:

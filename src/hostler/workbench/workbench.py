@@ -6,7 +6,7 @@ Knows: which of its parts answers what. Does not know: who may call (the gateway
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -45,6 +45,15 @@ class Stream(Answers, Protocol):
     def drain(self) -> None: ...
 
 
+class Rooms(Protocol):
+    """What stands behind the pages. `make_api` builds the API's application; it is slow, and called in a thread."""
+
+    @property
+    def stream(self) -> Stream: ...
+    def make_api(self) -> AsgiApp: ...
+    async def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """The API, once it is loaded; `sockets` takes its WebSockets."""
@@ -53,47 +62,49 @@ class Loaded:
     sockets: Answers
 
 
-MakeApi = Callable[[], AsgiApp]
-"""Builds the API's application; slow at the first time, and called in a thread."""
-
-
 class Workbench:
     """Give it to the gateway; `close` ends what runs."""
 
     def __init__(
-        self, stream: Stream, make_api: MakeApi, *, pages: StaticPages, scheme: Literal["http", "https"] = "http"
+        self,
+        open_rooms: Callable[[], Awaitable[Rooms]],
+        *,
+        pages: StaticPages,
+        scheme: Literal["http", "https"] = "http",
     ) -> None:
-        """`stream` answers the events; `scheme` is what browsers call by."""
-        self._stream = stream
-        self._make_api = make_api
+        """`open_rooms` is called with the first visitor; `scheme` is what browsers call by."""
+        self._open_rooms = open_rooms
         self._pages = pages
         self._scheme: Literal["http", "https"] = scheme
+        self._rooms: Rooms | None = None
         self._loaded: Loaded | None = None
         self._loading: asyncio.Task[None] | None = None
         self._waiting: list[Exchange] = []
+        self._draining = False
 
     def page(self, exchange: Exchange, path: str) -> bool:
         """Serve the page or file at `path`; False, and no answer, where there is none."""
         return self._pages.answer(exchange, path)
 
     def api(self, exchange: Exchange) -> None:
-        """Answer a request below /hostler/api/; the first one waits until the API is loaded."""
-        if exchange.path == EVENTS:
-            self._load()  # the page that follows the events asks for the rest at once
-            self._stream.answer(exchange)
-        elif self._loaded is not None:
+        """Answer a request below /hostler/api/; the first ones wait until what answers them is loaded."""
+        if exchange.path == EVENTS and self._rooms is not None:
+            self._rooms.stream.answer(exchange)
+        elif exchange.path != EVENTS and self._loaded is not None:
             _answer(exchange, self._loaded)
         else:
             self._waiting.append(exchange)
-            self._load()
+            if self._loading is None:
+                self._loading = asyncio.get_running_loop().create_task(self._load())
 
     def drain(self) -> None:
         """End the streams of events in good order: a server that drains would wait for them."""
-        self._stream.drain()
+        self._draining = True
+        if self._rooms is not None:
+            self._rooms.stream.drain()
 
     async def close(self) -> None:
         """Cancel what still runs, and wait for its end."""
-        await self._stream.close()
         if self._loading is not None:
             self._loading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -102,35 +113,43 @@ class Workbench:
         if self._loaded is not None:
             await self._loaded.bridge.close()
             await self._loaded.sockets.close()
+        if self._rooms is not None:
+            await self._rooms.close()
 
-    def _load(self) -> None:
-        if self._loaded is None and self._loading is None:
-            self._loading = asyncio.get_running_loop().create_task(self._run_load())
-
-    async def _run_load(self) -> None:
+    async def _load(self) -> None:
         try:
-            app, handover = await asyncio.to_thread(self._make)
+            rooms = self._rooms or await self._open()
+            app, handover = await asyncio.to_thread(_make, rooms)
         except Exception:  # noqa: BLE001  # the named edge of loading: whoever waits must hear of it, and may ask again
-            _log.exception("the workbench's API could not be loaded")
+            _log.exception("the workbench could not be opened")
             self._loading = None  # before the answers: each lets the connection's next request in, which may load again
             for exchange in self._take_waiting():
                 exchange.respond(500, [_JSON, *SAFETY], FAILED)
         else:
-            bridge = AsgiBridge(app, scheme=self._scheme, headers=SAFETY)
-            loaded = self._loaded = Loaded(bridge, handover(app))
+            self._loaded = Loaded(AsgiBridge(app, scheme=self._scheme, headers=SAFETY), handover(app))
             self._loading = None
             for exchange in self._take_waiting():
-                _answer(exchange, loaded)
+                self.api(exchange)
 
-    def _make(self) -> tuple[AsgiApp, Callable[[AsgiApp], Answers]]:
-        # lazy: uvicorn and the API's framework cost 0.4 s and 40 MB, which a gateway alone does not pay
-        from hostler.system.websocket_handover import WebSocketHandover
-
-        return self._make_api(), WebSocketHandover
+    async def _open(self) -> Rooms:
+        """Open the rooms, and let those in that follow the events: they need not wait for the API."""
+        rooms = self._rooms = await self._open_rooms()
+        if self._draining:
+            rooms.stream.drain()
+        for exchange in self._take_waiting():
+            self.api(exchange)
+        return rooms
 
     def _take_waiting(self) -> list[Exchange]:
         waiting, self._waiting = self._waiting, []
         return [exchange for exchange in waiting if not exchange.disconnected]
+
+
+def _make(rooms: Rooms) -> tuple[AsgiApp, Callable[[AsgiApp], Answers]]:
+    # lazy: uvicorn and the API's framework cost 0.4 s and 40 MB, which a gateway alone does not pay
+    from hostler.system.websocket_handover import WebSocketHandover
+
+    return rooms.make_api(), WebSocketHandover
 
 
 def _answer(exchange: Exchange, loaded: Loaded) -> None:
