@@ -1,9 +1,9 @@
 """Token usage as five disjoint counts. Knows how counts merge and add up; does not know any wire's field names."""
 
-import msgspec
+from typing import NamedTuple
 
 
-class Usage(msgspec.Struct, frozen=True, gc=False):
+class Usage(NamedTuple):
     """Tokens of one reply in five disjoint counts; None: the upstream did not say.
 
     `input` is what was read anew, `cache_read` and `cache_write` what came from or went into a prompt cache,

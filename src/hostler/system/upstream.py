@@ -159,7 +159,7 @@ class UpstreamConnection(asyncio.Protocol):
     def set_reading(self, wanted: bool) -> None:  # signature: Exchange.on_writable
         """Backpressure: take no more from the upstream while the client cannot keep up."""
         if self._transport.is_closing() or (not wanted and self._receiver is None):
-            return  # with its last bytes the call's client cannot keep up, and the connection is the next call's already
+            return  # a client that cannot keep up with the last bytes: the connection is the next call's already
         self._paused = not wanted
         if wanted:
             self._transport.resume_reading()
