@@ -4,6 +4,8 @@
  * Knows: the bar and its actions. Does not know: colours (`late.ts`), Markdown.
  */
 
+import { copyText } from "../ui/clipboard";
+
 const ENDINGS: Readonly<Record<string, string>> = {
   bash: "sh",
   c: "c",
@@ -81,29 +83,6 @@ export function dress(root: ParentNode): void {
     pre.setAttribute("aria-label", `Code${lang ? `, ${lang}` : ""}`);
     figure.append(bar, pre);
   }
-}
-
-/** Puts text on the clipboard, also where the page has no right to the modern way (plain HTTP from another machine). */
-export async function copyText(text: string): Promise<boolean> {
-  if (window.isSecureContext) {
-    const done = await navigator.clipboard.writeText(text).then(
-      () => true,
-      () => false,
-    );
-    if (done) return true;
-  }
-  const area = document.createElement("textarea");
-  area.value = text;
-  area.style.position = "fixed";
-  area.style.opacity = "0";
-  document.body.append(area);
-  const before = document.activeElement;
-  area.select();
-  // The only way that works without a secure context.
-  const done = document.execCommand("copy");
-  area.remove();
-  if (before instanceof HTMLElement) before.focus();
-  return done;
 }
 
 /** Hands a text to the browser as a file. */

@@ -1,0 +1,56 @@
+/**
+ * Keeps a scroller at its bottom while the person is there, and lets go the moment they scroll up.
+ *
+ * Knows: one scroller and its content. Does not know: what is in it.
+ */
+
+/** This close to the bottom counts as there (px). */
+const NEAR = 32;
+
+export class Pin {
+  pinned = $state(true);
+  #scroller: HTMLElement | null = null;
+  #last = 0;
+
+  /** Follows a scroller whose content is `content`; returns how to end. */
+  follow(scroller: HTMLElement, content: HTMLElement): () => void {
+    this.#scroller = scroller;
+    this.#last = scroller.scrollTop;
+    const onScroll = (): void => {
+      const top = scroller.scrollTop;
+      if (scroller.scrollHeight - top - scroller.clientHeight <= NEAR) this.pinned = true;
+      else if (top < this.#last - 1) this.pinned = false;
+      this.#last = top;
+    };
+    const sizes = new ResizeObserver(() => {
+      if (this.pinned) this.#down();
+    });
+    scroller.addEventListener("scroll", onScroll, { passive: true });
+    sizes.observe(content);
+    sizes.observe(scroller);
+    this.#down();
+    return () => {
+      scroller.removeEventListener("scroll", onScroll);
+      sizes.disconnect();
+      this.#scroller = null;
+    };
+  }
+
+  /** Goes to the bottom and stays there. */
+  toLatest(): void {
+    this.pinned = true;
+    this.#down();
+  }
+
+  /** Something else than the bottom is to be seen. */
+  letGo(): void {
+    this.pinned = false;
+  }
+
+  #down(): void {
+    const scroller = this.#scroller;
+    if (!scroller) return;
+    scroller.scrollTop = scroller.scrollHeight;
+    this.#last = scroller.scrollTop;
+  }
+}
