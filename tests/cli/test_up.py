@@ -38,6 +38,7 @@ async def test_the_block_says_where_it_is_and_how_to_reach_it(own_folders: Path)
         curl, sdk, other = lines_with(block, ("curl ", "OPENAI_BASE_URL", "ANTHROPIC_BASE_URL"))
         assert f"{owner.address}/v1/chat/completions" in curl and '"model": "here/demo"' in curl
         assert f"OPENAI_BASE_URL={owner.address}/v1" in sdk
+        assert f"{owner.address}/?token={(own_folders / 'data' / 'token').read_text().strip()}\n" in block
         assert f"ANTHROPIC_BASE_URL={owner.address} " in other
         assert "here (default)" in block and "llama.cpp" in block and "none needed on this machine" in block
         assert "OPENAI_API_KEY" in next(line for line in block.splitlines() if "missing" in line)
@@ -53,6 +54,7 @@ async def test_json_and_what_is_missing() -> None:
         assert facts["pid"] == program.process.pid
         assert facts["engine"] == "" and facts["models"] == [] and not facts["key_required"]
         assert any("engines are switched off" in line for line in facts["missing"])
+        assert facts["link"] == "" and "token" not in str(facts)
         assert get(facts["address"], "/v1/models")["data"] == []
 
 

@@ -8,6 +8,8 @@ from hostler.core.wires import ANTHROPIC, OPENAI_CHAT
 from hostler.gateway import routes
 from hostler.gateway.routes import Face, Plain
 
+ANY = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
 
 @pytest.mark.parametrize(
     ("path", "place"),
@@ -23,6 +25,10 @@ from hostler.gateway.routes import Face, Plain
         ("/v1/models/a/b", Plain("model", ("GET", "HEAD"), "a/b")),
         ("/v1/models/a%2Fb%20c", Plain("model", ("GET", "HEAD"), "a/b c")),
         ("/hostler/api/control/status", Plain("control", ("GET", "HEAD", "POST"), "status")),
+        ("/hostler/api/sessions", Plain("api", ANY)),
+        ("/hostler/api/", Plain("api", ANY)),
+        ("/hostler/api/controls/x", Plain("api", ANY)),
+        ("/assets/main-abc.js", Plain("page", ("GET", "HEAD"))),
     ],
 )
 def test_places(path: str, place: Face | Plain) -> None:
@@ -39,6 +45,33 @@ def test_places(path: str, place: Face | Plain) -> None:
 )  # fmt: skip
 def test_nowhere(path: str) -> None:
     assert routes.find(path) is None
+
+
+@pytest.mark.parametrize("path", ["/chat", "/chat/s_1", "/models/desk/a.b", "/settings/", "/licenses.txt"])
+def test_places_of_the_workbench(path: str) -> None:
+    assert routes.find(path) is None
+    assert routes.find_page(path) == Plain("page", ("GET", "HEAD"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "//",
+        "/a//b",
+        "*",
+        "",
+        "/v1/x",
+        "/v1beta/models",
+        "/api/chat",
+        "/hostler",
+        "/hostler/x",
+        "/assets",
+        "/metrics",
+    ],
+)
+def test_what_is_for_programs_is_never_a_page(path: str) -> None:
+    assert routes.find_page(path) is None
 
 
 @given(st.text("/v1modelschatpn%2F.\x00é", max_size=30).map(lambda text: "/" + text))
