@@ -103,13 +103,10 @@ class Seen(HTMLParser):
         self.attributes |= {name for name, _ in attrs}
 
 
-TAGS = frozenset(
-    ("html", "head", "meta", "title", "style", "body", "header", "h1", "h2", "p", "time", "main")
-    + ("article", "details", "summary", "pre", "code", "img")
-)
-ATTRIBUTES = frozenset(
-    ("lang", "charset", "http-equiv", "content", "name", "dir", "datetime", "class", "tabindex", "alt", "src")
-)
+AROUND = frozenset({"html", "head", "meta", "title", "style", "body", "header", "time", "main"})
+TAGS = AROUND | {"article", "h1", "h2", "p", "details", "summary", "pre", "code", "img"}
+NAMED = frozenset({"lang", "charset", "http-equiv", "content", "name"})
+ATTRIBUTES = NAMED | {"dir", "datetime", "class", "tabindex", "alt", "src"}
 
 
 @pytest.mark.slow

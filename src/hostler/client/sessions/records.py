@@ -9,7 +9,6 @@ from typing import Final, Literal
 import msgspec
 
 from hostler.client.sessions.parts import Part, Parts, public
-from hostler.core.usage import Usage as UsageRecord
 
 Role = Literal["user", "assistant", "system"]
 State = Literal["complete", "streaming", "failed", "cancelled", "interrupted"]
@@ -38,6 +37,19 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 NO_PARAMS: Final = Params()
+
+
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """Tokens of one reply in five disjoint counts, as core's `Usage` has them; None: the upstream did not say."""
+
+    input: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    output: int | None = None
+    reasoning: int | None = None
+
+
+UsageRecord = Usage
 
 
 class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
