@@ -5,6 +5,7 @@ import tailwindcss from "@tailwindcss/vite";
 import { defineConfig } from "vitest/config";
 
 import { stub } from "./dev/stub.ts";
+import { fewerDiagrams } from "./scripts/fewer-diagrams.ts";
 import { finish } from "./scripts/finish.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -13,7 +14,7 @@ const dist = here("../src/hostler/workbench/dist");
 
 export default defineConfig({
   // With HOSTLER_URL the dev server speaks to a running hostler; without it a stub answers.
-  plugins: [tailwindcss(), svelte(), finish(dist), ...(server ? [] : [stub()])],
+  plugins: [tailwindcss(), svelte(), fewerDiagrams(), finish(dist), ...(server ? [] : [stub()])],
   resolve: { alias: { $lib: here("src/lib") } },
   build: {
     outDir: dist,
