@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.client.sessions.parts import OriginRecord, ReasoningPart, TextPart, ToolCallPart, from_core, public
+from hostler.client.sessions.records import UsageRecord
 from hostler.client.turn_parts import News, ReplyParts, total, utf16_units
 from hostler.core.deltas import (
     Delta,
@@ -98,7 +99,7 @@ def test_usage_finish_and_failure() -> None:
     assert (parts.usage, parts.finish) == (Usage(input=3, output=2), "length")
     with pytest.raises(UpstreamBroken):
         parts.add(Failed(UpstreamBroken("it broke")))
-    assert total([Usage(input=1), Usage(input=2, output=3)]) == Usage(input=3, output=3)
+    assert total([Usage(input=1), Usage(input=2, output=3)]) == UsageRecord(input=3, output=3)
 
 
 TEXTS = st.text(max_size=5)
@@ -113,6 +114,7 @@ DELTAS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(DELTAS, max_size=30), st.text(max_size=5))
 def test_parts_are_what_core_folds_and_news_add_up(deltas: list[Delta | None], left: str) -> None:
     """None: somebody looks."""

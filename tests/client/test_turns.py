@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hostler.client.sessions.parts import ImagePart, ReasoningPart, TextPart, ToolCallPart
-from hostler.client.sessions.records import Message, Params
+from hostler.client.sessions.records import Message, Params, UsageRecord
 from hostler.client.sessions.requests import Edit, NewTurn, SessionChange
 from hostler.client.turn_history import GO_ON
 from hostler.client.turns import Pace
@@ -46,7 +46,7 @@ async def test_a_turn_from_begin_to_end(stage: Stage) -> None:
     model.end()
     done = await stage.ended(reply)
     assert (done.state, done.parts, done.finish) == ("complete", (TextPart(text="Hello 🐴"),), "stop")
-    assert done.usage == Usage(input=3, output=2)
+    assert done.usage == UsageRecord(input=3, output=2)
     assert (done.cost, done.cost_state, done.error) == (None, "unknown", None)
     assert done.ttft_ms is not None and done.duration_ms is not None and done.duration_ms >= done.ttft_ms
     assert stage.page(reply) == ["Hello 🐴"]
@@ -211,7 +211,7 @@ async def test_going_on_appends_to_the_same_text_and_stores_no_request(stage: St
     model.end()
     done = await stage.ended(reply)
     assert (done.state, done.parts, done.error) == ("complete", (TextPart(text="One, two."),), None)
-    assert done.usage == Usage(input=14, output=3)
+    assert done.usage == UsageRecord(input=14, output=3)
     assert stage.page(reply) == ["One, two."]
     assert len((await stage.sessions.get(session.id)).messages) == 2
     with pytest.raises(Conflict, match="came to its end"):

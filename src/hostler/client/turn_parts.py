@@ -20,6 +20,7 @@ from hostler.client.sessions.parts import (
     TextPart,
     ToolCallPart,
 )
+from hostler.client.sessions.records import UsageRecord
 from hostler.core.deltas import (
     Delta,
     Failed,
@@ -277,11 +278,17 @@ def utf16_units(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) >> 1
 
 
-def total(usages: Sequence[Usage]) -> Usage:
+def total(usages: Sequence[Usage | UsageRecord]) -> UsageRecord:
     """Counts of several requests together; a count that one of them does not tell is taken from the others."""
 
     def add(name: str) -> int | None:
         counts = [count for usage in usages if (count := getattr(usage, name)) is not None]
         return sum(counts) if counts else None
 
-    return Usage(*(add(name) for name in Usage.__struct_fields__))
+    return UsageRecord(
+        input=add("input"),
+        cache_read=add("cache_read"),
+        cache_write=add("cache_write"),
+        output=add("output"),
+        reasoning=add("reasoning"),
+    )

@@ -147,7 +147,7 @@ class Run:
     def _ending(self) -> Ending:
         state, error = self._outcome()
         earlier, parts = self._asking.reply, self.parts
-        usages = [usage for usage in (earlier.usage, parts.usage) if usage is not None and usage.known]
+        usages = [*([earlier.usage] if earlier.usage else []), *([parts.usage] if parts.usage.known else [])]
         took = round((self._around.clock.monotonic() - self._began) * _MS)
         return Ending(
             state=state,
