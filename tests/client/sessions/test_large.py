@@ -1,6 +1,7 @@
 """Many sessions, many messages, long messages, deep trees: they work; how fast is a figure of the bench."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -14,6 +15,7 @@ from hostler.system.clock import FakeClock
 from hostler.system.store import Connection, Store
 
 pytestmark = pytest.mark.slow
+Note = Callable[[str, object], None]
 PARAGRAPH = "The lamp stands where the window was, and nobody asks why. " * 20
 
 
@@ -51,9 +53,7 @@ def fill(store: Store, clock: FakeClock, *, sessions: int, messages: int = 1, de
     store.submit(job).result()
 
 
-async def test_ten_thousand_sessions(
-    store: Store, sessions: Sessions, clock: FakeClock, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_ten_thousand_sessions(store: Store, sessions: Sessions, clock: FakeClock, record_property: Note) -> None:
     fill(store, clock, sessions=10_000)
     took: dict[str, float] = {}
 
@@ -77,8 +77,7 @@ async def test_ten_thousand_sessions(
     start = time.perf_counter()
     assert len(await sessions.folders()) == 10
     took["folders"] = time.perf_counter() - start
-    with capsys.disabled():
-        print({name: f"{seconds * 1000:.1f} ms" for name, seconds in took.items()})  # noqa: T201
+    record_property("took", {name: f"{seconds * 1000:.1f} ms" for name, seconds in took.items()})
     seen: set[str] = set()
     before, more = None, True
     while more:
@@ -89,7 +88,7 @@ async def test_ten_thousand_sessions(
 
 
 async def test_a_session_of_many_messages(
-    store: Store, sessions: Sessions, clock: FakeClock, capsys: pytest.CaptureFixture[str]
+    store: Store, sessions: Sessions, clock: FakeClock, record_property: Note
 ) -> None:
     fill(store, clock, sessions=1, messages=5000)
     took: dict[str, float] = {}
@@ -118,11 +117,10 @@ async def test_a_session_of_many_messages(
     await sessions.delete("s0")
     await sessions.sweep(-1)
     took["sweep"] = time.perf_counter() - start
-    with capsys.disabled():
-        print({name: f"{seconds * 1000:.1f} ms" for name, seconds in took.items()})  # noqa: T201
+    record_property("took", {name: f"{seconds * 1000:.1f} ms" for name, seconds in took.items()})
 
 
-async def test_a_message_of_5_mb(sessions: Sessions, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_message_of_5_mb(sessions: Sessions, record_property: Note) -> None:
     text = (PARAGRAPH * 5000)[: 5 << 20] + " needle at the end"
     session = await sessions.create(NewSession(title="big"))
     took: dict[str, float] = {}
@@ -144,5 +142,4 @@ async def test_a_message_of_5_mb(sessions: Sessions, capsys: pytest.CaptureFixtu
     await sessions.edit(begun.replies[0].id, Edit(parts=(TextPart(text=text),)))
     for format in ("json", "markdown", "html"):
         assert len((await export_session(sessions, session.id, format=format)).body) > 5 << 20  # pyright: ignore[reportArgumentType]  # a Format
-    with capsys.disabled():
-        print({name: f"{seconds * 1000:.1f} ms" for name, seconds in took.items()})  # noqa: T201
+    record_property("took", {name: f"{seconds * 1000:.1f} ms" for name, seconds in took.items()})

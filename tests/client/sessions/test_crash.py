@@ -1,0 +1,75 @@
+"""A process that is killed while it writes: what it told is there, and nothing is there by half."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hostler.client.sessions.parts import TextPart
+from hostler.client.sessions.store import Sessions
+from hostler.client.sessions.tables import MIGRATIONS
+from hostler.system.store import Store
+from tests.client.sessions.conftest import Told
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from hostler.client.sessions.parts import TextPart
+from hostler.client.sessions.requests import Ending, NewTurn
+from hostler.client.sessions.store import Sessions
+from hostler.client.sessions.tables import MIGRATIONS
+from hostler.system.store import Store
+
+async def work():
+    store = Store.open(Path(sys.argv[1]), MIGRATIONS)
+    sessions = Sessions(store, lambda kind, data: None, started_ms=0)
+    session = (await sessions.create()).id
+    print(session, flush=True)
+    parent = None
+    while True:
+        turn = NewTurn(parent=parent, parts=(TextPart(text="question"),), models=("p/a", "p/b"))
+        begun = await sessions.begin_turn(session, turn)
+        for reply in begun.replies:
+            await sessions.flush_parts(reply.id, (TextPart(text="so far"),))
+        print(begun.replies[0].id, flush=True)
+        for reply in begun.replies:
+            await sessions.finish(reply.id, Ending(state="complete", parts=(TextPart(text="whole"),)))
+        parent = begun.replies[0].id
+
+asyncio.run(work())
+"""
+
+
+def written_until_killed(path: Path) -> tuple[str, list[str]]:
+    """Let a process write and kill it in the middle: the session, and the replies whose beginning it told."""
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        session = child.stdout.readline().strip()
+        told = [child.stdout.readline().strip() for _ in range(20)]
+        child.kill()
+    return session, told
+
+
+@pytest.mark.slow
+async def test_a_killed_process_leaves_whole_turns(tmp_path: Path) -> None:
+    path = tmp_path / "hostler.db"
+    session, told = written_until_killed(path)
+    store = Store.open(path, MIGRATIONS)
+    try:
+        sessions = Sessions(store, Told().publish, started_ms=0)
+        await sessions.interrupt_running()
+        opened = await sessions.get(session)
+        assert set(told) <= {message.id for message in opened.messages}
+        asked = [message for message in opened.messages if message.role == "user"]
+        for user in asked:
+            replies = [message for message in opened.messages if message.parent == user.id and message.model]
+            assert [reply.model for reply in replies] == ["p/a", "p/b"]
+        assert {message.state for message in opened.messages} <= {"complete", "interrupted"}
+        whole = [m for m in opened.messages if m.role == "assistant" and m.state == "complete"]
+        assert {m.parts for m in whole} == {(TextPart(text="whole"),)}
+        assert not opened.session.running
+        assert len(await sessions.search("whole", limit=200)) == len(whole)
+        await store.write(lambda c: c.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')"))
+    finally:
+        store.close()
