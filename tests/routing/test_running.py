@@ -155,8 +155,8 @@ async def test_a_bug_before_the_request_is_sent_reaches_the_owner(step: str) -> 
     (reason,) = stage.ends
     assert isinstance(reason, Bug) and stage.held[:2] == (0, 0)
     assert all(line.state != "open" for line in stage.entrance.lines)
-    if step == "attempt":
-        assert stage.ledger.ends == []
+    if step in ("attempt", "begin"):
+        assert stage.ledger.ends == [], "no end without its beginning"
     else:
         assert stage.outcomes == [(1, "error", True)]
 
@@ -391,16 +391,31 @@ async def test_a_provider_that_is_not_ready_is_passed_over() -> None:
 # the disk
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [1, 2, 3])
 async def test_a_full_disk_fails_the_call_before_it_takes_anything(number: int) -> None:
     stage = Stage()
     stage.ledger.full = number
-    stage.begin(vendor("a"), vendor("b"))
-    if number == 2:
+    stage.begin(vendor("a"), vendor("b"), vendor("c"))
+    for _ in range(number - 1):
         (await stage.connected()).fail()
     assert isinstance(stage.outlet.errors[0], StorageError) and len(stage.outlet.errors) == 1
-    assert stage.ends == [None] and stage.held == NOTHING
-    assert [end.attempt for end in stage.ledger.ends] == [1] * (number - 1), "no end without its beginning"
+    assert stage.ends == [None] and stage.held == NOTHING and len(stage.outlet.attempts) == number
+    assert [attempt for _, attempt in stage.ledger.begun] == list(range(1, number))
+    failed = [(attempt, "error", False) for attempt in range(1, number)]
+    over = [(number - 1, "error", True)] if number > 1 else []
+    assert stage.outcomes == failed + over, "no end without its beginning, and no request without its end"
+    assert [end.error for end in stage.ledger.ends[number - 1 :]] == [StorageError.code] * (number > 1)
+
+
+async def test_a_bug_in_beginning_the_next_attempt_ends_the_request_with_the_one_before() -> None:
+    stage = Stage()
+    stage.begin(vendor("a"), vendor("b"))
+    line = await stage.connected()
+    stage.flaw.at = "begin"
+    line.fail()
+    (reason,) = stage.ends
+    assert isinstance(reason, Bug) and stage.held == NOTHING
+    assert stage.outcomes == [(1, "error", False), (1, "error", True)]
 
 
 # the wait

@@ -137,15 +137,15 @@ class Running:
 
     def _try(self, number: int) -> None:
         way = self._ways[number - 1]
-        attempt = self._attempt = self._outlet.attempt(way, number)
+        attempt = self._outlet.attempt(way, number)
         attempt.owner = self
         lanes = self._parts.lanes
         try:
             attempt.begin(self._parts.ledger)
         except StorageError as full:
-            attempt.settled = True  # there is no line that an end could belong to
-            self._fail(full)
+            self._end_unbegun(full)
             return
+        self._attempt = attempt  # until here the one before, whose lines alone can tell how the request ended
         if lanes.acquire_nowait(way.lane, way.slots):
             self._since = attempt.started
             self._approach(way)
@@ -254,6 +254,15 @@ class Running:
             self._end(None)
         else:
             self._try(number + 1)
+
+    def _end_unbegun(self, full: StorageError) -> None:
+        """The next attempt has no line that an end could belong to: the request is over with the one before, if any."""
+        before: Attempt | None = getattr(self, "_attempt", None)
+        if before is not None:
+            del self._attempt
+            before.close(full, final=True)
+        self._outlet.fail(full)
+        self._end(None)
 
     def _crash(self, bug: BaseException) -> None:
         if self.ended:
