@@ -140,6 +140,23 @@ def test_a_request_given_up_between_attempts_and_one_refused(ledger: Ledger, fol
     assert attempts(store, refused.id) == []
 
 
+@pytest.mark.parametrize("how", ["interrupted", "ended twice", "cut off between the two ends"])
+def test_a_request_of_one_attempt_lists_it_once_however_it_ends(how: str, store: Store, tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    ledger = Ledger(journal)
+    ledger.begin(*begin("a"))
+    if how != "interrupted":
+        ledger.end(end("a", final=False, status=529, error="overloaded"))
+    if how == "ended twice":
+        ledger.end(end("a", final=True, status=529, error="overloaded"))
+    journal.close()
+    LedgerFold(store, tmp_path / "journal", log=LogSettings(ledger_days=0)).flush()
+    found = row(store, "a")
+    assert (found.attempts, found.outcome) == (1, "error" if how == "ended twice" else "interrupted")
+    assert [(a.attempt, a.outcome, a.status) for a in attempts(store, found.id)] == [(1, found.outcome, found.status)]
+    assert store.query("SELECT count(*) FROM several_attempts") == [(0,)]
+
+
 def test_unknown_cost_stays_unknown_in_totals(ledger: Ledger, fold: LedgerFold, store: Store) -> None:
     for number in range(3):
         ledger.begin(*begin(f"r{number}", at=number))

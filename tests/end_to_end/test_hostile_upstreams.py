@@ -1,7 +1,9 @@
 """Upstreams that mean harm, or are merely odd: what they may not do to us, to the client, or to the next call."""
 
+import asyncio
 import gzip
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ from hostler.errors import StorageError
 from hostler.routing import translate
 from hostler.wire import anthropic, openai_chat
 from tests.end_to_end import machine as wire
-from tests.end_to_end.faces import FACES, ask_of, broke_loudly, error_of
-from tests.end_to_end.gate import CHAT, EMBEDDINGS, MESSAGES, Setup, gate, provider, request
+from tests.end_to_end.faces import FACES, ask_of, broke_loudly, error_of, text_of
+from tests.end_to_end.gate import CHAT, EMBEDDINGS, MESSAGES, Gate, Setup, gate, provider, request
 from tests.end_to_end.machine import Asked, Line, Machine, machine
 from tests.end_to_end.test_failing_upstreams import WAYS, kind_of, stream_of
+from tests.system.http_server.door import Client
+from tests.waiting import wait_until
 
 TOO_EARLY_OR_LATE = "Mon, 01 Jan 2024 00:00:00 +99999999999999999999"
 BOMB = gzip.compress(b" " * (64 << 20), 9)
@@ -49,6 +53,35 @@ async def test_an_upstream_sends_no_client_elsewhere(status: int, face: str, way
         assert b"location" not in reply.headers
         assert str(status) in error_of(face, reply)["message"]
         assert [row.outcome for row in await door.wait_rows(1)] == ["error"]
+
+
+@pytest.mark.parametrize("status", [204, 205])
+@pytest.mark.parametrize("kind", [wire.JSON, wire.EVENTS])
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_answer_without_content_is_an_error_and_what_follows_it_is_in_step(
+    status: int, kind: str, face: str, way: str, tmp_path: Path
+) -> None:
+    """A client reads no body after such a status: whatever were sent as one would be the next reply's beginning."""
+
+    async def script(asked: Asked, line: Line) -> None:
+        if len(a.calls) > 1:
+            await a.serve(asked, line)
+        else:
+            length = [] if status == 204 else ["content-length: 0"]  # which a 204 must not have
+            await line.send(wire.head([f"HTTP/1.1 {status} X", f"content-type: {kind}", *length]))
+
+    a = Machine(script=script)
+    async with machine(a), gate(tmp_path, provider("a", a, kind_of(face, way))) as door:
+        client = await door.client()
+        for stream, expected in ((kind == wire.EVENTS, 502), (False, 200)):
+            reply = await client.ask(request(face, ask_of(face, "a/m", stream=stream)))
+            assert reply.status == expected
+            if expected == 502:
+                assert error_of(face, reply)["message"]
+            else:
+                assert b"machine as m" in reply.body
+        assert [row.outcome for row in await door.wait_rows(2)] == ["error", "ok"]
 
 
 OURS: dict[str, Any] = {
@@ -186,6 +219,38 @@ async def test_a_client_that_is_slow_at_the_end_leaves_a_good_connection_behind(
             assert reply.body == whole
             reply = await door.ask(CHAT, ask_of(CHAT, "a/m"))
             assert reply.status == 200
+
+
+async def small_client(door: Gate) -> Client:
+    """One for which this machine keeps next to nothing that was not read."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(("127.0.0.1", door.port))
+    client = Client(*await asyncio.open_connection(sock=sock))
+    door.clients.append(client)
+    return client
+
+
+@pytest.mark.slow
+async def test_a_client_that_reads_nothing_of_a_translated_reply_leaves_a_good_connection_behind(
+    tmp_path: Path,
+) -> None:
+    """It is written once the upstream's is whole, when the connection is the next call's already."""
+    text = "x" * (4 << 20)
+
+    async def script(_: Asked, line: Line) -> None:
+        await line.whole(wire.chat("m", text if len(a.calls) == 1 else "short", stream=False)[0])
+
+    a = Machine(script=script)
+    async with machine(a), gate(tmp_path, provider("a", a)) as door:
+        slow = await small_client(door)
+        slow.send(request(MESSAGES, ask_of(MESSAGES, "a/m", stream=True)))
+        await wait_until(lambda: len(a.calls) == 1 and door.app.pool.statistics().unused == 1)
+        opened = a.opened
+        reply = await door.ask(CHAT, ask_of(CHAT, "a/m"))
+        assert reply.status == 200 and b"short" in reply.body
+        assert a.opened == opened, "on the same connection"
+        assert text_of(MESSAGES, (await slow.reply()).body) == text
 
 
 async def test_a_clients_header_does_not_take_the_place_of_the_providers_own(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from hostler.errors import UpstreamGarbled, UpstreamUnreachable
+from hostler.errors import UpstreamError, UpstreamGarbled, UpstreamTimeout, UpstreamUnreachable
+from hostler.system import upstream
 from hostler.system.address import Address
-from hostler.system.upstream import UpstreamConnection
+from hostler.system.upstream import Patience, PoolLimits, UpstreamConnection
 from tests.system.test_upstream import ASK, OK, PATIENCE, Heard, ask, door_to, pooling, saying, serving
 from tests.waiting import wait_until
 
@@ -46,25 +47,66 @@ async def test_trailers_do_not_become_headers_of_the_next_answer() -> None:
 
 
 class Slow(Heard):
-    """A receiver whose client cannot keep up: it has reading paused with the last piece, as a full buffer does."""
+    """A receiver whose client cannot keep up: it has reading paused with its last bytes, as a full buffer does.
+
+    These are the last piece (`at` "body"), or what is written once the answer is whole, as a translated one is ("end").
+    """
 
     connection: UpstreamConnection
 
+    def __init__(self, at: str) -> None:
+        super().__init__()
+        self._at = at
+
     def on_body(self, data: bytes) -> None:
         super().on_body(data)
-        self.connection.set_reading(False)
+        if self._at == "body":
+            self.connection.set_reading(False)
+
+    def on_complete(self) -> None:
+        if self._at == "end":
+            self.connection.set_reading(False)
+        super().on_complete()
 
 
-async def test_a_connection_whose_reading_was_paused_at_the_end_serves_the_next_call() -> None:
-    async with serving(saying(OK)) as server, pooling() as pool:
-        connection = await door_to(pool, server).connect()
-        slow = Slow()
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("answer", [OK, CHUNKED + b"\r\n"], ids=["with its length", "in chunks"])
+@pytest.mark.parametrize("at", ["body", "end"])
+async def test_a_connection_whose_reading_was_paused_at_the_end_serves_the_next_call(
+    *, at: str, answer: bytes, known: bool
+) -> None:
+    async with serving(saying(answer)) as server, pooling() as pool:
+        door = door_to(pool, server)
+        if known:
+            await ask(door)
+        connection = door.take_nowait() or await door.connect()
+        slow = Slow(at)
         slow.connection = connection
         connection.send(ASK, slow, patience=PATIENCE)
         await slow.wait()
-        again, heard = await ask(door_to(pool, server))
-        assert again is connection
+        again, heard = await ask(door)
+        assert again is connection and server.opened == 1
         assert heard.body == b"hello"
+
+
+async def test_a_limit_for_the_first_byte_does_not_cut_a_stream_that_may_pause_for_ever() -> None:
+    late = asyncio.Event()
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK[:-2])
+        await late.wait()
+        writer.write(OK[-2:])
+
+    async with serving(script) as server, pooling() as pool:
+        connection = await door_to(pool, server).connect()
+        heard = Heard()
+        connection.send(ASK, heard, patience=Patience(first_byte=9, idle=0))
+        limit = connection.deadline
+        await wait_until(lambda: heard.body == b"hel")
+        connection.check_silence(limit + 1)  # as the sweep does then
+        late.set()
+        await heard.wait()
+        assert (heard.body, heard.error) == (b"hello", None)
 
 
 def _say_nothing(_loop: asyncio.AbstractEventLoop, _context: dict[str, object]) -> None:
@@ -88,6 +130,11 @@ class Faulty(Heard):
             raise AttributeError("a bug")
         super().on_body(data)
 
+    def on_failed(self, error: UpstreamError) -> None:
+        super().on_failed(error)
+        if self._at == "failure":
+            raise AttributeError("a bug")
+
 
 @pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("at", ["head", "body"])
@@ -104,6 +151,49 @@ async def test_a_receiver_that_fails_is_told_so_and_the_connection_goes(*, at: s
         assert faulty.error is not None
         assert not connection.usable()
         assert len(door) == 0
+
+
+async def test_a_receiver_that_fails_in_the_sweep_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call's bug must not take everybody's limits away."""
+    monkeypatch.setattr(upstream, "SWEEP", 0.01)
+    asyncio.get_running_loop().set_exception_handler(_say_nothing)
+
+    async def script(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+        raise ConnectionError
+
+    async with serving(script) as server, pooling() as pool:
+        door = door_to(pool, server)
+        for receiver in (Faulty("failure"), Heard()):
+            connection = await door.connect()
+            connection.send(ASK, receiver, patience=Patience(first_byte=0.01))
+            await receiver.wait()
+            assert isinstance(receiver.error, UpstreamTimeout)
+
+
+async def test_a_door_in_use_is_not_dropped_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine takes a new port at each start; its old doors go, but none that a connection is to come back to."""
+    monkeypatch.setattr(upstream, "SWEEP", 0.01)
+    answered = asyncio.Event()
+
+    async def script(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await answered.wait()
+        writer.write(OK)
+
+    async with serving(script) as server, pooling() as pool:
+        door = door_to(pool, server)
+        connection = await door.connect()
+        heard = Heard()
+        connection.send(ASK, heard, patience=PATIENCE)
+        for port in range(1, 2 * upstream.MOST_DOORS):
+            pool.door(Address("127.0.0.1", port, tls=True))
+        assert door_to(pool, server) is door
+        answered.set()
+        await heard.wait()
+        assert (pool.statistics().busy, pool.statistics().unused) == (0, 1)
+        pool.limits = PoolLimits(idle=0)
+        await wait_until(lambda: not pool.connections)  # the sweep has closed it
+        assert pool.statistics().unused == 0
 
 
 async def test_interim_answers_without_end_are_cut_off() -> None:

@@ -175,6 +175,26 @@ async def test_a_slow_reader_holds_the_writer_back(door: Door) -> None:
     assert [chunk async for chunk in chunks] == []
 
 
+async def test_requests_behind_a_large_reply_that_nobody_reads_wait_for_it(door: Door) -> None:
+    """Else a client that asks and never reads has every reply to its requests kept in memory."""
+    size, count = 1 << 20, 40
+
+    def later(exchange: Exchange) -> None:
+        asyncio.get_running_loop().call_soon(exchange.respond, 200, (), exchange.body * size)
+
+    await door.listen(later)
+    client = await door.client()
+    client.writer.transport.pause_reading()
+    client.send(b"".join(post(b"%c" % (ord("A") + number)) for number in range(count)))
+    await door.request()
+    await door.turns()
+    waiting = max(connection.transport.get_write_buffer_size() for connection in door.server._connections)
+    assert waiting < Limits().write_high_water + 2 * size
+    client.writer.transport.resume_reading()
+    for number in range(count):
+        assert (await client.reply()).body == b"%c" % (ord("A") + number) * size
+
+
 async def test_a_reader_that_never_reads_is_cut(door: Door) -> None:
     lost = asyncio.Event()
 
