@@ -9,7 +9,7 @@ LOCK    := .venv/bin/uv lock --no-config --default-index https://pypi.org/simple
 WORKERS ?= 2
 ARGS    ?=
 
-.PHONY: help up test check bench web clean lock
+.PHONY: help up test check bench web types clean lock
 CHECKS := check-lock check-format check-lint check-types check-floors check-house check-docs check-web
 .PHONY: $(CHECKS)
 
@@ -86,6 +86,10 @@ bench: $(READY)
 
 web: $(RUNS)
 	@$(PYTHON) tools/web.py build
+
+# The page's types of the server's API, after a change of the API.
+types: $(READY)
+	@$(PYTHON) tools/web.py types
 
 clean:
 	rm -rf .venv .venv-newest build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

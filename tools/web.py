@@ -6,6 +6,7 @@ Knows: which Node is enough, when web/ has changed since dist was built, what np
     web.py build --if-can    the same, but without Node it says so in one line and all goes on
     web.py check             types and style of web/; without Node it says so and is content
     web.py test              the front end's unit tests; without Node likewise
+    web.py types             write web/src/lib/api/types.ts anew from the server's API document
 """
 
 import hashlib
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WEB = ROOT / "web"
 DIST = ROOT / "src" / "hostler" / "workbench" / "dist"
 STAMP = ROOT / "build" / "web.stamp"
+TYPES = WEB / "src" / "lib" / "api" / "types.ts"
 NODE_FLOOR = (20, 19)
 NOT_SOURCE = frozenset({"node_modules", ".svelte-kit", ".vite"})
 
@@ -32,12 +34,12 @@ def main(arguments: list[str]) -> int:
             return build(must=True)
         case ["build", "--if-can"]:
             return build(must=False)
-        case ["check" | "test" as script]:
+        case ["check" | "test" | "types" as what]:
             missing = lacking()
             if missing:
-                print(f"web: not {script}ed, because {missing}")
-                return 0
-            return run_npm([script])
+                print(f"web: {what} was left out, because {missing}")
+                return what == "types"
+            return {"check": check, "test": lambda: run_npm(["test"]), "types": types}[what]()
         case _:
             print(__doc__)
             return 2
@@ -61,6 +63,33 @@ def build(*, must: bool) -> int:
     elif not must:
         print("web: the build failed; the lines above say why, the gateway works without it")
     return status if must else 0
+
+
+def check() -> int:
+    """Whether the API's types are those of the server, and the front end's own checks."""
+    status = run_npm([])
+    if status == 0 and generated() != TYPES.read_text("utf-8"):
+        print(f"{TYPES.relative_to(ROOT)} does not follow the server's API: run make types")
+        status = 1
+    return run_npm(["check"]) or status
+
+
+def types() -> int:
+    """Write the API's types; the exit status."""
+    status = run_npm([])
+    if status == 0:
+        TYPES.write_text(generated(), "utf-8")
+    return status
+
+
+def generated() -> str:
+    """The API's types as the server's document gives them. Raises CalledProcessError."""
+    document = subprocess.run(
+        [sys.executable, str(ROOT / "tools/openapi.py")], cwd=ROOT, capture_output=True, check=True
+    )
+    script = WEB / "node_modules/openapi-typescript/bin/cli.js"
+    made = subprocess.run(["node", str(script)], cwd=WEB, input=document.stdout, capture_output=True, check=True)
+    return made.stdout.decode()
 
 
 def run_npm(scripts: list[str]) -> int:

@@ -170,7 +170,7 @@ describe("fold", () => {
     ];
     let state: LiveState = { ...EMPTY, seq };
     for (const [kind, data, wanted] of steps) {
-      state = fold(state, event(kind as "engine.ready", { model: "a/b", ...data }));
+      state = fold(state, event(kind, { model: "a/b", ...data } as never));
       expect(state.engines.get("a/b"), kind).toMatchObject(wanted);
     }
   });

@@ -4,7 +4,6 @@
  */
 import type {
   DeltaData,
-  EngineEventData,
   EngineState,
   Event,
   EventOf,
@@ -117,6 +116,17 @@ function onDelta(state: LiveState, delta: DeltaData): LiveState {
   return { ...state, turns: put(state.turns, delta.message, { session: delta.session, message }) };
 }
 
+/** What the page uses of the engines' events; each kind has some of it. */
+interface EngineEventData {
+  model: string;
+  predicted_bytes?: number;
+  fraction?: number | null;
+  pid?: number;
+  port?: number;
+  code?: string;
+  message?: string;
+}
+
 const STAGES: Record<string, EngineState["state"]> = {
   "engine.starting": "starting",
   "engine.waiting": "waiting",
@@ -164,12 +174,12 @@ function onEngine(state: LiveState, kind: string, at: number, data: EngineEventD
 }
 
 function onMachine(state: LiveState, event: EventOf<"machine.up" | "machine.down">): LiveState {
-  const { provider, models, reason } = event.data;
-  const before = state.machines.get(provider);
-  const known = { id: provider, models: 0, ...before };
-  const count = typeof models === "number" ? models : (models?.length ?? known.models);
-  const up = event.kind === "machine.up";
-  const next: MachineState = { ...known, state: up ? "up" : "down", since: event.at, reason: reason ?? "", models: count };
+  const { provider } = event.data;
+  const known = { id: provider, models: 0, ...state.machines.get(provider), since: event.at };
+  const next: MachineState =
+    event.kind === "machine.up"
+      ? { ...known, state: "up", reason: "", models: event.data.models.length }
+      : { ...known, state: "down", reason: event.data.reason };
   return { ...state, machines: put(state.machines, provider, next) };
 }
 

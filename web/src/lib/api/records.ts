@@ -1,238 +1,62 @@
-/** The records of the workbench's API by their names; the API document has the same ones. */
+/**
+ * The API's records by their names. They come from types.ts, which the server's own document generates (`make types`);
+ * here are only names, and what the page may leave out when it sends.
+ */
+import type { components } from "./types";
 
-export interface Failure {
-  code: string;
-  message: string;
-  hint: string;
-}
+type Schemas = components["schemas"];
 
-export interface Params {
-  temperature?: number | null;
-  top_p?: number | null;
-  top_k?: number | null;
-  min_p?: number | null;
-  seed?: number | null;
-  max_tokens?: number | null;
-  stop?: string[] | null;
-  effort?: string | null;
-  presence_penalty?: number | null;
-  frequency_penalty?: number | null;
-}
+/** Unset is the same as null, so that a page need not name what it does not set. */
+export type Params = { [Key in keyof Schemas["Params"]]?: Schemas["Params"][Key] };
+/** One fact of a model; `uncertain` is there only when it is. */
+export type Capability = Omit<Schemas["Fact"], "uncertain"> & { uncertain?: boolean };
 
-export interface SessionSummary {
-  id: string;
-  title: string;
-  created: number;
-  updated: number;
-  pinned: boolean;
-  folder: string;
-  model: string;
-  leaf: string | null;
-  messages: number;
-  running: boolean;
-  prior: boolean;
-}
+type Lenient<T> = T extends Schemas["Params"]
+  ? Params
+  : T extends Schemas["Fact"]
+    ? Capability
+    : T extends (infer Item)[]
+      ? Lenient<Item>[]
+      : T extends object
+        ? { [Key in keyof T]: Lenient<T[Key]> }
+        : T;
 
-export interface Session extends SessionSummary {
-  system: string;
-  params: Params;
-  forked_from: { session: string; message: string } | null;
-}
+export type Failure = Schemas["Problem"];
 
-export interface Usage {
-  input: number | null;
-  cache_read: number | null;
-  cache_write: number | null;
-  output: number | null;
-  reasoning: number | null;
-}
+export type SessionSummary = Lenient<Schemas["SessionSummary"]>;
+export type Session = Lenient<Schemas["Session"]>;
+export type Usage = Lenient<Schemas["Usage"]>;
 
-export interface TextPart {
-  type: "text";
-  text: string;
-}
-export interface ReasoningPart {
-  type: "reasoning";
-  text: string;
-  duration_ms: number | null;
-  redacted: boolean;
-}
-export interface ImagePart {
-  type: "image";
-  media_type: string;
-  data: string;
-  name: string;
-}
-export interface DocumentPart {
-  type: "document";
-  name: string;
-  text: string;
-}
-export interface ToolCallPart {
-  type: "tool_call";
-  id: string;
-  name: string;
-  arguments: string;
-}
-export interface ToolResultPart {
-  type: "tool_result";
-  call_id: string;
-  text: string;
-  is_error: boolean;
-}
-export interface RefusalPart {
-  type: "refusal";
-  text: string;
-}
-export type Part = TextPart | ReasoningPart | ImagePart | DocumentPart | ToolCallPart | ToolResultPart | RefusalPart;
+export type TextPart = Schemas["TextPart"];
+export type ReasoningPart = Schemas["ReasoningPart"];
+export type ImagePart = Schemas["ImagePart"];
+export type DocumentPart = Schemas["DocumentPart"];
+export type ToolCallPart = Schemas["ToolCallPart"];
+export type ToolResultPart = Schemas["ToolResultPart"];
+export type RefusalPart = Schemas["RefusalPart"];
 
-export type MessageState = "complete" | "streaming" | "failed" | "cancelled" | "interrupted";
-export type CostState = "known" | "local" | "unknown";
+export type Message = Lenient<Schemas["Message"]>;
+export type Part = Message["parts"][number];
+export type MessageState = Message["state"];
+export type CostState = Message["cost_state"];
+export type TurnState = Lenient<Schemas["TurnState"]>;
 
-export interface Message {
-  id: string;
-  session: string;
-  parent: string | null;
-  role: "user" | "assistant" | "system";
-  state: MessageState;
-  parts: Part[];
-  model: string;
-  created: number;
-  order: number;
-  usage: Usage | null;
-  cost: number | null;
-  cost_state: CostState;
-  ttft_ms: number | null;
-  duration_ms: number | null;
-  finish: string;
-  error: Failure | null;
-  edited: boolean;
-  params: Params;
-}
+export type EngineState = Lenient<Schemas["EngineState"]>;
+export type PullState = Lenient<Schemas["PullState"]>;
+export type Memory = Lenient<Schemas["Memory"]>;
+export type Model = Lenient<Schemas["ModelView"]>;
+export type Models = Lenient<Schemas["Models"]>;
+export type Provider = Lenient<Schemas["ProviderView"]>;
+export type Providers = Lenient<Schemas["Providers"]>;
+export type Engines = Lenient<Schemas["Engines"]>;
+export type Hit = Lenient<Schemas["Hit"]>;
+export type Prompt = Lenient<Schemas["Prompt"]>;
 
-export interface TurnState {
-  session: string;
-  message: Message;
-}
+/** A provider's machine; all of Provider when it comes from a snapshot, these alone when only events told of it. */
+export type MachineState = Partial<Provider> & Pick<Provider, "id" | "state" | "since" | "reason" | "models">;
 
-export interface EngineState {
-  model: string;
-  state: "starting" | "ready" | "stopping" | "stopped" | "failed" | "waiting";
-  in_flight: number;
-  pid: number | null;
-  port: number | null;
-  memory: number | null;
-  predicted: number | null;
-  since: number | null;
-  fraction: number | null;
-  error: Failure | null;
-  last_used: number | null;
-}
-
-/** A provider's machine; all of Provider when it comes from a snapshot, the first five when only events told of it. */
-export interface MachineState extends Partial<Provider> {
-  id: string;
-  state: string;
-  since: number | null;
-  reason: string;
-  models: number;
-}
-
-export interface PullState {
-  id: string;
-  spec: string;
-  state: "running" | "done" | "failed" | "cancelled";
-  done: number;
-  total: number | null;
-  model: string;
-  error: Failure | null;
-}
-
-export interface Memory {
-  total: number;
-  available: number;
-}
-
-export interface Snapshot {
-  version: string;
-  turns: TurnState[];
-  engines: EngineState[];
-  machines: MachineState[];
-  pulls: PullState[];
-  memory: Memory;
-}
-
-export interface Capability {
-  value: unknown;
-  source: string;
-  as_of: string | null;
-}
-
-export interface Model {
-  id: string;
-  provider: string;
-  model: string;
-  state: "ready" | "down" | "unknown";
-  context: number | null;
-  capabilities: Record<string, Capability>;
-  local: boolean;
-  engine: EngineState | null;
-  size: number | null;
-  needs: number | null;
-}
-
-export interface Models {
-  default: string;
-  favorites: string[];
-  models: Model[];
-}
-
-export interface Provider {
-  id: string;
-  label: string;
-  kind: string;
-  wire: string;
-  state: string;
-  since: number | null;
-  reason: string;
-  advice: string;
-  ready: boolean;
-  models: number;
-  tags: string[];
-  base_url: string;
-  local: boolean;
-}
-
-export interface Providers {
-  path: string;
-  exists: boolean;
-  error: string;
-  warnings: string[];
-  default: string;
-  providers: Provider[];
-}
-
-export interface Engines {
-  engines: EngineState[];
-  memory: Memory & { limit: number | null; reserve: number | null };
-}
-
-export interface Hit {
-  session: string;
-  title: string;
-  message: string | null;
-  role: string;
-  snippet: string;
-  created: number;
-}
-
-export interface Prompt {
-  id: string;
-  name: string;
-  text: string;
-  created: number;
-  updated: number;
-}
+/** The stream's first frame. */
+export type Snapshot = Lenient<Schemas["State"]>;
 
 export interface PaletteTuning {
   brightness: number;
@@ -249,6 +73,7 @@ export interface ThemePreference {
   palettes: Record<string, PaletteTuning>;
 }
 
+/** The server keeps any JSON under a key; these are the keys that pages use. */
 export interface Preferences {
   theme?: ThemePreference | null;
   favorite_models?: string[] | null;
@@ -257,55 +82,7 @@ export interface Preferences {
   [key: string]: unknown;
 }
 
-/** One member of the union for each kind, so that a kind narrows it. */
-type Of<Kind extends string, Data> = Kind extends string ? { seq: number; at: number; kind: Kind; data: Data } : never;
-
-export interface DeltaData {
-  session: string;
-  message: string;
-  part: number;
-  type: "text" | "reasoning";
-  at: number;
-  text: string;
-}
-
-/** Events of the parts below the workbench: what the page uses of them. */
-export interface EngineEventData {
-  model: string;
-  predicted_bytes?: number | null;
-  fraction?: number | null;
-  pid?: number | null;
-  port?: number | null;
-  code?: string;
-  message?: string;
-  reason?: string;
-}
-
-export type Event =
-  | Of<"session.created" | "session.changed", { session: SessionSummary }>
-  | Of<"session.deleted", { id: string }>
-  | Of<"message.created" | "message.changed", { session: string; message: Message }>
-  | Of<"message.delta", DeltaData>
-  | Of<"message.deleted", { session: string; ids: string[] }>
-  | Of<"message.restored", { session: string; messages: Message[] }>
-  | Of<"preferences.changed", { keys: string[] }>
-  | Of<"pull.progress" | "pull.done" | "pull.failed", { pull: PullState }>
-  | Of<"engine.log", { model: string; lines: string[] }>
-  | Of<
-      | "engine.starting"
-      | "engine.waiting"
-      | "engine.progress"
-      | "engine.ready"
-      | "engine.failed"
-      | "engine.crashed"
-      | "engine.stopping"
-      | "engine.stopped",
-      EngineEventData
-    >
-  | Of<"worker.ready" | "worker.ended", Record<string, unknown>>
-  | Of<"providers.loaded" | "providers.refused", Record<string, unknown>>
-  | Of<"machine.up" | "machine.down", { provider: string; models?: number | string[]; reason?: string }>
-  | Of<"models.changed", { provider: string }>;
-
+export type Event = Lenient<Schemas["Event"]>;
 export type EventKind = Event["kind"];
 export type EventOf<Kind extends EventKind> = Extract<Event, { kind: Kind }>;
+export type DeltaData = EventOf<"message.delta">["data"];

@@ -6,7 +6,7 @@ const MODELS = [
   model({ id: "local/demo" }),
   model({ id: "box/llama", state: "down" }),
   model({ id: "box/qwen" }),
-  model({ id: 'odd/a/b "quoted"', capabilities: { vision: { value: true, source: "server", as_of: null } } }),
+  model({ id: 'odd/a/b "quoted"', capabilities: { vision: { value: true, source: "server", as_of: "" } } }),
 ];
 
 describe("the picker", () => {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { bar, fit, free, type Memory } from "./memory";
 import { engine, model } from "./samples";
 
-const memory = (given: Partial<Memory> = {}): Memory => ({ total: 100, available: 60, limit: null, reserve: 10, ...given });
+const memory = (given: Partial<Memory> = {}): Memory => ({ total: 100, available: 60, limit: 0, reserve: 10, ...given });
 
 test("what is free counts what engines have not touched yet, the reserve and the limit", () => {
   expect(free(memory(), [])).toBe(50);
