@@ -113,6 +113,12 @@ def page(store: Store, query: SessionQuery, *, is_prior: Callable[[str, int], bo
     return SessionPage(sessions=shown, more=len(found_rows) > limit)
 
 
+def ids(store: Store) -> tuple[str, ...]:
+    """Every session that is not deleted, the newest first."""
+    found = store.query("SELECT id FROM sessions WHERE deleted_ms IS NULL ORDER BY updated_ms DESC, id DESC")
+    return tuple(str(id) for (id,) in found)
+
+
 def folders(store: Store) -> tuple[Folder, ...]:
     """All folders that hold sessions, by name."""
     found = store.query(

@@ -67,6 +67,10 @@ class Sessions:
         asked = query or SessionQuery()
         return await asyncio.to_thread(searching.page, self._store, asked, is_prior=self._is_prior)
 
+    async def ids(self) -> tuple[str, ...]:
+        """Every session at one moment, the newest first."""
+        return await asyncio.to_thread(searching.ids, self._store)
+
     async def create(self, new: NewSession | None = None) -> Session:
         """A session without messages."""
         return await self._write(lambda w: session_jobs.create(w, new or NewSession()))

@@ -25,7 +25,7 @@ from hostler.client.sessions.markdown_in import session_of
 from hostler.client.sessions.markdown_out import markdown
 from hostler.client.sessions.page import page
 from hostler.client.sessions.records import SessionSummary
-from hostler.client.sessions.requests import MAX_PAGE, Opened, SessionQuery
+from hostler.client.sessions.requests import Opened
 from hostler.client.sessions.store import Sessions
 from hostler.client.sessions.tree import Node, Tree
 from hostler.errors import NotFound, RequestError
@@ -61,9 +61,9 @@ async def export_all(sessions: Sessions) -> AsyncGenerator[bytes]:
     head = {"hostler": "sessions", "version": VERSION, "note": NOTE}
     yield msgspec.json.encode(head)[:-1] + b',"sessions":['
     separator = b"\n"
-    async for summary in _all(sessions):
+    for id in await sessions.ids():
         try:
-            opened = await sessions.get(summary.id)
+            opened = await sessions.get(id)
         except NotFound:  # deleted meanwhile
             continue
         yield separator + await asyncio.to_thread(_encoded, opened)
@@ -116,15 +116,3 @@ def _written(opened: Opened, format: Format) -> bytes:
 
 def _encoded(opened: Opened) -> bytes:
     return msgspec.json.encode(exported(opened.session, opened.messages))
-
-
-async def _all(sessions: Sessions) -> AsyncGenerator[SessionSummary]:
-    before = None
-    more = True
-    while more:
-        found = await sessions.list(SessionQuery(limit=MAX_PAGE, before=before))
-        for summary in found.sessions:
-            yield summary
-        more = found.more
-        if found.sessions:
-            before = (found.sessions[-1].updated, found.sessions[-1].id)
