@@ -223,7 +223,7 @@ async def test_regenerate_by_the_same_or_another_model(stage: Stage) -> None:
     begun = await stage.say(session.id, "Hello")
     (reply,) = begun.replies
     (same,) = await stage.turns.regenerate(reply.id)
-    (other,) = await stage.turns.regenerate(reply.id, ["far/b"], Params(seed=1))
+    (other,) = await stage.turns.regenerate(reply.id, ["far/b"], params=Params(seed=1))
     assert (same.model, other.model, other.params) == ("far/a", "far/b", Params(seed=1))
     assert {same.parent, other.parent} == {begun.user.id}
     model = await stage.model(2)

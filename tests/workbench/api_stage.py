@@ -18,6 +18,7 @@ from hostler.rooms import OpenRooms, open_rooms
 from hostler.settings import load
 from hostler.system.event_log import Event
 from hostler.workbench.event_schema import Data, validate
+from hostler.workbench.parts import WorkbenchParts
 from tests.fakes import serving
 from tests.waiting import wait_until
 
@@ -44,6 +45,10 @@ class ApiStage:
     http: httpx2.AsyncClient
     fake: FakeVendor
     refusals: list[Any] = field(default_factory=list[Any])
+
+    @property
+    def parts(self) -> WorkbenchParts:
+        return self.rooms._parts
 
     async def call(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:
         """The answer's JSON; the status must be this one. An error must have its whole shape."""

@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
+from hostler.client.asking import Options
 from hostler.client.client import Client
 from hostler.client.sessions.parts import OriginRecord, Parts
 from hostler.client.sessions.records import NO_PARAMS, Message, Params, Session
@@ -22,6 +23,7 @@ from hostler.client.sessions.requests import Begun, Edit, Edited, NewTurn
 from hostler.client.turn_frames import FRAME_S, Frames, Publish
 from hostler.client.turn_history import check_images, continued, conversation, options_of, spoken
 from hostler.client.turn_run import FLUSH_S, Asking, ReplyStore, Run, Stopped, Surroundings
+from hostler.core import messages as core
 from hostler.core.capabilities import Capabilities, answer
 from hostler.errors import Conflict, Draining, QueueFull, RequestError
 from hostler.registry.resolver import Route
@@ -125,12 +127,11 @@ class Turns:
             check_images([*path, _unsaid(turn.parts)], _blind(chosen))
             begun = await self._sessions.begin_turn(session, turn)
             prompt = conversation([*path, begun.user])
-            for reply, model in zip(begun.replies, chosen, strict=True):
-                self._run(Asking(reply=reply, prompt=prompt, options=options, origin=model.origin, local=model.local))
+            self._run_all(begun.replies, chosen, prompt=prompt, options=options)
         return begun
 
     async def regenerate(
-        self, message: str, models: Sequence[str] = (), params: Params = NO_PARAMS
+        self, message: str, models: Sequence[str] = (), *, params: Params = NO_PARAMS
     ) -> tuple[Message, ...]:
         """Further replies beside this one, by these models or by its own. For a person's message: replies to it.
 
@@ -152,8 +153,7 @@ class Turns:
             check_images(path, _blind(chosen))
             replies = await self._sessions.regenerate(message, models=_ids(chosen), params=params)
             prompt = conversation(path)
-            for reply, model in zip(replies, chosen, strict=True):
-                self._run(Asking(reply=reply, prompt=prompt, options=options, origin=model.origin, local=model.local))
+            self._run_all(replies, chosen, prompt=prompt, options=options)
         return replies
 
     async def edit(self, message: str, edit: Edit) -> Edited:
@@ -175,8 +175,7 @@ class Turns:
             check_images([*path, _unsaid(edit.parts)], _blind(chosen))
             edited = await self._sessions.edit(message, edit)
             prompt = conversation([*path, edited.message])
-            for reply, model in zip(edited.replies, chosen, strict=True):
-                self._run(Asking(reply=reply, prompt=prompt, options=options, origin=model.origin, local=model.local))
+            self._run_all(edited.replies, chosen, prompt=prompt, options=options)
         return edited
 
     async def continue_(self, message: str) -> Message:
@@ -271,6 +270,17 @@ class Turns:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waits gets it; if nobody does any more, it is nobody's
+
+    def _run_all(
+        self,
+        replies: Sequence[Message],
+        chosen: Sequence[_Chosen],
+        *,
+        prompt: tuple[core.Message, ...],
+        options: Options,
+    ) -> None:
+        for reply, model in zip(replies, chosen, strict=True):
+            self._run(Asking(reply=reply, prompt=prompt, options=options, origin=model.origin, local=model.local))
 
     def _run(self, asking: Asking) -> None:
         run = Run(asking, self._around)

@@ -46,7 +46,7 @@ class TurnsApi:
 
     async def regenerate(self, message: str, body: shapes.RegenerateBody) -> shapes.Replies:
         """Further replies beside this one, by the same model or others."""
-        return shapes.Replies(replies=_public(await self._turns.regenerate(message, body.models, body.params)))
+        return shapes.Replies(replies=_public(await self._turns.regenerate(message, body.models, params=body.params)))
 
     async def continue_reply(self, message: str) -> shapes.Replies:
         """Go on with a reply that ended early, in the same message."""
