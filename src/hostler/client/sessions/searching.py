@@ -51,10 +51,10 @@ def search(store: Store, text: str, *, limit: int) -> tuple[Hit, ...]:
     found = store.query(_IN_TITLES, (query, limit))
     if len(found) < limit:
         found += store.query(_IN_MESSAGES, (query, limit - len(found)))
-    return tuple(_hit(store, row, text) for row in found)
+    return tuple(_hit(store, row, text=text) for row in found)
 
 
-def _hit(store: Store, row: Row, text: str) -> Hit:
+def _hit(store: Store, row: Row, *, text: str) -> Hit:
     session, title, message, role, snippet, created = row
     if snippet is None:
         ((long,),) = store.query(
