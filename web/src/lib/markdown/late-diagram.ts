@@ -40,6 +40,8 @@ export async function drawDiagram(pre: HTMLPreElement): Promise<void> {
   picture.className = "md-diagram";
   picture.alt = `Diagram: ${source.slice(0, 200)}`;
   picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(drawn)}`;
+  const width = /viewBox="\S+ \S+ ([\d.]+)/.exec(drawn)?.[1];
+  if (width) picture.style.width = `${Math.ceil(Number(width)) + 16}px`;
   const details = document.createElement("details");
   const summary = document.createElement("summary");
   summary.textContent = "Source";
