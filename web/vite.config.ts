@@ -6,7 +6,7 @@ import { defineConfig } from "vitest/config";
 
 import { stub } from "./dev/stub.ts";
 import { fewerDiagrams } from "./scripts/fewer-diagrams.ts";
-import { finish } from "./scripts/finish.ts";
+import { MANIFEST, finish } from "./scripts/finish.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const server = process.env["HOSTLER_URL"];
@@ -23,6 +23,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     sourcemap: false,
+    manifest: MANIFEST,
+    reportCompressedSize: false,
   },
   server: { host: "127.0.0.1", ...(server ? { proxy: { "/hostler": { target: server, changeOrigin: true } } } : {}) },
   preview: { host: "127.0.0.1" },

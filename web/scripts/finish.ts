@@ -1,16 +1,18 @@
 /** What happens to dist after Vite: licences, compressed copies, size check. A plugin, since Node 20 runs no TypeScript. */
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 
 import type { Plugin } from "vite";
 
-import { checkSize } from "./check-size.ts";
+import { checkSize, type Manifest } from "./check-size.ts";
 import { licenceText } from "./licences.ts";
 
 const brotli = promisify(brotliCompress);
 const zip = promisify(gzip);
+/** Vite writes it here when it is told to. */
+export const MANIFEST = "manifest.json";
 const COMPRESSED = /\.(html|js|css|svg|txt|json|wasm)$/;
 
 /** Every file below `root`, relative, with forward slashes. */
@@ -48,10 +50,12 @@ export function finish(dist: string): Plugin {
       order: "post",
       sequential: true,
       async handler() {
+        const manifest = JSON.parse(await readFile(join(dist, MANIFEST), "utf8")) as Manifest;
+        await rm(join(dist, MANIFEST)); // of use here only
         await writeFile(join(dist, "licenses.txt"), await licenceText(modules));
         const files = (await filesBelow(dist)).filter((path) => COMPRESSED.test(path));
         await Promise.all(files.map((path) => compress(join(dist, path))));
-        console.log(await checkSize(dist));
+        console.log(await checkSize(dist, manifest));
       },
     },
   };
