@@ -17,7 +17,7 @@ from playwright.async_api import Browser
 from hostler.providers.fake.server import FakeVendor
 from tests.web.chromium import chromium
 from tests.web.server import Serve, Server, serving
-from tests.web.tab import Problems, Tab, watch
+from tests.web.tab import PATIENCE_MS, Problems, Tab, watch
 
 HERE = Path(__file__).parent
 WIDE = {"width": 1280, "height": 800}
@@ -92,6 +92,7 @@ async def tab(browser: Browser, tmp_path: Path, problems: Problems) -> AsyncIter
         async def opened(server: Server, path: str = "/", *, known: bool = True, **options: object) -> Tab:
             context = await browser.new_context(**{"viewport": WIDE, **options})  # type: ignore[arg-type]
             stack.push_async_callback(context.close)
+            context.set_default_timeout(PATIENCE_MS)
             await context.grant_permissions(["clipboard-read", "clipboard-write"])
             page = await context.new_page()
             watch(page, problems, own=(urlsplit(server.address).netloc,))

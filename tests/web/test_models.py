@@ -47,7 +47,7 @@ async def test_the_demo_is_loaded_watched_and_unloaded(server: Server, tab: Open
     page = await tab(server, "/models")
     demo = row(page, DEMO)
     await expect(demo).to_contain_text("not loaded")
-    await demo.get_by_role("button", name="demo", exact=True).click()
+    await demo.locator("[data-model]").click()
     await expect(page.page.locator(".verdict")).to_contain_text("It fits")
     await page.shot("models-chosen")
     await demo.get_by_role("button", name=f"Load {DEMO}").click()
@@ -71,7 +71,7 @@ async def test_facts_say_who_says_so_and_when(server: Server, tab: Open) -> None
     demo = row(page, DEMO)
     badge = demo.locator(".badge", has_text="tools")
     await expect(badge).to_have_attribute("title", re.compile(r"Calls tools: yes\. Source: .+as of \d{4}-"))
-    await demo.get_by_role("button", name="demo", exact=True).click()
+    await demo.locator("[data-model]").click()
     fact = page.page.get_by_role("row", name=re.compile("Calls tools"))
     await expect(fact).to_contain_text("built into hostler")
     await expect(fact).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d"))
@@ -231,7 +231,7 @@ async def test_by_keyboard_alone(start: Start, tab: Open, tmp_path: Path) -> Non
 
 async def test_chat_with_this_model(server: Server, tab: Open) -> None:
     page = await tab(server, "/models")
-    await row(page, DEMO).get_by_role("button", name="demo", exact=True).click()
+    await row(page, DEMO).locator("[data-model]").click()
     await page.page.get_by_role("link", name="Chat with this model").click()
     await page.page.wait_for_url(re.compile(r"/chat"))
     await expect(page.page.get_by_text(DEMO).or_(page.page.get_by_text("demo")).first).to_be_visible()
@@ -240,7 +240,7 @@ async def test_chat_with_this_model(server: Server, tab: Open) -> None:
 async def test_on_a_phone_models_are_cards(server: Server, tab: Open, narrow: dict[str, object]) -> None:
     page = await tab(server, "/models", **narrow)
     demo = row(page, DEMO)
-    await demo.get_by_role("button", name="demo", exact=True).click()
+    await demo.locator("[data-model]").click()
     await expect(page.page.locator("#detail-title")).to_be_visible()
     assert await page.overflow() <= 0
     await page.shot("models-phone", full=True)

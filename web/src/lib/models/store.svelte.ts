@@ -66,6 +66,7 @@ export class ModelsStore {
     return [...known.values()].toSorted((a, b) => b.id.localeCompare(a.id));
   });
 
+  #starring = 0;
   #pending = new Set<"models" | "engines">();
   #settle: ReturnType<typeof setTimeout> | undefined;
 
@@ -121,11 +122,14 @@ export class ModelsStore {
   async star(id: string): Promise<void> {
     const before = this.favorites;
     this.favorites = toggled(before, id);
+    this.#starring += 1;
     try {
       await api.patch<{ preferences: Preferences }>("/preferences", { favorite_models: this.favorites });
     } catch (error) {
       this.favorites = before;
       this.complain(id, error);
+    } finally {
+      this.#starring -= 1;
     }
   }
 
@@ -201,7 +205,7 @@ export class ModelsStore {
   async #askModels(): Promise<void> {
     const { models, favorites, default: fallback } = await api.get<Models>("/models");
     this.models = models;
-    this.favorites = favorites;
+    if (this.#starring === 0) this.favorites = favorites; // else the answer may be from before the star
     this.fallback = fallback;
   }
 

@@ -23,6 +23,8 @@ class ThemeStore {
   value = $state.raw<Theme>(themeOf(null));
   scheme = $state<Scheme>("light");
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** How often somebody chose something here. */
+  #changes = 0;
 
   /** Draw what this browser remembers; before anything is mounted. */
   begin(): void {
@@ -62,9 +64,11 @@ class ThemeStore {
   }
 
   async #load(): Promise<void> {
+    const asked = this.#changes;
     try {
       const { preferences } = await api.get<{ preferences: Preferences }>("/preferences");
-      if (preferences.theme && this.#timer === undefined) this.#take(themeOf(preferences.theme));
+      // An answer from before somebody chose here is old news.
+      if (preferences.theme && this.#timer === undefined && asked === this.#changes) this.#take(themeOf(preferences.theme));
     } catch {
       // Without the server the remembered theme stands; the banner says that the server is away.
     }
@@ -72,17 +76,20 @@ class ThemeStore {
 
   #set(theme: Theme): void {
     this.#take(theme);
+    this.#changes += 1;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#save(), SAVE_MS);
   }
 
   async #save(): Promise<void> {
+    const saved = this.#changes;
     try {
       await api.patch("/preferences", { theme: this.value });
     } catch (error) {
       toast.error(asApiError(error), "The theme is kept in this browser only.");
     } finally {
-      this.#timer = undefined;
+      // What was chosen while this was on its way still waits to be saved.
+      if (saved === this.#changes) this.#timer = undefined;
     }
   }
 
