@@ -42,7 +42,11 @@ command = click.Command(
         click.Option(["--new-token"], is_flag=True, help="Renew the data folder's token."),
         click.Option(["--no-workbench"], is_flag=True, help="Serve the gateway alone."),
         click.Option(["--no-engine"], is_flag=True, help="Start no engines on this machine."),
-        click.Option(["--no-browser"], is_flag=True, help="Open no browser."),
+        click.Option(
+            ["--no-browser"],
+            is_flag=True,
+            help="Do not open the workbench in a browser (on a terminal with a display it is).",
+        ),
         JSON,
     ],
     callback=lazily(UpOptions, "hostler.cli.work.up:run"),

@@ -4,6 +4,7 @@ Knows: the flags and the order of things. Does not know: how the gateway is buil
 """
 
 import asyncio
+import sys
 from collections.abc import Callable
 
 import uvloop
@@ -11,9 +12,11 @@ import uvloop
 from hostler.app import Listening, serve
 from hostler.cli.exits import DONE, INTERRUPTED
 from hostler.cli.up import UpOptions
-from hostler.cli.work.output import show, show_json
+from hostler.cli.work.browser import has_screen, open_page
+from hostler.cli.work.output import say, show, show_json
 from hostler.cli.work.settings import load, log_to_stderr
 from hostler.cli.work.welcome import facts, welcome
+from hostler.errors import StorageError
 from hostler.settings import Settings
 
 
@@ -22,10 +25,16 @@ def run(options: UpOptions) -> int:
     settings = load(options, overrides_of(options))
 
     def on_ready(listening: Listening) -> None:
+        found = facts(listening)
         if options.json:
-            show_json(facts(listening))
-        else:
-            show(welcome(facts(listening)))
+            show_json(found)
+            return
+        show(welcome(found))
+        if found.link and not options.no_browser and sys.stdout.isatty() and has_screen(settings.environment):
+            try:
+                open_page(found.link, settings.data_dir)
+            except StorageError as error:  # the link is printed anyway
+                say(error.text)
 
     return serve_until_stopped(settings, on_ready, new_token=options.new_token)
 
