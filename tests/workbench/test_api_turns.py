@@ -42,9 +42,10 @@ async def test_a_turn_with_thinking(stage: ApiStage) -> None:
 async def test_a_page_that_comes_later_joins_and_another_stops(stage: ApiStage) -> None:
     session = await stage.session()
     (reply,) = (await stage.turn(session, "Count", "far/held"))["replies"]
-    await wait_until(lambda: bool(stage.told("message.delta")))
+    await stage.seen(1)
+    await wait_until(lambda: "one two " in str(stage.parts.turns.running()))
     joined = (await stage.messages(session))[reply["id"]]
-    assert joined["state"] == "streaming" and joined["parts"][0]["text"].startswith("one")
+    assert joined["state"] == "streaming" and joined["parts"][0]["text"] == "one two "
     assert (await stage.call("GET", "/sessions"))["sessions"][0]["running"] is True
     async with asyncio.timeout(0.2):
         stopped = (await stage.call("POST", f"/messages/{reply['id']}/stop"))["message"]

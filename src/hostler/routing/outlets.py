@@ -22,6 +22,9 @@ from hostler.system.http_server import Exchange
 from hostler.wire.codec import StreamEncoder
 from hostler.wire.scan import BodyScanner
 
+GATHER_S = 0.01
+"""Seconds between two times that who iterates over deltas is woken: a hundred a second look like a steady flow."""
+
 
 class HttpOutlet(Answer):
     """Answers an HTTP client: by pass-through where the wires match, else translated to the face.
@@ -122,12 +125,22 @@ class Tools:
 
 
 class DeltaOutlet:
-    """Gives a reply's deltas to an iterator; always decodes, whatever wire the upstream speaks."""
+    """Gives a reply's deltas to an iterator; always decodes, whatever wire the upstream speaks.
+
+    The iterator is woken at once for the first deltas and for the end, else at most every GATHER_S seconds: waking it
+    for each token costs more than reading the token does.
+    """
 
     def __init__(self, call: Call, keeper: OpaqueStore) -> None:
         self._call = call
         self._keeper = keeper
-        self._batches: asyncio.Queue[Sequence[Delta] | BaseException | None] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._deltas: list[Delta] = []
+        self._over = False
+        self._error: BaseException | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._next = 0.0
         self.forwarded = False
         self.dropped: tuple[str, ...] = ()
 
@@ -144,29 +157,60 @@ class DeltaOutlet:
         self.dropped = names
 
     def deltas(self, batch: Sequence[Delta], attempt: Attempt) -> None:
-        """Queue a batch; a model's pace needs no backpressure inside one process."""
+        """Keep a batch; a model's pace needs no backpressure inside one process."""
         del attempt
         self.forwarded = True
-        self._batches.put_nowait(batch)
+        self._deltas += batch
+        if self._waiter is not None and self._timer is None:
+            now = self._loop.time()
+            if now >= self._next:
+                self._wake()
+            else:
+                self._timer = self._loop.call_at(self._next, self._wake)
 
     def finish(self, attempt: Attempt) -> None:
         """The reply is whole."""
         attempt.settle()
-        self._batches.put_nowait(None)
+        self._end(None)
 
     def fail(self, error: HostlerError) -> None:
-        self._batches.put_nowait(error)
+        self._end(error)
 
     def on_end(self, _running: object, error: BaseException | None) -> None:
         """Wake the iterator when the call did not come to an end of its own."""
         if isinstance(error, asyncio.CancelledError):
-            self._batches.put_nowait(Cancelled("The call was cancelled."))
+            self._end(Cancelled("The call was cancelled."))
         elif error is not None:
-            self._batches.put_nowait(error)
+            self._end(error)
 
     async def next_batch(self) -> Sequence[Delta] | None:
-        """The next deltas, None at the end of a good reply; raises the error of a failed one."""
-        batch = await self._batches.get()
-        if isinstance(batch, BaseException):
-            raise batch
-        return batch
+        """What has come since the last call, None at the end of a good reply; raises the error of a failed one."""
+        if not self._deltas and not self._over:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+                self._stop_timer()
+        if self._deltas:
+            batch, self._deltas = self._deltas, []
+            self._next = self._loop.time() + GATHER_S
+            return batch
+        if self._error is not None:
+            raise self._error
+        return None
+
+    def _end(self, error: BaseException | None) -> None:
+        """The first end counts."""
+        if not self._over:
+            self._over, self._error = True, error
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
