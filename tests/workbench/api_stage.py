@@ -78,10 +78,15 @@ class ApiStage:
         await wait_until(lambda: all(running.id != message for running in turns.running()))
         return (await self.messages(session))[message]
 
-    async def seen(self, requests: int) -> None:
-        """Once the vendor has had so many requests, and stands where it waits."""
+    async def seen(self, requests: int, model: str = "held") -> None:
+        """Once the vendor has had so many requests for this model, and the last one stands where it waits."""
         record = self.fake.record
-        await record.wait_for(lambda: record.total == requests and record.requests[-1].chunks == 2, 5.0)
+
+        def stands() -> bool:
+            found = [request for request in record.requests if request.model == model]
+            return len(found) == requests and found[-1].chunks == 2
+
+        await record.wait_for(stands, 5.0)
 
     def told(self, *kinds: str) -> list[Data]:
         """Events so far of these kinds; every event must follow its schema."""
