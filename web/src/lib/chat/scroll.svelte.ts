@@ -11,6 +11,7 @@ export class Pin {
   pinned = $state(true);
   #scroller: HTMLElement | null = null;
   #last = 0;
+  #height = 0;
 
   /** Follows a scroller whose content is `content`; returns how to end. */
   follow(scroller: HTMLElement, content: HTMLElement): () => void {
@@ -19,8 +20,10 @@ export class Pin {
     const onScroll = (): void => {
       const top = scroller.scrollTop;
       if (scroller.scrollHeight - top - scroller.clientHeight <= NEAR) this.pinned = true;
-      else if (top < this.#last - 1) this.pinned = false;
+      // A content that became shorter takes the place along; only a person goes up in one that did not.
+      else if (top < this.#last - 1 && scroller.scrollHeight >= this.#height) this.pinned = false;
       this.#last = top;
+      this.#height = scroller.scrollHeight;
     };
     const sizes = new ResizeObserver(() => {
       if (this.pinned) this.#down();
@@ -52,5 +55,6 @@ export class Pin {
     if (!scroller) return;
     scroller.scrollTop = scroller.scrollHeight;
     this.#last = scroller.scrollTop;
+    this.#height = scroller.scrollHeight;
   }
 }
