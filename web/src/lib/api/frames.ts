@@ -2,10 +2,17 @@
 
 export type Schedule = (run: () => void) => void;
 
-/** A frame of the browser; a hidden tab draws none, and then a timer stands in so that nothing piles up. */
+const HIDDEN_MS = 250;
+
+/** A frame of the browser. A hidden tab draws none, also when it was hidden just now: a timer sees that nothing piles up. */
 export const nextFrame: Schedule = (run) => {
-  if (document.visibilityState === "hidden") setTimeout(run, 250);
-  else requestAnimationFrame(run);
+  const once = (): void => {
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+    run();
+  };
+  const frame = requestAnimationFrame(once);
+  const timer = setTimeout(once, HIDDEN_MS);
 };
 
 /** Collects items and gives them to `apply` in order, in one call per frame. */
