@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 
@@ -241,6 +242,16 @@ def endpoints() -> tuple[str, ...]:
     return tuple(import_module("hostler.gateway.routes").paths())
 
 
+def api_table() -> str:
+    """Every endpoint of the workbench's API."""
+    nobody = SimpleNamespace(settings=SimpleNamespace(data_dir=Path()))  # no endpoint is called, so no part is needed
+    for part in ("sessions", "turns", "preferences", "prompts", "pulls", "engine_work"):
+        setattr(nobody, part, None)
+    found = import_module("hostler.workbench.api.app").all_endpoints(nobody)
+    rows = [(code(f"{each.method} {each.path}"), str(each.status), each.summary) for each in found]
+    return markdown(("below `/hostler/api`", "answers", "what"), rows)
+
+
 def event_kinds() -> tuple[str, ...]:
     """Every kind of event: the dotted names in modules that publish something."""
     found: set[str] = set()
@@ -273,6 +284,7 @@ TABLES = (
     Table("commands", "cli.md", cli_table),
     Table("capabilities", "capabilities.md", capabilities_table),
     Table("knobs", "engines.md", knobs_table),
+    Table("api", "workbench.md", api_table),
 )
 
 

@@ -47,7 +47,7 @@ def make_app(parts: WorkbenchParts) -> FastAPI:
         redirect_slashes=False,
     )
     router = APIRouter(prefix=PREFIX, redirect_slashes=False)
-    endpoints = [endpoint for group in GROUPS for endpoint in group(parts).endpoints()]
+    endpoints = all_endpoints(parts)
     for endpoint in endpoints:
         add_endpoint(router, endpoint)
     app.include_router(router)
@@ -57,6 +57,11 @@ def make_app(parts: WorkbenchParts) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_no_route)
     app.add_exception_handler(Exception, _on_bug)
     return app
+
+
+def all_endpoints(parts: WorkbenchParts) -> list[Endpoint]:
+    """Every endpoint but the document's; fixed paths come before those that would take them."""
+    return [endpoint for group in GROUPS for endpoint in group(parts).endpoints()]
 
 
 def _describe(app: FastAPI, endpoints: list[Endpoint]) -> None:

@@ -53,6 +53,11 @@ class Endpoint:
         return self.handler.__name__.strip("_")
 
     @property
+    def summary(self) -> str:
+        """What it does, in one line."""
+        return (inspect.getdoc(self.handler) or "").partition("\n")[0]
+
+    @property
     def hints(self) -> dict[str, Any]:
         """Parameters and result by name."""
         return get_type_hints(self.handler, include_extras=True)
@@ -88,7 +93,7 @@ def add_endpoint(router: APIRouter, endpoint: Endpoint) -> None:
         responses={endpoint.status: success, "default": failure},
         openapi_extra=extra,
         operation_id=endpoint.name,
-        summary=(inspect.getdoc(endpoint.handler) or "").partition("\n")[0],
+        summary=endpoint.summary,
         description="",
     )
 
