@@ -187,6 +187,20 @@ async def test_the_help_sheet_lists_what_keys_do(server: Server, tab: Open) -> N
     await page.page.wait_for_url("**/compare")
 
 
+async def test_keys_do_nothing_behind_a_window(server: Server, tab: Open) -> None:
+    page = await tab(server, "/models")
+    await settled(page)
+    await page.press("Control+k", "p")  # at once: the palette may still be loading
+    await expect(page.page.get_by_role("combobox", name="Find a command")).to_be_focused()
+    await expect(page.page.get_by_role("heading", name="Pull a model")).to_have_count(0)
+    await page.press("Escape", "?")
+    sheet = page.page.get_by_role("dialog", name="Keyboard shortcuts")
+    await expect(sheet).to_be_visible()
+    await page.press("g", "s", "p")
+    await expect(sheet).to_be_visible()
+    assert page.page.url.endswith("/models")
+
+
 @pytest.mark.parametrize("path", PAGES)
 async def test_tab_reaches_everything_and_the_focus_is_seen(path: str, server: Server, tab: Open) -> None:
     page = await tab(server, path)

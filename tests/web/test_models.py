@@ -229,6 +229,34 @@ async def test_by_keyboard_alone(start: Start, tab: Open, tmp_path: Path) -> Non
     await page.press("Escape", "p")
 
 
+async def test_two_tabs_see_the_same(start: Start, tab: Open, tmp_path: Path) -> None:
+    server = await scripted(start, tmp_path, "a")
+    one, other = await tab(server, "/models"), await tab(server, "/models")
+    await expect(row(other, "here/a")).to_be_visible()
+    await row(one, "here/a").get_by_role("button", name="Load here/a").click()
+    await expect(other.button("Unload here/a")).to_be_visible()
+    await one.button("Favorite: here/a").click()
+    await expect(other.button("Favorite: here/a")).to_have_attribute("aria-pressed", "true")
+    await other.button("Unload here/a").click()
+    await expect(one.button("Load here/a")).to_be_visible()
+
+
+async def test_the_log_follows_and_can_be_held(start: Start, tab: Open, tmp_path: Path) -> None:
+    server = await scripted(start, tmp_path, "a")
+    page = await tab(server, "/models")
+    await row(page, "here/a").locator("[data-model]").click()
+    lines = page.page.get_by_label("Lines of the log")
+    await row(page, "here/a").get_by_role("button", name="Load here/a").click()
+    await expect(lines).to_contain_text("server is listening")
+    await page.button("Pause").click()
+    await page.button("Unload here/a").click()
+    await row(page, "here/a").get_by_role("button", name="Load here/a").click()
+    await expect(page.button(re.compile(r"Go on \(\d+ new\)"))).to_be_visible()
+    assert (await lines.inner_text()).count("server is listening") == 1
+    await page.button(re.compile("Go on")).click()
+    await expect(lines).to_contain_text(re.compile("listening(.|\n)+listening"))
+
+
 async def test_chat_with_this_model(server: Server, tab: Open) -> None:
     page = await tab(server, "/models")
     await row(page, DEMO).locator("[data-model]").click()

@@ -55,7 +55,8 @@ class Commands {
   onKeydown = (event: KeyboardEvent): void => {
     if (event.defaultPrevented || event.isComposing) return;
     const now = pressed(event);
-    const typing = isTyping(event.target);
+    // What is typed ahead while the palette is still loading is meant for it, not for the page behind.
+    const typing = this.paletteOpen || this.helpOpen || isTyping(event.target);
     const chord = this.#first === "" ? "" : `${this.#first} ${now}`;
     clearTimeout(this.#timer);
     const usable = this.all.filter((command) => command.enabled?.() !== false);
@@ -79,6 +80,7 @@ class Commands {
 
 function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
+  if (target.closest('[role="dialog"], [role="alertdialog"], [role="menu"]')) return true;
   if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
   return target instanceof HTMLInputElement && !["checkbox", "radio", "button", "range"].includes(target.type);
 }
