@@ -59,9 +59,9 @@ export class ChatSession {
     return untrack(() => new Tree(new Map([...this.#cells].map(([id, cell]) => [id, cell.message]))));
   });
   readonly path = $derived(this.tree.path(this.leaf).map(({ id }) => id));
-  readonly running = $derived(
-    [...this.tree.path(this.leaf)].flatMap(({ id }) => (this.cell(id)?.message.state === "streaming" ? [id] : [])),
-  );
+  /** Replies that are being written, wherever in the tree: kept apart, so that nothing has to look at every message. */
+  #live = $state.raw<ReadonlySet<string>>(new Set());
+  readonly running = $derived(this.#live.size === 0 ? [] : this.path.filter((id) => this.#live.has(id)));
   readonly prior = $derived((this.session?.prior ?? false) && !this.continued);
 
   constructor(id: string) {
@@ -121,9 +121,18 @@ export class ChatSession {
       this.#shape += 1;
     }
     this.#narrator.see(message);
+    this.#mark(message.id, message.state === "streaming");
     if (message.state !== "streaming" && this.stopping.has(message.id)) {
       this.stopping = new Set([...this.stopping].filter((id) => id !== message.id));
     }
+  }
+
+  #mark(id: string, running: boolean): void {
+    if (this.#live.has(id) === running) return;
+    const live = new Set(this.#live);
+    if (running) live.add(id);
+    else live.delete(id);
+    this.#live = live;
   }
 
   #take(event: Event): void {
@@ -183,7 +192,10 @@ export class ChatSession {
       const above = this.tree.path(leaf).findLast(({ id }) => !gone.has(id));
       this.leaf = above ? above.id : null;
     }
-    for (const id of ids) this.#cells.delete(id);
+    for (const id of ids) {
+      this.#cells.delete(id);
+      this.#mark(id, false);
+    }
     this.#shape += 1;
   }
 
