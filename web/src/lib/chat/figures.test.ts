@@ -13,6 +13,7 @@ describe("figures", () => {
     expect(speed(message({ id: "m", usage: USAGE, ttft_ms: 500, duration_ms: 2_500 }))).toBe(50);
     expect(speed(message({ id: "m", usage: null, ttft_ms: 500, duration_ms: 2_500 }))).toBeNull();
     expect(speed(message({ id: "m", usage: USAGE, ttft_ms: 500, duration_ms: 500 }))).toBeNull();
+    expect(speed(message({ id: "m", usage: USAGE, ttft_ms: 500, duration_ms: 501 }))).toBeNull();
   });
 
   it("never say 0 for a price that nobody knows", () => {

@@ -17,11 +17,14 @@ export function seconds(ms: number): string {
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
+/** Shorter than this a reply came as one piece or nearly so, and says nothing of its model's speed (times are in ms). */
+const MEASURABLE_MS = 50;
+
 /** Tokens per second after the first one, null if unknown. */
 export function speed(message: Message): number | null {
   const made = (message.usage?.output ?? 0) + (message.usage?.reasoning ?? 0);
   const { ttft_ms: first, duration_ms: whole } = message;
-  if (made < 2 || first === null || whole === null || whole <= first) return null;
+  if (made < 2 || first === null || whole === null || whole - first < MEASURABLE_MS) return null;
   return ((made - 1) * 1_000) / (whole - first);
 }
 
