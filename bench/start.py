@@ -74,12 +74,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def up(hostler: str) -> Run:
+def up(hostler: str, *, workbench: bool = False) -> Run:
     """`hostler up` in a folder of its own, until it answers."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         own = {"HOSTLER_DATA_DIR": f"{folder}/data", "LLAMA_PROVIDERS_PATH": f"{folder}/none.json"}
-        flags = ["--no-workbench", "--no-engine", "--no-browser", "--port", str(port)]
+        flags = [*([] if workbench else ["--no-workbench"]), "--no-engine", "--no-browser", "--port", str(port)]
         with Path(folder, "log").open("wb") as log:
             began = time.monotonic()
             process = subprocess.Popen([hostler, "up", *flags], env={**os.environ, **own}, stdout=log, stderr=log)

@@ -32,13 +32,14 @@ for f in "$HERE"/conf/*; do
 done
 
 # HOSTLER_BIN: the program (default: hostler on PATH). Data folder and providers file are the benchmark's own.
+# Words after hostler_up are further flags.
 hostler_up() {
   command -v "${HOSTLER_BIN:-hostler}" >/dev/null || {
     echo "there is no '${HOSTLER_BIN:-hostler}' on PATH: run 'make up' once, or set HOSTLER_BIN or HOSTLER_CMD" >&2
     exit 127
   }
   exec $pin env LLAMA_PROVIDERS_PATH="$RUN/hostler-providers.json" HOSTLER_DATA_DIR="$RUN/data" \
-    "${HOSTLER_BIN:-hostler}" up --no-workbench --no-engine --port "$PORT" --config "$RUN/hostler.toml"
+    "${HOSTLER_BIN:-hostler}" up "$@" --no-engine --no-browser --port "$PORT" --config "$RUN/hostler.toml"
 }
 
 override=$(printf %s "$name" | tr 'a-z-' 'A-Z_')_CMD
@@ -47,5 +48,8 @@ core=${GW_CORE-0}
 pin=
 [ -n "$core" ] && command -v taskset >/dev/null && pin="taskset -c $core"
 cd "$RUN"
-[ "$cmd" = " hostler_up" ] && hostler_up
+case $cmd in
+  " hostler_up") hostler_up --no-workbench ;;
+  " hostler_up_with_tab") hostler_up ;;
+esac
 eval "exec $pin $cmd"

@@ -51,6 +51,8 @@ class Row:
     port: int | None
     path: str
     models: list[str]
+    tab: bool = False
+    """A tab of the workbench is open all the while."""
 
 
 def read_table() -> dict[str, Row]:
@@ -58,8 +60,9 @@ def read_table() -> dict[str, Row]:
     table = {"direct": Row(0, "/v1/chat/completions", ["mock"])}
     for line in (HERE / "gateways.txt").read_text().splitlines():
         if line.strip() and not line.startswith("#"):
-            name, port, path, models, _ = (column.strip() for column in line.split("|", 4))
-            table[name] = Row(None if port == "url" else int(port), path, models.split())
+            name, port, path, models, command = (column.strip() for column in line.split("|", 4))
+            tab = command == "hostler_up_with_tab"
+            table[name] = Row(None if port == "url" else int(port), path, models.split(), tab)
     return table
 
 
@@ -156,12 +159,23 @@ class Bench:
         wait_until(lambda: process.poll() is not None or self.answers(name), self.asked.start_limit)
         if process.poll() is None and self.answers(name):
             self.result[name]["startup_s"] = round(time.monotonic() - began, 2)
+            if self.table[name].tab:
+                self.open_tab(name)
             return True
         why = log.read_text(errors="replace")[-300:].strip() or "it answered no request"
         print(f"{name}: left out, it did not start (exit code {process.poll()}): {why}", flush=True)
         stop([process])
         del self.processes[name]
         return False
+
+    def open_tab(self, name: str) -> None:
+        """Hold a tab of the workbench open from now on, on the load's core; ends the run when it cannot."""
+        port, _ = self.address(name) or (0, "")
+        token = self.work / "run" / name / "data" / "token"
+        command = [*pinned(self.asked.load_core), sys.executable, str(HERE / "tab.py"), str(port), str(token)]
+        tab = self.processes[f"{name} tab"] = subprocess.Popen(command, stdout=subprocess.PIPE)
+        if not (tab.stdout and tab.stdout.readline()):
+            sys.exit(f"{name}: its tab was refused")
 
     def start_all(self) -> list[str]:
         """Start what was asked for; returns the names that are up."""

@@ -1,0 +1,50 @@
+"""CPU profiles of pages, for when a goal is missed.
+
+Knows: where they lie, what took the most time. Does not know: what was measured.
+"""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page
+
+EVERY_US = 250
+MOST = 15
+folders: list[Path] = []
+"""Where profiles go; none are made while this is empty."""
+
+
+@asynccontextmanager
+async def profiled(page: Page, name: str) -> AsyncIterator[None]:
+    """Profile the page while the block runs, if that was asked for."""
+    if not folders:
+        yield
+        return
+    protocol = await page.context.new_cdp_session(page)
+    await protocol.send("Profiler.enable")
+    await protocol.send("Profiler.setSamplingInterval", {"interval": EVERY_US})
+    await protocol.send("Profiler.start")
+    yield
+    profile = (await protocol.send("Profiler.stop"))["profile"]
+    await protocol.detach()
+    folders[0].mkdir(parents=True, exist_ok=True)
+    file = folders[0] / f"{name}-{len(list(folders[0].iterdir()))}.cpuprofile"
+    file.write_text(json.dumps(profile))
+    print(f"{file}:", *(f"\n  {line}" for line in longest(profile)), flush=True)
+
+
+def longest(profile: dict[str, Any]) -> list[str]:
+    """The functions in which most time was spent, without what they called."""
+    names = {}
+    for node in profile["nodes"]:
+        frame = node["callFrame"]
+        place = f"{frame['url'].rpartition('/')[2]}:{frame['lineNumber'] + 1}:{frame['columnNumber'] + 1}"
+        names[node["id"]] = f"{frame['functionName'] or '(anonymous)'} {place if frame['url'] else ''}"
+    spent: Counter[str] = Counter()
+    for sample, delta in zip(profile["samples"], profile["timeDeltas"], strict=True):
+        spent[names[sample]] += delta
+    return [f"{us / 1000:8.1f} ms  {name}" for name, us in spent.most_common(MOST)]
