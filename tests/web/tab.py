@@ -62,7 +62,7 @@ class Tab:
             await self.page.keyboard.press(key)
 
     def button(self, name: str | re.Pattern[str]) -> Locator:
-        return self.page.get_by_role("button", name=name)
+        return self.page.get_by_role("button", name=name, exact=isinstance(name, str))
 
     async def shot(self, name: str, *, full: bool = False) -> Path:
         """A picture for a person to look at, kept in the test's temporary folder."""

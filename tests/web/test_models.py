@@ -50,8 +50,8 @@ async def test_the_demo_is_loaded_watched_and_unloaded(server: Server, tab: Open
     await demo.locator("[data-model]").click()
     await expect(page.page.locator(".verdict")).to_contain_text("It fits")
     await page.shot("models-chosen")
-    await demo.get_by_role("button", name=f"Load {DEMO}").click()
-    await expect(demo.get_by_role("button", name=f"Unload {DEMO}")).to_be_visible(timeout=LOADING_MS)
+    await demo.get_by_role("button", name=f"Load {DEMO}", exact=True).click()
+    await expect(demo.get_by_role("button", name=f"Unload {DEMO}", exact=True)).to_be_visible(timeout=LOADING_MS)
     await expect(demo).to_contain_text("loaded")
     await expect(demo).to_contain_text(re.compile(r"\d (MiB|GiB) held"))
     await expect(page.page.locator(".bar .part.engine")).to_have_attribute("title", re.compile(rf"{DEMO}: \d"))
@@ -62,7 +62,7 @@ async def test_the_demo_is_loaded_watched_and_unloaded(server: Server, tab: Open
     copied = await page.page.evaluate("navigator.clipboard.readText()")
     assert copied and "\x1b" not in copied
     await page.shot("models-loaded")
-    await demo.get_by_role("button", name=f"Unload {DEMO}").click()
+    await demo.get_by_role("button", name=f"Unload {DEMO}", exact=True).click()
     await expect(demo).to_contain_text("not loaded")
 
 
@@ -82,22 +82,22 @@ async def test_facts_say_who_says_so_and_when(server: Server, tab: Open) -> None
 async def test_an_engine_that_fails_says_why_and_what_to_do(start: Start, tab: Open, tmp_path: Path) -> None:
     page = await tab(await scripted(start, tmp_path, "exits", "good"), "/models")
     broken = row(page, "here/exits")
-    await broken.get_by_role("button", name="Load here/exits").click()
+    await broken.get_by_role("button", name="Load here/exits", exact=True).click()
     await expect(broken).to_contain_text("failed")
     await expect(broken).to_contain_text("unknown model architecture")
     good = row(page, "here/good")
-    await good.get_by_role("button", name="Load here/good").click()
-    await expect(good.get_by_role("button", name="Unload here/good")).to_be_visible()
+    await good.get_by_role("button", name="Load here/good", exact=True).click()
+    await expect(good.get_by_role("button", name="Unload here/good", exact=True)).to_be_visible()
     page.problems.excuse(r"/hostler/api/engines/load", "Failed to load resource")
 
 
 async def test_loading_is_seen_and_can_be_called_off(start: Start, tab: Open, tmp_path: Path) -> None:
     page = await tab(await scripted(start, tmp_path, "never-ready"), "/models")
     slow = row(page, "here/never-ready")
-    await slow.get_by_role("button", name="Load here/never-ready").click()
+    await slow.get_by_role("button", name="Load here/never-ready", exact=True).click()
     await expect(slow).to_contain_text("loading")
     await expect(slow.get_by_role("progressbar")).to_be_visible()
-    await slow.get_by_role("button", name="Cancel loading here/never-ready").click()
+    await slow.get_by_role("button", name="Cancel loading here/never-ready", exact=True).click()
     await expect(slow).to_contain_text("not loaded")
 
 
@@ -233,7 +233,7 @@ async def test_two_tabs_see_the_same(start: Start, tab: Open, tmp_path: Path) ->
     server = await scripted(start, tmp_path, "a")
     one, other = await tab(server, "/models"), await tab(server, "/models")
     await expect(row(other, "here/a")).to_be_visible()
-    await row(one, "here/a").get_by_role("button", name="Load here/a").click()
+    await row(one, "here/a").get_by_role("button", name="Load here/a", exact=True).click()
     await expect(other.button("Unload here/a")).to_be_visible()
     await one.button("Favorite: here/a").click()
     await expect(other.button("Favorite: here/a")).to_have_attribute("aria-pressed", "true")
@@ -246,11 +246,11 @@ async def test_the_log_follows_and_can_be_held(start: Start, tab: Open, tmp_path
     page = await tab(server, "/models")
     await row(page, "here/a").locator("[data-model]").click()
     lines = page.page.get_by_label("Lines of the log")
-    await row(page, "here/a").get_by_role("button", name="Load here/a").click()
+    await row(page, "here/a").get_by_role("button", name="Load here/a", exact=True).click()
     await expect(lines).to_contain_text("server is listening")
     await page.button("Pause").click()
     await page.button("Unload here/a").click()
-    await row(page, "here/a").get_by_role("button", name="Load here/a").click()
+    await row(page, "here/a").get_by_role("button", name="Load here/a", exact=True).click()
     await expect(page.button(re.compile(r"Go on \(\d+ new\)"))).to_be_visible()
     assert (await lines.inner_text()).count("server is listening") == 1
     await page.button(re.compile("Go on")).click()
@@ -277,7 +277,7 @@ async def test_on_a_phone_models_are_cards(server: Server, tab: Open, narrow: di
 async def test_a_server_that_comes_back_is_shown_anew(start: Start, tab: Open, tmp_path: Path) -> None:
     server = await scripted(start, tmp_path, "a")
     page = await tab(server, "/models")
-    await row(page, "here/a").get_by_role("button", name="Load here/a").click()
+    await row(page, "here/a").get_by_role("button", name="Load here/a", exact=True).click()
     await expect(page.button("Unload here/a")).to_be_visible()
     page.problems.network_down = True
     await server.kill()
