@@ -246,8 +246,7 @@ export class ChatSession {
   async goOn(id: string): Promise<void> {
     this.continued = true;
     await this.#try("The answer does not go on", async () => {
-      const made = await api.post<{ replies: Message[] }>(`/messages/${segment(id)}/continue`);
-      this.#arrived(made.replies, undefined);
+      await api.post(`/messages/${segment(id)}/continue`);
     });
   }
 
@@ -310,7 +309,10 @@ export class ChatSession {
   }
 
   #arrived(messages: readonly Message[], leaf: Message | undefined): void {
-    for (const message of messages) this.#whole(live.state.turns.get(message.id)?.message ?? message);
+    for (const message of messages) {
+      // What events have told is newer than an answer that was on its way meanwhile: a quick reply has ended by then.
+      if (!this.#cells.has(message.id)) this.#put(live.state.turns.get(message.id)?.message ?? message);
+    }
     if (leaf) this.leaf = leaf.id;
   }
 
