@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,13 +57,25 @@ def build(*, must: bool) -> int:
         print(f"web: the workbench's pages were not built, because {missing}; {there}")
         return 1 if must else 0
     print("web: building the workbench's pages ...", flush=True)
-    status = run_npm(["build"])
+    STAMP.parent.mkdir(exist_ok=True)
+    status = build_beside()
     if status == 0:
-        STAMP.parent.mkdir(exist_ok=True)
         STAMP.write_text(now, "utf-8")
     elif not must:
         print("web: the build failed; the lines above say why, the gateway works without it")
     return status if must else 0
+
+
+def build_beside() -> int:
+    """Build into a folder of its own and put that in dist's place: a server may be serving the one that is there."""
+    with tempfile.TemporaryDirectory(prefix=".dist-", dir=DIST.parent) as place:
+        made, old = Path(place) / "made", Path(place) / "old"
+        status = run_npm(["build"], HOSTLER_DIST=str(made))
+        if status == 0:
+            if DIST.exists():
+                DIST.rename(old)
+            made.rename(DIST)
+        return status
 
 
 def check() -> int:
@@ -92,10 +105,11 @@ def generated() -> str:
     return made.stdout.decode()
 
 
-def run_npm(scripts: list[str]) -> int:
+def run_npm(scripts: list[str], **environment: str) -> int:
     """Run scripts of package.json with what the lock file names installed; the first status that is not 0."""
+    around = os.environ | environment
     for command in (*install(), *(["run", "--silent", name] for name in scripts)):
-        done = subprocess.run([npm(), *command], cwd=WEB, check=False)
+        done = subprocess.run([npm(), *command], cwd=WEB, env=around, check=False)
         if done.returncode:
             return done.returncode
     installed().write_text(locked(), "utf-8")

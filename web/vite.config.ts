@@ -10,7 +10,8 @@ import { MANIFEST, finish } from "./scripts/finish.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const server = process.env["HOSTLER_URL"];
-const dist = here("../src/hostler/workbench/dist");
+// Elsewhere first, where a server may be serving the one that is there (tools/web.py swaps them).
+const dist = process.env["HOSTLER_DIST"] ?? here("../src/hostler/workbench/dist");
 
 export default defineConfig({
   // With HOSTLER_URL the dev server speaks to a running hostler; without it a stub answers.

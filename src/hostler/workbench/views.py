@@ -5,6 +5,7 @@ from the parts' own records. Does not know: HTTP, when they are sent. `msgspec.j
 `msgspec.to_builtins` makes plain dicts of them.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Literal
 
@@ -196,9 +197,17 @@ def address_of(provider: Provider) -> str:
 
 
 def _advice(provider: Provider) -> str:
-    if provider.local:
+    if provider.local or is_near(provider.address.host):
         return f"Start the server at {address_of(provider)}, or mend its address in the providers file."
     return "Check the network, the key and the vendor's status page; its models come back by themselves."
+
+
+def is_near(host: str) -> bool:
+    """Whether an address is this machine's or its network's, so that what is wrong with it is for its owner to mend."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".lan", ".home.arpa"))
 
 
 def _ms(seconds: float | None) -> int | None:
