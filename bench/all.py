@@ -4,7 +4,8 @@
     python bench/all.py [--short] [--folder FOLDER] [--only NAME ...] [--gateways NAME ...]
 
 Results go to bench/results/*.json and bench/RESULTS.md; with --short to build/bench, for a short run is a check and no
-measurement. Takes about 12 minutes (2 with --short) and wants a quiet machine: Linux, two cores, a C compiler, nginx.
+measurement. Takes about 25 minutes (5 with --short) and wants a quiet machine: Linux, two cores, a C compiler, nginx,
+and for the workbench a Chromium.
 """
 
 import argparse
@@ -25,7 +26,8 @@ def command(name: str, folder: Path, *, asked: argparse.Namespace) -> list[str]:
         rounds = ["--rounds", "1"] if asked.short else []
         out = ["--out", str(folder / "gateway.json")]
         return [sys.executable, str(HERE / "gateway" / "run.py"), *out, *rounds, *short, *(asked.gateways or GATEWAYS)]
-    return [sys.executable, str(HERE / f"{name}.py"), "--folder", str(folder), *short]
+    program = HERE / "web" / "run.py" if name == "web" else HERE / f"{name}.py"
+    return [sys.executable, str(program), "--folder", str(folder), *short]
 
 
 def main() -> int:
@@ -42,7 +44,7 @@ def main() -> int:
     folder = asked.folder or (CHECKED if asked.short else FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     failed = []
-    for name in sorted(asked.only, key=("start", "translate", "stalls", "memory", "gateway").index):
+    for name in sorted(asked.only, key=("start", "translate", "stalls", "memory", "gateway", "web").index):
         print(f"== {name}", flush=True)
         if subprocess.run(command(name, folder, asked=asked), check=False).returncode:
             failed.append(name)

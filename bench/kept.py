@@ -12,10 +12,11 @@ from pathlib import Path
 from gateway.machine import described
 from gateway.report import Results
 from gateway.report import lines as gateway_lines
+from web.rows import rows as web_rows
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "results"
-NAMES = ("gateway", "start", "memory", "translate", "stalls")
+NAMES = ("gateway", "start", "memory", "translate", "stalls", "web")
 
 PEERS = (
     "LiteLLM 1.106.2 (proxy, one worker, httptools), TensorZero 2026.6.0 (its gateway from the wheel, without keys,",
@@ -111,6 +112,7 @@ ROWS = {
     "memory": memory_rows,
     "translate": translate_rows,
     "stalls": stalls_rows,
+    "web": web_rows,
 }
 
 

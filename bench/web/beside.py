@@ -31,7 +31,7 @@ FIGURES = {
 
 
 def gateway(*, rounds: int, short: bool) -> dict[str, Any]:
-    """Ratios of the medians (above 1: more with the workbench), and the same ratio of each round."""
+    """Figures by name, and memory in MB; see figure()."""
     with tempfile.TemporaryDirectory(prefix="beside-bench-") as work:
         out = Path(work, "result.json")
         command = [sys.executable, str(HERE.parent / "gateway" / "run.py"), "--work", work, "--out", str(out)]
@@ -49,15 +49,17 @@ def gateway(*, rounds: int, short: bool) -> dict[str, Any]:
 
 
 def figure(results: Results, place: str, way: int) -> dict[str, Any]:
-    """One figure both ways; `worse` is by how much it is worse with the workbench (0.05: by 5 %)."""
-    without, there = results.value(WITHOUT, place), results.value(WITH, place)
+    """One figure both ways; `worse`: by how much it is worse with the workbench (0.05: by 5 %), median of the rounds."""
     phase, _, key = place.rpartition(".")
     pairs = zip(results.rounds(WITHOUT), results.rounds(WITH), strict=True)
     found = [((a[phase] if phase else a).get(key), (b[phase] if phase else b).get(key)) for a, b in pairs]
-    each = [round(b / a, 3) for a, b in found if a and b]
-    ratio = there / without if there and without else None
-    worse = None if ratio is None else round((1 - ratio) * way, 3)
-    return {"without": without, "with": there, "worse": worse, "ratio_of_rounds": each}
+    worse = sorted(round((1 - b / a) * way, 3) for a, b in found if a and b)
+    return {
+        "without": results.value(WITHOUT, place),
+        "with": results.value(WITH, place),
+        "worse": statistics.median(worse) if worse else None,
+        "worse_by_round": worse,
+    }
 
 
 def starts(*, repeats: int) -> dict[str, Any]:

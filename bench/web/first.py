@@ -41,8 +41,32 @@ async def answers(port: int) -> bool:
     return False
 
 
+BARE = b"<!doctype html><title>x</title><p>x"
+
+
+async def bare_paint(browser: Browser) -> float:
+    """Ms until a page with one word is painted, asked for in the same way: what the browser takes by itself."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(BARE)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + BARE)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    context = await browser.new_context(viewport=WIDE)  # type: ignore[arg-type]
+    page = await context.new_page()
+    asked = time.time() * 1000
+    await page.goto(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", wait_until="commit")
+    painted: float = await page.evaluate(PAINT)
+    await context.close()
+    server.close()
+    return painted - asked
+
+
 async def first_paint(browser: Browser, folder: Path) -> dict[str, Any]:
     """Start a server and open its link as soon as it answers; ms from the start of its process."""
+    bare = await bare_paint(browser)
     port = free_port()
     context = await browser.new_context(viewport=WIDE)  # type: ignore[arg-type]
     page = await context.new_page()
@@ -66,6 +90,7 @@ async def first_paint(browser: Browser, folder: Path) -> dict[str, Any]:
             "served_ms": round(served - began, 1),
             "served_cpu_s": round(cpu, 3),
             "paint_after_ask_ms": round(painted - asked, 1),
+            "bare_paint_ms": round(bare, 1),
             "painted_ms": round(painted - began, 1),
             "connected_ms": round(connected - began, 1),
             "gzip_bytes": sizes,

@@ -7,7 +7,7 @@
   const unix = (time) => performance.timeOrigin + time;
   let stamps = [];
   let long = [];
-  let noting = false;
+  let noting = 0;
   let clicked = 0;
 
   new PerformanceObserver((list) => {
@@ -15,11 +15,12 @@
   }).observe({ type: "longtask", buffered: false });
   addEventListener("click", (event) => (clicked = unix(event.timeStamp)), { capture: true });
 
-  const note = (time) => {
-    if (!noting) return;
-    stamps.push(unix(time));
-    requestAnimationFrame(note);
-  };
+  const note = (which) =>
+    requestAnimationFrame((time) => {
+      if (noting !== which) return;
+      stamps.push(unix(time));
+      note(which);
+    });
 
   // A message posted in a frame's callback comes after that frame was laid out and painted.
   const painted = () =>
@@ -42,11 +43,11 @@
     frames: () => {
       stamps = [];
       long = [];
-      noting = true;
-      requestAnimationFrame(note);
+      noting = performance.now();
+      note(noting);
     },
     noted: () => {
-      noting = false;
+      noting = 0;
       return { stamps, long };
     },
     /* When the frame was painted in which the check held, for `still` frames one after the other. */
