@@ -45,11 +45,14 @@ def gateway(*, rounds: int, short: bool) -> dict[str, Any]:
         name: {key: told[name][key] for key in ("mb_idle", "mb_after", "rss_idle", "rss_after")}
         for name in (WITHOUT, WITH)
     }
-    return {"figures": {name: figure(results, place, way) for name, (place, way) in FIGURES.items()}, "memory": memory}
+    return {
+        "figures": {name: figure(results, place, way=way) for name, (place, way) in FIGURES.items()},
+        "memory": memory,
+    }
 
 
-def figure(results: Results, place: str, way: int) -> dict[str, Any]:
-    """One figure both ways; `worse`: by how much it is worse with the workbench (0.05: by 5 %), median of the rounds."""
+def figure(results: Results, place: str, *, way: int) -> dict[str, Any]:
+    """One figure both ways; `worse`: by how much it is worse with the workbench (0.05: by 5 %), the rounds' median."""
     phase, _, key = place.rpartition(".")
     pairs = zip(results.rounds(WITHOUT), results.rounds(WITH), strict=True)
     found = [((a[phase] if phase else a).get(key), (b[phase] if phase else b).get(key)) for a, b in pairs]

@@ -113,7 +113,7 @@ def private_mb(pid: int) -> dict[str, float]:
     return {key: round(value, 1) for key, value in told.items()}
 
 
-async def weight(stage: Stage, page: Page, protocol: CDPSession) -> dict[str, float]:
+async def weight(stage: Stage, page: Page, *, protocol: CDPSession) -> dict[str, float]:
     """Heap after a collection, nodes, and the memory of the largest renderer, which is the page's."""
     await protocol.send("HeapProfiler.collectGarbage")
     await protocol.send("Performance.enable")
@@ -136,9 +136,9 @@ async def long_session(stage: Stage, *, messages: int, times: int) -> dict[str, 
     async with stage.visitor() as context:
         page = await stage.page(context, "/chat")
         protocol = await context.new_cdp_session(page)
-        empty = await weight(stage, page, protocol)
+        empty = await weight(stage, page, protocol=protocol)
         runs = await opens(stage, page, times=times)
-        fresh = await weight(stage, page, protocol)
+        fresh = await weight(stage, page, protocol=protocol)
         quiet = await quiet_frames(page, 2.0)
         scroll = await scrolled(page, protocol)
         return {
@@ -149,5 +149,5 @@ async def long_session(stage: Stage, *, messages: int, times: int) -> dict[str, 
             "quiet_worst_gap_ms": quiet["worst_gap_ms"],
             "weight_empty": empty,
             "weight_open": fresh,
-            "weight_scrolled": await weight(stage, page, protocol),
+            "weight_scrolled": await weight(stage, page, protocol=protocol),
         }

@@ -4,6 +4,7 @@ Knows: where they lie, what took the most time. Does not know: what was measured
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,16 +15,17 @@ from playwright.async_api import Page
 
 EVERY_US = 250
 MOST = 15
-folders: list[Path] = []
-"""Where profiles go; none are made while this is empty."""
+FOLDER = "BENCH_PROFILES"
+"""The variable that names the folder for profiles; none are made without it."""
 
 
 @asynccontextmanager
 async def profiled(page: Page, name: str) -> AsyncIterator[None]:
     """Profile the page while the block runs, if that was asked for."""
-    if not folders:
+    if FOLDER not in os.environ:
         yield
         return
+    folder = Path(os.environ[FOLDER])
     protocol = await page.context.new_cdp_session(page)
     await protocol.send("Profiler.enable")
     await protocol.send("Profiler.setSamplingInterval", {"interval": EVERY_US})
@@ -31,8 +33,13 @@ async def profiled(page: Page, name: str) -> AsyncIterator[None]:
     yield
     profile = (await protocol.send("Profiler.stop"))["profile"]
     await protocol.detach()
-    folders[0].mkdir(parents=True, exist_ok=True)
-    file = folders[0] / f"{name}-{len(list(folders[0].iterdir()))}.cpuprofile"
+    keep(profile, folder, name=name)
+
+
+def keep(profile: dict[str, Any], folder: Path, *, name: str) -> None:
+    """Write it, and print where the time went."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}-{len(list(folder.iterdir()))}.cpuprofile"
     file.write_text(json.dumps(profile))
     print(f"{file}:", *(f"\n  {line}" for line in longest(profile)), flush=True)
 

@@ -11,6 +11,7 @@ a run are no measurement. The results of parts that were not asked for stay as t
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -139,7 +140,8 @@ def main() -> int:
     if why := missing():
         print(f"web: left out, {why}")
         return 0
-    profiling.folders[:] = [asked.profile.resolve()] if asked.profile else []
+    if asked.profile:
+        os.environ[profiling.FOLDER] = str(asked.profile.resolve())
     results, failed = asyncio.run(measure(asked.only, short=asked.short))
     before = read(asked.folder, "web") or {}
     print(keep("web", {**before.get("results", {}), **results}, folder=asked.folder, short=asked.short))

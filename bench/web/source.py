@@ -25,7 +25,6 @@ CHUNK = (
     '"choices":[{"index":0,"delta":%s,"finish_reason":%s}]}'
 )
 Told = dict[str, float | str | None]
-LOG: list[Told] = []
 MODELS = sys.argv[1:]
 
 
@@ -49,7 +48,8 @@ def reply(body: object) -> bytes:
 class Upstream(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: list[Told]) -> None:
+        self.log = log
         self.buffer = b""
         self.told: Told | None = None
         self.task: asyncio.Task[None] | None = None
@@ -77,7 +77,7 @@ class Upstream(asyncio.Protocol):
             return
         self.buffer = rest[length:]
         if lines[0].startswith("get /log"):
-            self.out.write(reply(LOG))
+            self.out.write(reply(self.log))
         elif lines[0].startswith("get "):
             self.out.write(reply({"object": "list", "data": [{"id": name, "object": "model"} for name in MODELS]}))
         else:
@@ -90,7 +90,7 @@ class Upstream(asyncio.Protocol):
         chunks = [event(CHUNK % (json.dumps({"content": piece}), "null")) for piece in answer(count)]
         told: Told = {"model": model, "asked": now_ms(), "first": None, "last": None, "sent": 0, "closed": None}
         self.told = told
-        LOG.append(told)
+        self.log.append(told)
         self.out.write(head + event(CHUNK % ('{"role":"assistant","content":""}', "null")))
         loop = asyncio.get_running_loop()
         began, done = loop.time(), 0
@@ -109,7 +109,8 @@ class Upstream(asyncio.Protocol):
 
 async def main() -> None:
     """Serve on a free port."""
-    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", 0)
+    log: list[Told] = []
+    server = await asyncio.get_running_loop().create_server(lambda: Upstream(log), "127.0.0.1", 0)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     await server.serve_forever()
 

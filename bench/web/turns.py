@@ -32,7 +32,7 @@ def now_ms() -> float:
     return time.time() * 1000
 
 
-async def begun(stage: Stage, context: BrowserContext, model: str, *, address: str = "") -> tuple[Page, str]:
+async def begun(stage: Stage, context: BrowserContext, *, model: str, address: str = "") -> tuple[Page, str]:
     """A page on which an answer has begun to show, and its session."""
     session = await stage.session(model)
     page = await stage.page(context, f"/chat/{session}", address=address)
@@ -45,7 +45,7 @@ async def begun(stage: Stage, context: BrowserContext, model: str, *, address: s
 async def stop(stage: Stage, context: BrowserContext) -> dict[str, float]:
     """Click Stop; ms until the upstream's socket was closed and until the page showed it, both from the click."""
     before = len(await stage.source.log())
-    page, _ = await begun(stage, context, ENDLESS)
+    page, _ = await begun(stage, context, model=ENDLESS)
     stopped = asyncio.ensure_future(page.evaluate(STOPPED))
     await page.get_by_role("button", name="Stop (Esc)").click()
     shown = (await stopped)["first"]
@@ -74,7 +74,7 @@ async def whole(stage: Stage, page: Page, *, session: str, model: str) -> dict[s
 
 async def join(stage: Stage, context: BrowserContext) -> dict[str, Any]:
     """Open a second tab in the middle; ms from its first request until it shows what the first one showed by then."""
-    page, session = await begun(stage, context, JOINED)
+    page, session = await begun(stage, context, model=JOINED)
     await asyncio.sleep(2)
     size = len(await page.evaluate(TEXT, ANSWERS))
     other = await context.new_page()
@@ -96,7 +96,7 @@ async def offline(stage: Stage, context: BrowserContext) -> dict[str, Any]:
     """Lose the server for 5 s; ms until the page shows what was sent meanwhile, and whether it is whole in the end."""
     wire = Wire(int(stage.server.address.rpartition(":")[2]))
     await wire.lay()
-    page, session = await begun(stage, context, GOES_ON, address=f"http://127.0.0.1:{wire.port}")
+    page, session = await begun(stage, context, model=GOES_ON, address=f"http://127.0.0.1:{wire.port}")
     wire.cut()
     await context.set_offline(True)
     await asyncio.sleep(0.2)
