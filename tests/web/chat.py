@@ -11,7 +11,6 @@ import msgspec
 from playwright.async_api import Locator, Page, expect
 
 from hostler.providers.fake.server import FakeVendor
-from hostler.system.http_exchange import whole_reply
 from hostler.system.http_server import Exchange
 from tests.web.conftest import Open
 from tests.web.server import Serve, Server, serving
@@ -35,7 +34,7 @@ class Vendor(FakeVendor):
             return
         rows = [{"id": m.id, "object": "model", "capabilities": {"vision": m.id == "eye"}} for m in self.script.models]
         body = msgspec.json.encode({"object": "list", "data": rows})
-        whole_reply(exchange, 200, body)
+        exchange.respond(200, [(b"content-type", b"application/json")], body)
 
 
 def script(*more: Mapping[str, object], **models: list[Mapping[str, object]]) -> dict[str, object]:
@@ -57,6 +56,13 @@ class House:
     server: Server
     vendor: Vendor
 
+    async def fresh(self) -> "House":
+        """As a test expects it: nothing held, nothing counted, the talking model chosen."""
+        self.vendor.release()
+        self.vendor.reset()
+        await self.server.api("/preferences", {"last_model": TALK}, method="PATCH")
+        return self
+
     async def session(self, *texts: str, title: str = "", model: str = TALK) -> str:
         """A session in which these texts were said and answered."""
         made = await self.server.api("/sessions", {"title": title, "model": model})
@@ -70,7 +76,9 @@ class House:
 
     async def turn(self, session: str, text: str, *, parent: str | None = None, model: str = TALK) -> Any:
         parts = [{"type": "text", "text": text}]
-        return await self.server.api(f"/sessions/{session}/turns", {"parent": parent, "parts": parts, "models": [model]})
+        return await self.server.api(
+            f"/sessions/{session}/turns", {"parent": parent, "parts": parts, "models": [model]}
+        )
 
     async def ended(self, session: str) -> list[dict[str, Any]]:
         """Its messages, once none of them runs."""
@@ -114,7 +122,7 @@ class Chat:
     async def say(self, text: str) -> None:
         """Write it and press Enter; it is there when this returns."""
         count = await self.mine.count() if "/chat/" in self.page.url else 0
-        await expect(self.page.get_by_role("button", name=re.compile(r"^Model: \w+/"))).to_be_visible()
+        await expect(self.page.get_by_role("button", name=re.compile(r"^Model: \S+\x2f"))).to_be_visible()
         await self.box.fill(text)
         await self.box.press("Enter")
         await self.page.wait_for_url("**/chat/s_*")
