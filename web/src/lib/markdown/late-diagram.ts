@@ -5,6 +5,9 @@
  */
 import mermaid from "mermaid";
 
+// Mermaid takes such attributes away as well, but the browser complains of a handler as soon as it parses one.
+const WITH_ATTRIBUTES = /<([a-z][\w-]*)[\s/][^<>]*=[^<>]*>/gi;
+
 let count = 0;
 let theme = "";
 
@@ -30,7 +33,7 @@ export async function drawDiagram(pre: HTMLPreElement): Promise<void> {
   prepare();
   const source = pre.textContent;
   count += 1;
-  const drawn = await mermaid.render(`md-diagram-${count}`, source).then(
+  const drawn = await mermaid.render(`md-diagram-${count}`, source.replace(WITH_ATTRIBUTES, "<$1>")).then(
     (made) => made.svg,
     () => "",
   );
