@@ -82,6 +82,7 @@ check-web: $(READY)
 	@$(PYTHON) tools/web.py check
 
 bench: $(READY)
+	@$(PYTHON) tools/web.py build --if-can
 	@$(PYTHON) bench/all.py $(ARGS)
 
 web: $(RUNS)
