@@ -123,6 +123,7 @@ async def test_a_favorite_hides_while_its_machine_is_away_and_returns(tab: Open,
             favorites = room.page.get_by_role("list", name="Favorites")
             await expect(favorites.locator("[data-pick]")).to_have_count(1)
             assert (await server.api("/preferences"))["preferences"]["favorite_models"] == [OTHER]
+        room.tab.problems.network_down = True  # the server goes first when this ends
         await server.api("/providers/refresh", {})
         await expect(favorites).to_have_count(0, timeout=PATIENCE_MS)
         async with vendor.serving(port=port):
