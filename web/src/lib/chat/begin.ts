@@ -1,7 +1,8 @@
 /** Begins a session with its first message. */
 import { api, asApiError, segment } from "../api";
-import type { Params, Part, Session } from "../api/records";
+import type { Message, Params, Part, Session } from "../api/records";
 import { toast } from "../shell/toasts.svelte";
+import { begun } from "./narrator";
 
 export interface Beginning {
   readonly parts: Part[];
@@ -14,7 +15,8 @@ export interface Beginning {
 export async function begin({ parts, models, system, params }: Beginning): Promise<string | null> {
   try {
     const { id } = await api.post<Session>("/sessions", { model: models[0] ?? "", system, params });
-    await api.post(`/sessions/${segment(id)}/turns`, { parent: null, parts, models });
+    const { replies } = await api.post<{ replies: Message[] }>(`/sessions/${segment(id)}/turns`, { parent: null, parts, models });
+    for (const reply of replies) begun.add(reply.id);
     return id;
   } catch (error) {
     toast.error(asApiError(error), "The message was not sent");

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Narrator } from "./narrator";
+import { Narrator, begun } from "./narrator";
 import { message } from "./samples";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -27,5 +27,15 @@ describe("the narrator", () => {
     narrator.see(message({ id: "a", state: "failed", error: { code: "x", message: "No such model.", hint: "" } }));
     narrator.end();
     expect(said).toEqual(["Answering", "2 models are answering", "! The answer failed. No such model."]);
+  });
+
+  it("tells of an answer that had ended before it was first seen, once", () => {
+    const said: string[] = [];
+    const narrator = new Narrator({ say: (text) => said.push(text), cry: (text) => said.push(`! ${text}`) });
+    begun.add("quick");
+    const quick = message({ id: "quick", parts: [{ type: "text", text: "Yes." }] });
+    narrator.see(quick);
+    narrator.see(quick);
+    expect(said).toEqual(["Answer finished, 1 word"]);
   });
 });

@@ -13,6 +13,9 @@ export interface Voice {
   readonly cry: (text: string) => void;
 }
 
+/** Replies that were asked for before a page showed them: a quick one has ended when it is first seen. */
+export const begun = new Set<string>();
+
 export class Narrator {
   readonly #voice: Voice;
   readonly #running = new Set<string>();
@@ -26,7 +29,7 @@ export class Narrator {
   see(message: Message): void {
     if (message.role !== "assistant") return;
     if (message.state === "streaming") this.#began(message);
-    else if (this.#running.delete(message.id)) this.#ended(message);
+    else if (this.#running.delete(message.id) || begun.delete(message.id)) this.#ended(message);
   }
 
   end(): void {
@@ -35,6 +38,7 @@ export class Narrator {
   }
 
   #began(message: Message): void {
+    begun.delete(message.id);
     if (this.#running.has(message.id)) return;
     this.#running.add(message.id);
     this.#voice.say(this.#running.size === 1 ? "Answering" : `${this.#running.size} models are answering`);
