@@ -1,7 +1,7 @@
 """A chat as a person has it open, and the scripted vendor that answers in it."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +89,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, said: dict[str, object], serve: Serve | None = None) -> AsyncIterator[House]:
+async def house(folder: Path, said: dict[str, object], serve: Serve | None = None) -> AsyncGenerator[House]:
     """Both, for as long as the block runs."""
     vendor = Vendor(said)
     async with vendor.serving():

@@ -134,7 +134,7 @@ async def test_a_screen_reader_is_told_of_the_answer_and_not_read_each_piece(des
 
 
 async def test_on_a_phone(desk: House, tab: Open, narrow: dict[str, object]) -> None:
-    room = await chat(tab, desk.server, **narrow)
+    room = await chat(tab, desk.server, "/chat", **narrow)
     assert await room.tab.overflow() <= 0
     await room.tab.shot("new-360")
     await room.ask("something wide", re.compile("www"))
@@ -157,7 +157,7 @@ async def test_on_a_phone(desk: House, tab: Open, narrow: dict[str, object]) -> 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 async def test_no_barriers(desk: House, tab: Open, scheme: str) -> None:
-    room = await chat(tab, desk.server, **SCHEMES[scheme])
+    room = await chat(tab, desk.server, "/chat", **SCHEMES[scheme])
     await expect(room.page.locator("html")).to_have_attribute("data-scheme", scheme)
     await expect(room.page.get_by_role("button", name=f"Model: {TALK}", exact=True)).to_be_visible()
     assert await room.tab.barriers() == []

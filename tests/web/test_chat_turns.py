@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -14,7 +15,7 @@ from tests.waiting import wait_until
 from tests.web.chat import HELD, PATIENCE_MS, Chat, House, chat, house, script
 from tests.web.conftest import Open
 from tests.web.server import Server
-from tests.web.tab import Tab
+from tests.web.tab import Problems, Tab
 
 LONG = " ".join(f"word{n}" for n in range(400))
 STOP_S = 0.2
@@ -105,7 +106,7 @@ async def test_a_second_tab_and_a_second_device_join_where_it_is(desk: House, ta
     assert desk.vendor.count("/v1/chat/completions") == 2
 
 
-def _rest(room: Chat) -> tuple[Server, object, object]:
+def _rest(room: Chat) -> tuple[Server, Problems, Path]:
     return room.tab.server, room.tab.problems, room.tab.shots
 
 

@@ -1,7 +1,7 @@
 """Side by side: the same message to several models."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 import pytest_asyncio
@@ -20,7 +20,7 @@ SCHEMES: dict[str, dict[str, object]] = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    third = [{"text": "Thirdly: ", "echo": True}]
+    third: list[Mapping[str, object]] = [{"text": "Thirdly: ", "echo": True}]
     async with house(tmp_path_factory.mktemp("compare"), script(third=third)) as made:
         yield made
 

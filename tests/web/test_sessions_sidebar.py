@@ -112,7 +112,8 @@ def shape(messages: list[dict[str, Any]], parent: str | None = None) -> list[Any
 def path(session: dict[str, Any]) -> list[Any]:
     """What is shown, without ids and times, from the leaf up."""
     by_id = {message["id"]: message for message in session["messages"]}
-    at, found = session["session"]["leaf"], []
+    at: str | None = session["session"]["leaf"]
+    found: list[Any] = []
     while at is not None:
         found.append((by_id[at]["role"], by_id[at]["model"], by_id[at]["parts"]))
         at = by_id[at]["parent"]
