@@ -76,7 +76,10 @@ class Answer:
         """Send a whole reply in one write; `head` is its status line and header lines, as an upstream gave them."""
         self.started = self.forwarded = True
         exchange = self.exchange
-        head += self._own_lines()
+        if self.extra or self.dropped or self.number != 1:
+            head += self._own_lines()
+        else:  # nearly always
+            head = b"%bx-request-id: %b\r\n%b" % (head, self.request_id.encode(), self.way.lines)
         if not exchange.keep_alive or exchange.head.http_10:
             head += b"connection: close\r\n"
         exchange.respond_raw(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
