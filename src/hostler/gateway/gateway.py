@@ -268,6 +268,7 @@ class Gateway:
             answer.fail(HostlerError("hostler failed at this call; its log says why.", hint=hint))
         elif error is not None and not answer.exchange.disconnected:
             answer.fail(Draining("hostler is shutting down.", retry_after=5))
+        answer.close()
 
     def _asked(self, exchange: Exchange) -> str | None:
         """The model that a refused call asked for, as far as its body can be read."""

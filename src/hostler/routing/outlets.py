@@ -53,6 +53,10 @@ class HttpOutlet(Answer):
             self._rendering = Rendering(self, self.call)
         return Translate(self.call, way, number=number, sink=self._rendering, keeper=tools.keeper)
 
+    def close(self) -> None:
+        """The call is over: let go of what holds this, since a circle would wait for the garbage collector."""
+        self._rendering = None
+
 
 class Rendering:
     """A reply's deltas as the face's bytes, over all attempts of a call; a `DeltaSink`."""

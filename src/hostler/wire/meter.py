@@ -106,8 +106,7 @@ def _read_chat(body: bytes) -> Reading:
         return reply.model, UNKNOWN if reply.timings is None else read_timings(reply.timings)
     if said.prompt_tokens_details or said.completion_tokens_details or said.prompt_cache_hit_tokens is not None:
         return reply.model, read_usage(msgspec.structs.asdict(said))
-    # as `Usage(...)`, whose constructor takes longer than all of this function
-    return reply.model, tuple.__new__(Usage, (said.prompt_tokens, None, None, said.completion_tokens, None))
+    return reply.model, Usage(said.prompt_tokens, None, None, said.completion_tokens, None)
 
 
 def _read_odd_chat(body: bytes) -> Reading:
