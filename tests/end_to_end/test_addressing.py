@@ -1,5 +1,6 @@
 """Two machines that both serve `m`: whatever the path, the right one gets the bare name (issue, section 8.2)."""
 
+import gc
 import json
 from collections import Counter
 from pathlib import Path
@@ -7,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from hostler.routing.attempt import Attempt
+from hostler.routing.outlets import HttpOutlet
+from hostler.routing.running import Running
 from tests.end_to_end.gate import CHAT, COMPLETIONS, COUNT, EMBEDDINGS, MESSAGES, Gate, Setup, gate, provider
 from tests.end_to_end.gate import chat as chat_body
 from tests.end_to_end.gate import messages as messages_body
@@ -129,3 +133,17 @@ async def test_models_are_listed_and_found_by_raw_and_encoded_ids(tmp_path: Path
         assert status == 404 and error["error"]["code"] == "model_not_found"
         status, error = await listed(door, "/v1/models/a/nothing", **{"anthropic-version": "2023-06-01"})
         assert status == 404 and error["error"]["type"] == "not_found_error"
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+async def test_a_call_that_is_over_leaves_nothing_for_the_garbage_collector(case: Case, tmp_path: Path) -> None:
+    path, _, body = case
+    async with machine(Machine(name="A")) as a, gate(tmp_path, provider("a", a, "llama.cpp")) as door:
+        gc.collect()
+        gc.disable()
+        try:
+            assert (await door.ask(path, {**body, "model": "a/m"})).status == 200
+            left = [thing for thing in gc.get_objects() if isinstance(thing, HttpOutlet | Running | Attempt)]
+        finally:
+            gc.enable()
+        assert not left, "a circle would wait for the collector, and memory grow until it comes"
