@@ -23,6 +23,7 @@ function decoded(text: string): string | null {
   try {
     return decodeURIComponent(text);
   } catch {
+    // A stray percent sign: no page of ours has such an address.
     return null;
   }
 }

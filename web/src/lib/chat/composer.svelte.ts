@@ -10,6 +10,7 @@ function storage(): Storage | null {
   try {
     return localStorage;
   } catch {
+    // Forbidden by the browser: drafts then live as long as the page.
     return null;
   }
 }

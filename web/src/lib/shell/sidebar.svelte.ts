@@ -39,6 +39,7 @@ function remembered(): boolean {
   try {
     return localStorage.getItem(STORED) !== "closed";
   } catch {
+    // Forbidden by the browser: open, as for somebody new.
     return true;
   }
 }

@@ -15,6 +15,7 @@ function stored(): Theme {
   try {
     return themeOf(JSON.parse(localStorage.getItem(STORED) ?? "null"));
   } catch {
+    // Forbidden by the browser, or written by somebody else: the server tells the theme in a moment.
     return themeOf(null);
   }
 }
