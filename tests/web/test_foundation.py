@@ -61,7 +61,8 @@ async def test_the_printed_link_lets_a_browser_in_and_leaves_the_address_bar(ser
     await connected(page)
     assert "token" not in page.page.url
     (cookie,) = await page.context.cookies()
-    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("hostler_token", True, "Strict")
+    name = f"hostler_token_{server.address.rpartition(':')[2]}"
+    assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == (name, True, "Strict")
     assert await page.page.evaluate("document.cookie") == ""
 
 

@@ -56,6 +56,23 @@ async def test_the_printed_link_gives_a_cookie_and_an_address_without_token(door
 
 
 @pytest.mark.parametrize(
+    ("host", "name"),
+    [("localhost:8484", "hostler_token_8484"), ("127.0.0.1:9000", "hostler_token_9000"),
+     ("[::1]:8485", "hostler_token_8485"), ("localhost", "hostler_token"), ("[::1]", "hostler_token")],
+)  # fmt: skip
+async def test_two_servers_of_one_machine_do_not_take_each_others_cookie(door: Gate, host: str, name: str) -> None:
+    """A browser sends a cookie to every port of a host, and keeps one per name."""
+    client = await door.client()
+    link = get(f"/?token={door.app.token}").replace(b"Host: localhost", b"Host: " + host.encode())
+    given = (await client.ask(link)).headers[b"set-cookie"].decode()
+    assert given.startswith(f"{name}={door.app.token}; ")
+    both = f"hostler_token_1=another's; {name}={door.app.token}; hostler_token_2=a third's"
+    assert (await door.ask(API + "none", headers={"cookie": both})).status != 401
+    others = "hostler_token_1=another's; hostler_token_2=a third's"
+    assert (await door.ask(API + "none", headers={"cookie": others})).status == 401
+
+
+@pytest.mark.parametrize(
     "query", ["token=wrong", "token=", "token", "x=1", "token=%FF", "Token=", "&" * 200 + "token=a"]
 )
 async def test_a_wrong_link_is_the_page_itself(door: Gate, query: str) -> None:

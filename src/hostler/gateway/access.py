@@ -17,6 +17,8 @@ from hostler.system.http_server import Exchange
 Headers = list[tuple[bytes, bytes]]
 _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key")
 COOKIE = b"hostler_token"
+"""How the cookie's name begins. The port follows: cookies know none, and two servers of one machine would overwrite
+each other's."""
 COOKIE_AGE = 365 * 24 * 3600
 """Seconds for which a browser keeps it."""
 _OUR_SITES = (None, b"same-origin", b"none")
@@ -158,7 +160,7 @@ class Access:
         if not hmac.compare_digest(_field(exchange.query, "token"), self._token):
             return None
         value = b"%b=%b; HttpOnly; SameSite=Strict; Path=/; Max-Age=%d%b"
-        return [(b"set-cookie", value % (COOKIE, self._token, COOKIE_AGE, self._secure))]
+        return [(b"set-cookie", value % (_cookie_name(exchange), self._token, COOKIE_AGE, self._secure))]
 
     def _is_our_address(self, name: str) -> bool:
         """IP literals cannot be rebound; on loopback only loopback ones make sense."""
@@ -194,12 +196,19 @@ def _field(query: str, name: str) -> bytes:
         return b""
 
 
+def _cookie_name(exchange: Exchange) -> bytes:
+    """The cookie's name for the port that the browser calls."""
+    host = (exchange.header(b"host") or b"").rpartition(b"]")[2]  # without the colons of an IPv6 address
+    port = host.partition(b":")[2]
+    return COOKIE + b"_" + port if port.isdigit() else COOKIE
+
+
 def _cookies(exchange: Exchange) -> list[bytes]:
-    """The values sent for our cookie: a browser may hold one for each path or host that it came from."""
+    """The values sent for cookies of ours: a browser sends those of all ports, and of a server that changed its own."""
     pairs = (
         part.partition(b"=") for name, field in exchange.headers if name == b"cookie" for part in field.split(b";")
     )
-    return [value.strip() for name, _, value in pairs if name.strip() == COOKIE][:MOST_FIELDS]
+    return [value.strip() for name, _, value in pairs if name.strip().startswith(COOKIE)][:MOST_FIELDS]
 
 
 def _is_own_origin(exchange: Exchange) -> bool:
