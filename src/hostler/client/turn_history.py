@@ -5,6 +5,7 @@ store, how a request is sent.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final, cast, get_args
 
 import msgspec
@@ -26,12 +27,29 @@ from hostler.core.requests import Effort, ReasoningOptions
 from hostler.errors import RequestError, Unsupported
 
 GO_ON: Final = "Continue exactly where you left off, without repeating anything."
+LEFT_OUT: Final = "(What was said before is left out.)"
 EFFORTS: Final = cast("tuple[Effort, ...]", get_args(Effort))
 
 
 def conversation(path: Iterable[Message]) -> tuple[core.Message, ...]:
-    """The messages from the root on, but for those that say nothing, as replies that failed at once."""
-    return tuple(core.Message(message.role, _parts(message.parts)) for message in path if _says_something(message))
+    """The messages from the root on, but for those that say nothing, as replies that failed at once.
+
+    Roles take turns and a person begins, as many models' templates demand: what one role says twice in a row, since
+    the answer between failed, is one message; before a reply that begins a session stands that something is left out.
+    """
+    told: list[core.Message] = []
+    for message in path:
+        if not _says_something(message):
+            continue
+        said = core.Message(message.role, _parts(message.parts))
+        last = told[-1] if told else None
+        if last is not None and last.role == said.role != "system":
+            told[-1] = core.Message(said.role, _joined(last.parts, said.parts))
+            continue
+        if said.role == "assistant" and (last is None or last.role == "system"):
+            told.append(core.Message("user", (core.Text(text=LEFT_OUT),)))
+        told.append(said)
+    return tuple(told)
 
 
 def continued(path: Sequence[Message], partial: Parts) -> tuple[core.Message, ...]:
@@ -83,6 +101,14 @@ def _says_something(message: Message) -> bool:
     return bool(spoken(message.parts)) or any(
         not isinstance(part, TextPart | RefusalPart | ReasoningPart) for part in message.parts
     )
+
+
+def _joined(first: tuple[core.Part, ...], second: tuple[core.Part, ...]) -> tuple[core.Part, ...]:
+    """Both in a row; where text meets text it is one, an empty line between: not every upstream parts texts."""
+    end, begin = first[-1], second[0]
+    if not (isinstance(end, core.Text) and isinstance(begin, core.Text)) or end.opaque or begin.opaque:
+        return (*first, *second)
+    return (*first[:-1], replace(end, text=f"{end.text}\n\n{begin.text}"), *second[1:])
 
 
 def _parts(parts: Parts) -> tuple[core.Part, ...]:
