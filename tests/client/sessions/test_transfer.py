@@ -1,4 +1,4 @@
-"""Export and import: the same tree as JSON, the same path as Markdown, a page that runs nothing."""
+"""Export and import: the same tree as JSON and as Markdown, a page that runs nothing."""
 
 import asyncio
 import re
@@ -69,25 +69,37 @@ def test_json_gives_the_same_trees(tmp_path_factory: pytest.TempPathFactory, wan
 
 @pytest.mark.slow
 @given(trees.sessions())
-def test_markdown_gives_the_same_path(session: ExportedSession) -> None:
-    path = visible_path(session)
-    if not path:
+def test_markdown_gives_the_same_tree(session: ExportedSession) -> None:
+    if not session.messages:
         return
-    found = session_of(markdown(session, path))
-    assert [(m.role, m.parts) for m in found.messages] == [(m.role, m.parts) for m in path]
-    same = {"id": "", "parent": None, "order": 0}
-    assert [msgspec.structs.replace(m, **same) for m in found.messages] == [
-        msgspec.structs.replace(m, **same) for m in path
-    ]
-    assert (found.model, found.system, found.folder, found.params) == (
-        session.model,
-        session.system,
-        session.folder,
-        session.params,
+    session = checked(session, "x")
+    found = session_of(markdown(session, visible_path(session)))
+    kept = session.title or found.title  # a session without a title is named by what was said in it
+    assert renamed(found) == renamed(msgspec.structs.replace(session, title=kept))
+
+
+def test_branches_stand_behind_what_is_shown() -> None:
+    def said(id: str, parent: str | None, text: str, order: int = 0) -> ExportedMessage:
+        role = "user" if int(id) % 2 else "assistant"
+        return ExportedMessage(id=id, parent=parent, order=order, role=role, parts=(TextPart(text=text),))
+
+    messages = (
+        said("1", None, "Why?"),
+        said("2", "1", "Old."),
+        said("3", "2", "And?"),
+        said("4", "1", "<b>Shown.", 1),
+        said("5", "4", "Left"),
+        said("7", "4", "Right", 1),
+        said("9", None, "Else?", 1),
     )
-    assert (found.created, found.updated) == (session.created, session.updated)
-    if session.title:
-        assert found.title == session.title
+    session = ExportedSession(title="T", leaf="7", messages=messages)
+    text = markdown(session, visible_path(session))
+    order = ["Why?", "<b>Shown.", "Right", "Old.", "And?", "Left", "Else?"]
+    assert sorted(order, key=lambda said: text.index(f"\n{said}\n")) == order
+    assert "> **Another branch, after message 1:** Why?" in text
+    assert "> **Another branch, after message 2:** &lt;b&gt;Shown." in text
+    assert "> **Another beginning:**" in text
+    assert renamed(session_of(text)) == renamed(session)
 
 
 class Seen(HTMLParser):
@@ -159,6 +171,9 @@ def test_markdown_by_hand_is_taken() -> None:
         ('## User\n<!-- hostler:part {"type":"image"} -->\nx\n', "Line 2: no image as a data URI"),
         ('## User\n<!-- hostler:part {"type":"reasoning"} -->\n<details>\nx', "Line 2: what this comment announces"),
         ('\n\n## User\n<!-- hostler:message {"created":"x"} -->\n', "Line 3: Expected `int`, got `str`"),
+        ('## User\n<!-- hostler:branch {"after":2} -->\n', "Line 2: there is no message 2 before this"),
+        ('## User\n<!-- hostler:branch {"after":-1} -->\n', "Line 2: there is no message -1 before this"),
+        ("## User\n<!-- hostler:branch {} -->\n", "Line 2: the comment does not say what the branch follows"),
     ],
 )
 def test_wrong_markdown_is_refused_with_its_line(text: str, wrong: str) -> None:

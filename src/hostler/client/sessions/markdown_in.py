@@ -18,11 +18,11 @@ from hostler.client.sessions.titles import LONGEST, one_line
 from hostler.errors import RequestError
 
 _HEADING: Final = re.compile(r"## (User|Assistant|System)(?: \((.*)\))?\s*")
-_COMMENT: Final = re.compile(r"<!-- hostler:(message|part) (.*) -->\s*")
+_COMMENT: Final = re.compile(r"<!-- hostler:(message|part|branch) (.*) -->\s*")
 _IMAGE: Final = re.compile(r"!\[.*\]\(data:[^;,()]*;base64,([A-Za-z0-9+/_=-]*)\)\s*")
 _FIELD: Final = re.compile(r"([A-Za-z_]+):\s*(.*?)\s*")
 _ROLES: Final = {heading: role for role, heading in SECTIONS.items()}
-_STRUCTURAL: Final = frozenset({"id", "parent", "role", "order", "parts", "type"})
+_STRUCTURAL: Final = frozenset({"id", "parent", "role", "parts", "type"})
 T = TypeVar("T")
 
 
@@ -37,16 +37,23 @@ class _Block:
 
 @dataclass(slots=True)
 class _Section:
-    """One message; the first block is what stands before any comment."""
+    """One message; the first block is what stands before any comment. `after`: the number of its parent, 0: none."""
 
     line: int
     role: str
+    after: int
     about: dict[str, object]
     blocks: list[_Block]
 
 
+class _Branch(msgspec.Struct, frozen=True):
+    """The next section follows that message; messages count from 1 in the file."""
+
+    after: int
+
+
 def session_of(text: str) -> ExportedSession:
-    """The session that a file describes: one path, its last message the leaf."""
+    """The session that a file describes; what is shown of it ends where the first branch begins."""
     lines = text.removeprefix("\ufeff").split("\n")
     front, start = _front(lines)
     exact = front.get("hostler") == "session"
@@ -59,7 +66,7 @@ def session_of(text: str) -> ExportedSession:
         raise _wrong(sections[MAX_MESSAGES].line, f"more than {MAX_MESSAGES} messages")
     messages: list[ExportedMessage] = []
     for n, section in enumerate(sections):
-        messages.append(_message(section, str(n), exact=exact))
+        messages.append(_message(section, str(n + 1), exact=exact))
     return checked(
         _convert(
             {
@@ -70,7 +77,8 @@ def session_of(text: str) -> ExportedSession:
                 "folder": front.get("folder", ""),
                 "system": front.get("system", ""),
                 "params": front.get("params", {}),
-                "leaf": messages[-1].id,
+                "pinned": front.get("pinned", False),
+                "leaf": _shown(sections),
                 "messages": messages,
             },
             ExportedSession,
@@ -106,17 +114,38 @@ def _value(text: str) -> object:
 def _sections(lines: list[str], start: int) -> tuple[list[_Section], str]:
     sections: list[_Section] = []
     title = ""
+    after: int | None = None  # once a branch was announced: what stands before its first section is for people
     for n, line in enumerate(lines[start:], start + 1):
         if heading := _HEADING.fullmatch(line):
             about: dict[str, object] = {"model": heading[2]} if heading[2] else {}
-            sections.append(_Section(n, _ROLES[heading[1]], about, [_Block(n)]))
+            follows = len(sections) if after is None else after
+            sections.append(_Section(n, _ROLES[heading[1]], follows, about, [_Block(n)]))
+            after = None
         elif not sections:
             title = title or (line[2:].strip() if line.startswith("# ") else "")
         elif comment := _COMMENT.fullmatch(line):
-            _take_comment(sections[-1], comment, line=n)
-        else:
+            if comment[1] == "branch":
+                after = _branch(comment[2], line=n, most=len(sections))
+            elif after is None:
+                _take_comment(sections[-1], comment, line=n)
+        elif after is None:
             sections[-1].blocks[-1].lines.append(line)
     return sections, title
+
+
+def _branch(text: str, *, line: int, most: int) -> int:
+    try:
+        after = msgspec.json.decode(text, type=_Branch).after
+    except msgspec.DecodeError as error:
+        raise _wrong(line, f"the comment does not say what the branch follows: {error}") from None
+    if not 0 <= after <= most:
+        raise _wrong(line, f"there is no message {after} before this that a branch could follow")
+    return after
+
+
+def _shown(sections: list[_Section]) -> str:
+    """The last message before the first branch."""
+    return next((str(n) for n, section in enumerate(sections) if section.after != n), str(len(sections)))
 
 
 def _take_comment(section: _Section, comment: re.Match[str], *, line: int) -> None:
@@ -135,7 +164,8 @@ def _take_comment(section: _Section, comment: re.Match[str], *, line: int) -> No
 
 def _message(section: _Section, id: str, *, exact: bool) -> ExportedMessage:
     parts = [part for block in section.blocks for part in _parts(block, exact=exact)]
-    fields = section.about | {"id": id, "parent": str(int(id) - 1) if id != "0" else None, "role": section.role}
+    parent = str(section.after) if section.after else None
+    fields = section.about | {"id": id, "parent": parent, "role": section.role}
     message = _convert(fields, ExportedMessage, line=section.line)
     return msgspec.structs.replace(message, parts=tuple(parts))
 

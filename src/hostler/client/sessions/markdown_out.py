@@ -1,23 +1,34 @@
-"""A session's visible path as Markdown that a person can read and `markdown_in` takes back, word for word.
+"""A session's tree as Markdown that a person can read and `markdown_in` takes back, word for word.
 
-Knows: the file's layout. Does not know: the tree, the database. Pure.
+Knows: the file's layout. Does not know: the database. Pure.
 
-Layout: front matter; a section per message (`## User`, `## Assistant (model)`); comments `<!-- hostler:... {JSON} -->`,
-which no viewer shows, say what the text cannot. A line of somebody's text that looks like one of these gets a backslash
-before it, and one that has backslashes there already gets one more.
+Layout: front matter; a section per message (`## User`, `## Assistant (model)`), what is shown first, one after the
+other; then the other branches, each after a comment that names the message it follows by its number in the file. Such
+comments, `<!-- hostler:... {JSON} -->`, which no viewer shows, say what the text cannot. A line of somebody's text that
+looks like one of these gets a backslash before it, and one that has backslashes there already gets one more.
 """
 
 import html
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, cast
 
 import msgspec
 
 from hostler.client.sessions.exported import NOTE, VERSION, ExportedMessage, ExportedSession
-from hostler.client.sessions.parts import DocumentPart, ImagePart, Part, ReasoningPart, TextPart, ToolCallPart
+from hostler.client.sessions.parts import (
+    DocumentPart,
+    ImagePart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    visible_text,
+)
+from hostler.client.sessions.titles import title_from
+from hostler.client.sessions.tree import Node, Tree
 
 SECTIONS: Final = {"user": "User", "assistant": "Assistant", "system": "System"}
 MARKED: Final = re.compile(r"\\*(?:## (?:User|Assistant|System)|<!-- hostler:)")
@@ -28,16 +39,23 @@ FOLDED: Final = frozenset({"reasoning", "document", "tool_call", "tool_result"})
 BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-zA-Z0-9.+-]+")
 _PLAIN_MODEL: Final = re.compile(r"[^\s\\](?:[^\r\n\\]*[^\s\\])?")
-_ELSEWHERE: Final = frozenset({"id", "parent", "role", "order", "parts"})
+_ELSEWHERE: Final = frozenset({"id", "parent", "role", "parts"})
+_BEGINNING: Final = ('<!-- hostler:branch {"after": 0} -->', "> **Another beginning:**", "")
 
 
 def markdown(session: ExportedSession, path: Sequence[ExportedMessage]) -> str:
-    """The file's text; `path` is what is shown of the session, from the root on."""
+    """The file's text; `path` is what is shown of the session, from the root on; it comes first."""
     lines = ["---", "hostler: session", f"version: {VERSION}"]
     lines += [f"{name}: {_json(value)}" for name, value in _front(session).items()]
     lines += [f"# {NOTE}", "---", "", f"# {session.title}", ""]
-    for message in path:
+    written: dict[str, tuple[int, ExportedMessage]] = {}
+    before: str | None = None
+    for message in _in_order(session, path):
+        if written and message.parent != before:
+            lines += _branch(*written[message.parent]) if message.parent else _BEGINNING
         lines += _section(message)
+        before = message.id
+        written[before] = len(written) + 1, message
     return "\n".join(lines)
 
 
@@ -52,12 +70,27 @@ def _front(session: ExportedSession) -> Mapping[str, object]:
     for name, ms in (("date", session.created), ("updated", session.updated)):
         if ms:
             front[name] = iso(ms)
-    for name in ("folder", "system"):
+    for name in ("folder", "pinned", "system"):
         if getattr(session, name):
             front[name] = getattr(session, name)
     if params := msgspec.to_builtins(session.params):
         front["params"] = params
     return front
+
+
+def _in_order(session: ExportedSession, path: Sequence[ExportedMessage]) -> Iterator[ExportedMessage]:
+    """What is shown, then all others, each behind the one that it follows."""
+    yield from path
+    by_id = {message.id: message for message in session.messages}
+    shown = {message.id for message in path}
+    tree = Tree(Node(message.id, message.parent, message.order) for message in session.messages)
+    yield from (by_id[id] for id in tree.below(None) if id not in shown)
+
+
+def _branch(number: int, after: ExportedMessage) -> list[str]:
+    """Where the sections that follow belong, for the reader and for the eye."""
+    remark = f"> **Another branch, after message {number}:** {html.escape(title_from(visible_text(after.parts)))}"
+    return [_comment("branch", {"after": number}), remark.rstrip(), ""]
 
 
 def _section(message: ExportedMessage) -> list[str]:

@@ -1,4 +1,4 @@
-"""Sessions out of this hostler and into it: JSON with whole trees, Markdown and a page with what is shown.
+"""Sessions out of this hostler and into it: JSON and Markdown with whole trees, a page with what is shown.
 
 Knows: which format means what, file names. Does not know: HTTP, SQL. Nothing here keeps the event loop.
 """

@@ -34,7 +34,7 @@ class TransferApi:
         return cast("Response", StreamingResponse(pieces, media_type=JSON, headers=_attached(ALL)))
 
     async def export_session(self, session: str, format: transfer.Format = "json") -> Response:
-        """One session as a file: JSON with its whole tree, Markdown or a page with what is shown."""
+        """One session as a file: JSON or Markdown with its whole tree, or a page with what is shown."""
         file = await transfer.export_session(self._sessions, session, format=format)
         return Response(file.body, media_type=file.media_type, headers=_attached(file.name))
 

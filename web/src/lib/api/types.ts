@@ -45,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One session as a file: JSON with its whole tree, Markdown or a page with what is shown. */
+        /** One session as a file: JSON or Markdown with its whole tree, or a page with what is shown. */
         get: operations["export_session"];
         put?: never;
         post?: never;
