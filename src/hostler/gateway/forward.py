@@ -10,10 +10,11 @@ from functools import partial
 from typing import Final
 
 from hostler.core.wires import OPENAI_CHAT
-from hostler.errors import HostlerError, NotFound, UpstreamError
+from hostler.errors import HostlerError, NotFound, UpstreamError, UpstreamUnreachable
 from hostler.gateway.routes import Plain
 from hostler.routing.answer import JSON_TYPE
 from hostler.system.http_server import Exchange, Handler
+from hostler.system.tunnel import open_tunnel
 from hostler.system.upstream import Door, Headers, Patience, Receiver, UpstreamConnection
 from hostler.wire.codecs import codec_of
 
@@ -38,7 +39,8 @@ class Forward:
         """Answer a complete request whose head was found good."""
         place = exchange.head.context.place
         if isinstance(place, Plain) and place.page != "health":
-            self._begin(self._pass_on(exchange), exchange)
+            work = self._join(exchange) if exchange.wants_websocket else self._pass_on(exchange)
+            self._begin(work, exchange)
         else:
             self._handle(exchange)
 
@@ -56,6 +58,16 @@ class Forward:
             return
         answer = _Answer(exchange, connection)
         connection.send(_message(exchange), answer, _PATIENCE)
+
+    async def _join(self, exchange: Exchange) -> None:
+        """Give the client's connection to the owner for good."""
+        try:
+            tunnel = await open_tunnel(self._door.address)
+        except OSError as error:
+            refuse(exchange, UpstreamUnreachable(f"The owner of the data folder does not answer: {error}."))
+            return
+        # an owner that refuses closes: what came behind would else reach it past this process
+        tunnel.take(exchange, _message(exchange, b"connection: upgrade, close\r\nupgrade: websocket\r\n"))
 
 
 class OwnersWorkbench:
@@ -118,8 +130,8 @@ def refuse(exchange: Exchange, error: HostlerError) -> None:
     exchange.respond(error.status, [JSON_TYPE], codec_of(OPENAI_CHAT).encode_error(error, ""))
 
 
-def _message(exchange: Exchange) -> bytes:
-    """The client's request, without what was its connection's own. HEAD is asked as GET: our server cuts the body."""
+def _message(exchange: Exchange, own: bytes = b"") -> bytes:
+    """The client's request, with `own` lines for what was its connection's. HEAD is asked as GET: we cut the body."""
     method = "GET" if exchange.method == "HEAD" else exchange.method
     lines = [b"%b: %b\r\n" % header for header in exchange.headers if header[0] not in _HOP]
     if exchange.header(b"host") is None:  # HTTP/1.0 may go without
@@ -127,7 +139,7 @@ def _message(exchange: Exchange) -> bytes:
     if exchange.body:
         lines.append(b"content-length: %d\r\n" % len(exchange.body))
     request = f"{method} {exchange.target} HTTP/1.1\r\n".encode("latin-1")
-    return b"%b%b\r\n%b" % (request, b"".join(lines), exchange.body)
+    return b"%b%b%b\r\n%b" % (request, b"".join(lines), own, exchange.body)
 
 
 def _cancel(task: "asyncio.Task[None]") -> None:

@@ -242,6 +242,11 @@ class Exchange:
             self._finish(_GONE)
             link.transport.close()
 
+    @property
+    def wants_websocket(self) -> bool:
+        """Whether the request asks for an upgrade to WebSocket."""
+        return self.method == "GET" and (self.header(b"upgrade") or b"").lower() == b"websocket"
+
     def give_away(self, heir: Heir) -> None:
         """Instead of an answer: let the heir have the connection. Nothing happens when the client is gone."""
         link = self._take_link(_NEW)

@@ -22,15 +22,11 @@ PING_S: Final = 20.0
 """Seconds between two pings, and for which a pong is waited."""
 
 
-def wants_websocket(exchange: Exchange) -> bool:
-    """Whether a request asks for an upgrade to WebSocket."""
-    return exchange.method == "GET" and (exchange.header(b"upgrade") or b"").lower() == b"websocket"
-
-
 class WebSocketHandover:
     """Takes exchanges that ask for a WebSocket; owns what runs on them until `close`."""
 
     def __init__(self, app: AsgiApp) -> None:
+        self._draining = False
         self._state = ServerState()
         self._config = Config(
             cast("Callable[..., Any]", app),
@@ -50,17 +46,25 @@ class WebSocketHandover:
 
     def answer(self, exchange: Exchange) -> None:
         """Let the application have the connection; whether it opens is for the application to say."""
-        exchange.give_away(_WebSocket(self._config, self._state, head=head_of(exchange)))
+        heir = _WebSocket(self._config, self._state, head=head_of(exchange))
+        exchange.give_away(heir)
+        if self._draining:
+            heir.shutdown()
 
     @property
     def open(self) -> int:
         """Connections that were handed over and live."""
         return len(self._state.connections)
 
-    async def close(self) -> None:
-        """Take leave on every connection, cancel what runs on it, and wait for the end."""
+    def drain(self) -> None:
+        """Take leave on every connection, and of each that comes."""
+        self._draining = True
         for connection in tuple(self._state.connections):
             cast(_WebSocket, connection).shutdown()
+
+    async def close(self) -> None:
+        """As `drain`; cancel what still runs, and wait for the end."""
+        self.drain()
         tasks = tuple(self._state.tasks)
         for task in tasks:
             task.cancel()
@@ -73,6 +77,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
     def __init__(self, config: Config, state: ServerState, *, head: bytes) -> None:
         super().__init__(config, state, {}, asyncio.get_running_loop())
         self._head = head
+        self._leaving = False
         self._on_lost: OnLost | None = None
 
     def begin(self, transport: asyncio.Transport, held: bytes, *, on_lost: OnLost) -> None:
@@ -80,6 +85,12 @@ class _WebSocket(WebSocketsSansIOProtocol):
         transport.set_protocol(self)
         self.connection_made(transport)
         self.data_received(self._head + held)
+
+    def shutdown(self) -> None:
+        """Take leave. Once: the workbench drains, and then the server."""
+        if not self._leaving and self._on_lost is not None:
+            self._leaving = True
+            super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

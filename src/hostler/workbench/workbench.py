@@ -39,7 +39,7 @@ class Answers(Protocol):
     async def close(self) -> None: ...
 
 
-class Stream(Answers, Protocol):
+class Lasting(Answers, Protocol):
     """Something whose answers go on until it is drained."""
 
     def drain(self) -> None: ...
@@ -49,7 +49,7 @@ class Rooms(Protocol):
     """What stands behind the pages. `make_api` builds the API's application; it is slow, and called in a thread."""
 
     @property
-    def stream(self) -> Stream: ...
+    def stream(self) -> Lasting: ...
     def make_api(self) -> AsgiApp: ...
     async def close(self) -> None: ...
 
@@ -59,7 +59,7 @@ class Loaded:
     """The API, once it is loaded; `sockets` takes its WebSockets."""
 
     bridge: AsgiBridge
-    sockets: Answers
+    sockets: Lasting
 
 
 class Workbench:
@@ -98,8 +98,10 @@ class Workbench:
                 self._loading = asyncio.get_running_loop().create_task(self._load())
 
     def drain(self) -> None:
-        """End the streams of events in good order: a server that drains would wait for them."""
+        """End streams of events and WebSockets in good order: a server that drains would wait for them."""
         self._draining = True
+        if self._loaded is not None:
+            self._loaded.sockets.drain()
         if self._rooms is not None:
             self._rooms.stream.drain()
 
@@ -127,6 +129,8 @@ class Workbench:
                 exchange.respond(500, [_JSON, *SAFETY], FAILED)
         else:
             self._loaded = Loaded(AsgiBridge(app, scheme=self._scheme, headers=SAFETY), handover(app))
+            if self._draining:
+                self._loaded.sockets.drain()
             self._loading = None
             for exchange in self._take_waiting():
                 self.api(exchange)
@@ -145,7 +149,7 @@ class Workbench:
         return [exchange for exchange in waiting if not exchange.disconnected]
 
 
-def _make(rooms: Rooms) -> tuple[AsgiApp, Callable[[AsgiApp], Answers]]:
+def _make(rooms: Rooms) -> tuple[AsgiApp, Callable[[AsgiApp], Lasting]]:
     # lazy: uvicorn and the API's framework cost 0.4 s and 40 MB, which a gateway alone does not pay
     from hostler.system.websocket_handover import WebSocketHandover
 
@@ -155,7 +159,7 @@ def _make(rooms: Rooms) -> tuple[AsgiApp, Callable[[AsgiApp], Answers]]:
 def _answer(exchange: Exchange, loaded: Loaded) -> None:
     if not exchange.path.startswith(SOCKETS):
         loaded.bridge.answer(exchange)
-    elif (exchange.header(b"upgrade") or b"").lower() == b"websocket" and exchange.method == "GET":
+    elif exchange.wants_websocket:
         loaded.sockets.answer(exchange)
     else:
         error = NotFound("There are only WebSockets here.")

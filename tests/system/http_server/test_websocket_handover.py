@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hostler.system.http_server import Exchange
-from hostler.system.websocket_handover import WebSocketHandover, wants_websocket
+from hostler.system.websocket_handover import WebSocketHandover
 from tests.system.http_server.door import Door, echo
 from tests.waiting import wait_until
 
@@ -43,7 +43,7 @@ class Doorway:
         self.handover = WebSocketHandover(app)
 
     def answer(self, exchange: Exchange) -> None:
-        if wants_websocket(exchange):
+        if exchange.wants_websocket:
             self.handover.answer(exchange)
         else:
             echo(exchange)
@@ -132,6 +132,21 @@ async def test_draining_takes_leave(doorway: Doorway) -> None:
         await socket.recv()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
+
+
+async def test_leave_is_taken_once_and_of_who_comes_then_too(doorway: Doorway) -> None:
+    """The workbench drains before its server does."""
+    socket = await doorway.open()
+    doorway.handover.drain()
+    doorway.handover.drain()
+    with pytest.raises(ConnectionClosed) as closed:
+        await socket.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+    with pytest.raises(InvalidStatus) as refused:
+        await doorway.open()
+    assert refused.value.response.status_code == 500
+    await wait_until(lambda: doorway.handover.open == 0)
 
 
 async def test_closing_the_server_cuts(doorway: Doorway) -> None:
