@@ -127,3 +127,13 @@ def test_a_server_that_runs_here_is_offered(run: Run, vendor: str, monkeypatch: 
     assert run(*words[1:]).status == 0
     (known,) = (check for what, check in checks(run).items() if what.startswith("found "))
     assert known["state"] == "good" and f"known as '{words[3]}'" in known["text"]
+
+
+def test_aliases_that_lead_in_a_circle(run: Run, own_folders: Path) -> None:
+    file = own_folders / "config" / "hostler" / "settings.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('[aliases]\nfast = "quick"\nquick = "fast"\n')
+    check = checks(run, 1)["aliases"]
+    assert check["state"] == "broken" and "fast -> quick -> fast" in check["text"]
+    file.write_text('[aliases]\nfast = "here/demo"\n')
+    assert checks(run)["aliases"]["state"] == "good"

@@ -33,6 +33,8 @@ def test_the_log_stays_after_the_engine(run: Run, log: Path) -> None:
     assert run("engine", "logs", "demo", "-n", "2").out == "line 98\nline 99\n"
     assert run("engine", "logs", "here/demo").out.count("\n") == 50
     assert run("engine", "logs", "here/demo", "-n", "0").out == log.read_text()
+    told = {"model": "here/demo", "path": str(log), "lines": ["line 98", "line 99"]}
+    assert run("engine", "logs", "demo", "-n", "2", "--json").json == told
 
 
 def test_an_engine_that_never_ran_has_no_log(run: Run) -> None:
@@ -50,5 +52,16 @@ async def test_a_log_is_followed_until_ctrl_c(log: Path) -> None:
         with log.open("a") as file:
             file.write("line\nand one more\n")
         assert await program.until("more") == "half a line\nand one more\n"
+        program.interrupt()
+        assert (await program.ended()).status == 130
+
+
+@pytest.mark.slow
+async def test_a_program_follows_a_log_line_by_line(log: Path) -> None:
+    async with started("engine", "logs", "demo", "-f", "-n", "1", "--json") as program:
+        assert await program.until("99") == '{"line":"line 99"}\n'
+        with log.open("a") as file:
+            file.write('a "quoted" line\nand one more\n')
+        assert await program.until("more") == '{"line":"a \\"quoted\\" line"}\n{"line":"and one more"}\n'
         program.interrupt()
         assert (await program.ended()).status == 130

@@ -101,3 +101,15 @@ def test_check_takes_a_missing_key_of_ones_own_entry_for_a_fault(run: Run, file:
 def test_path_and_schema(run: Run, file: Path) -> None:
     assert run("providers", "path").out == f"{file}\n"
     assert run("providers", "schema").json["title"] == "hostler providers file"
+
+
+def test_edits_and_the_path_tell_programs_what_they_did(run: Run, file: Path, vendor: str) -> None:
+    assert run("providers", "path", "--json").json == {"path": str(file), "exists": False}
+    added = run("providers", "add", "desk", "--kind", "llama.cpp", "--url", vendor, "--json")
+    assert (added.json, added.err) == ({"id": "desk", "path": str(file), "backup": None, "reloaded": False}, "")
+    made = run("providers", "default", "desk", "--json").json
+    assert (made["id"], Path(made["backup"]).parent) == ("desk", file.parent)
+    run("providers", "default", "here")
+    removed = run("providers", "remove", "desk", "--json").json
+    assert "desk" in Path(removed["backup"]).read_text() and read(file)["providers"] == []
+    assert run("providers", "path", "--json").json["exists"]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
+from hostler.system.interfaces import own_addresses
 from hostler.system.owner import find_owner
 from tests.cli.program import Program, Run, ran, started
 
@@ -87,6 +88,29 @@ async def test_beyond_this_machine_it_wants_a_key() -> None:
     ended = await ran("up", "--host", "0.0.0.0", "--port", "0")
     assert (ended.status, ended.out) == (1, "")
     assert "refusing to listen on 0.0.0.0" in ended.err and "hostler keys create" in ended.err
+
+
+async def test_beyond_this_machine_it_says_where_others_find_it(own_folders: Path) -> None:
+    assert (await ran("keys", "create", "me")).status == 0
+    async with started("up", "--host", "0.0.0.0", "--port", "0", "--no-browser") as program:
+        block = await program.until("Ctrl-C ends it")
+    owner = find_owner(own_folders / "data")
+    port = block.split("is open at http://127.0.0.1:")[1].split()[0]
+    assert "on all addresses of this machine" in block
+    expected = [f"http://{address}:{port}" for address in own_addresses() if ":" not in address]
+    (others,) = lines_with(block, ("other machines",))
+    assert others.split(maxsplit=2)[2] == (", ".join(expected) or "none: this machine is on no network")
+    assert owner is None
+
+
+async def test_what_is_wrong_with_the_aliases_is_said_at_the_start(own_folders: Path) -> None:
+    file = own_folders / "config" / "hostler" / "settings.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('[aliases]\nfast = "quick"\nquick = "fast"\n')
+    async with started(*UP, "--json") as program:
+        facts = await program.object()
+        assert any("fast -> quick -> fast" in line for line in facts["missing"])
+        assert not facts["all_addresses"] and facts["outside"] == []
 
 
 async def test_other_commands_ask_the_one_that_runs(run: Run) -> None:

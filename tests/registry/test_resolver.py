@@ -241,3 +241,12 @@ def test_the_legacy_url_is_one_provider_and_the_default() -> None:
     resolver = Resolver(Fixed(built_in(settings(HERE, legacy="http://127.0.0.1:8080/v1"))))
     assert one(resolver, "org/m") == ("local", "org/m")
     assert one(resolver, "here/demo") == ("here", "demo")
+
+
+def test_aliases_in_a_circle_are_told_before_anybody_asks() -> None:
+    aliases = {"x": "y", "y": "z", "z": "x", "into": "x", "gpt-*": "gpt-oss", "fine": "b/m"}
+    (told,) = Resolver(source(TWO, settings(HERE)), aliases).circles()
+    assert "x -> y -> z -> x" in told and "[aliases]" in told
+    far = {f"n{i}": f"n{i + 1}" for i in range(20)}
+    assert len(Resolver(source(TWO, settings(HERE)), far).circles()) == 1
+    assert Resolver(source(TWO, settings(HERE)), {"fine": "b/m"}).circles() == ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import click
 
 from hostler.cli.lazy import lazily
-from hostler.cli.options import JSON, LISTING, PLACES, Listing, Places
+from hostler.cli.options import JSON, LISTING, PLACES, Listing
 from hostler.cli.up import SERVING
 
 
@@ -26,7 +26,7 @@ class StopOptions(Listing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogOptions(Places):
+class LogOptions(Listing):
     """`hostler engine logs`; `lines` 0 is all."""
 
     model: str
@@ -70,10 +70,13 @@ command = click.Group(
                     ["-n", "--lines"], type=click.IntRange(0), default=50, help="Last lines to print; 0: all. [50]"
                 ),
                 click.Option(["-f", "--follow"], is_flag=True, help="Print what comes, until Ctrl-C."),
-                *PLACES,
+                *LISTING,
             ],
             callback=lazily(LogOptions, f"{_WORK}:show_log"),
-            help="Print what an engine wrote, also of one that has ended.",
+            help="""Print what an engine wrote, also of one that has ended.
+
+            --json prints one object; with --follow one object per line, as the lines come.
+            """,
         ),
     ],
 )

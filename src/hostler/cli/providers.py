@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import click
 
 from hostler.cli.lazy import lazily, lazily_alone
-from hostler.cli.options import LISTING, PLACES, Listing, Places
+from hostler.cli.options import LISTING, Listing, Places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddOptions(Places):
+class AddOptions(Listing):
     """`hostler providers add`."""
 
     provider_id: str
@@ -22,7 +22,7 @@ class AddOptions(Places):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneOptions(Places):
+class OneOptions(Listing):
     """`hostler providers remove` and `default`."""
 
     provider_id: str
@@ -75,27 +75,27 @@ command = click.Group(
                 click.Option(["--key-env"], metavar="NAME", help="Environment variable that holds its key."),
                 click.Option(["--tag", "tags"], multiple=True, metavar="WORD", help="A tag; may be given again."),
                 click.Option(["--default"], is_flag=True, help="Make it the provider of bare model names."),
-                *PLACES,
+                *LISTING,
             ],
             callback=lazily(AddOptions, f"{_WORK}:add"),
             help="Add an entry to the providers file. A backup is kept, and no other entry is touched.",
         ),
         click.Command(
             "remove",
-            params=[click.Argument([_ID], metavar="ID"), *PLACES],
+            params=[click.Argument([_ID], metavar="ID"), *LISTING],
             callback=lazily(OneOptions, f"{_WORK}:remove"),
             help="Take an entry out of the providers file. A backup is kept.",
         ),
         click.Command(
             "default",
-            params=[click.Argument([_ID], metavar="ID"), *PLACES],
+            params=[click.Argument([_ID], metavar="ID"), *LISTING],
             callback=lazily(OneOptions, f"{_WORK}:make_default"),
             help="Make a provider the one of bare model names.",
         ),
         click.Command(
             "path",
-            params=[*PLACES],
-            callback=lazily(Places, f"{_WORK}:show_path"),
+            params=[*LISTING],
+            callback=lazily(Listing, f"{_WORK}:show_path"),
             help="Print where the providers file is, or would be.",
         ),
         click.Command(

@@ -145,6 +145,17 @@ class Resolver:
         """The composite id that `name` stands for, whether or not such a model exists. Raises ConfigError."""
         return self._read(self._follow(name), self._source.directory)
 
+    def circles(self) -> tuple[str, ...]:
+        """What is wrong with aliases that lead in a circle or too far, before anybody asks for one; once per circle."""
+        found: dict[frozenset[str], str] = {}
+        for alias in self._aliases:
+            used, end = self._path(alias)
+            if end is None:
+                circle = used[used.index(used[-1]) :]
+                key = frozenset(circle) if len(circle) > 1 else frozenset[str]()  # of chains without end, one is enough
+                found.setdefault(key, _circle(used).text)
+        return tuple(found.values())
+
     def models(self) -> tuple[ModelEntry, ...]:
         """Every model that is known at a provider that is ready, in the directory's order; see `ModelEntry.listed`."""
         return tuple(
@@ -190,17 +201,25 @@ class Resolver:
         return Candidate(str(model_id), model_id.model, provider, recipe)
 
     def _follow(self, name: str) -> str:
-        """Apply aliases until none fits. A rule that fits its own target ends there: `gpt-*` may mean `gpt-oss`."""
+        """Apply aliases until none fits. Raises ConfigError when that never ends."""
+        used, end = self._path(name)
+        if end is None:
+            raise _circle(used)
+        return end
+
+    def _path(self, name: str) -> tuple[list[str], str | None]:
+        """The rules that apply to a name one after the other, and where they end; None: in a circle, or too far away.
+
+        A rule that fits its own target ends there: `gpt-*` may mean `gpt-oss`.
+        """
         used: list[str] = []
         while (rule := self._rule(name)) is not None and (not used or rule != used[-1]):
-            if rule in used or len(used) == MAX_ALIASES:
-                raise ConfigError(
-                    f"The aliases {' -> '.join([*used, rule])} lead in a circle or too far.",
-                    hint="Mend [aliases] in settings.toml.",
-                )
+            repeated = rule in used
             used.append(rule)
+            if repeated or len(used) > MAX_ALIASES:
+                return used, None
             name = self._aliases[rule]
-        return name
+        return used, name
 
     def _rule(self, name: str) -> str | None:
         if name in self._aliases:
@@ -276,3 +295,9 @@ class Resolver:
                 for name in self._names(provider)[: MAX_COMPARED - len(ids)]:
                     ids.setdefault(name, []).append(f"{provider.id}/{name}")
         return [i for name in difflib.get_close_matches(model, ids, MAX_NEAR) for i in ids[name]]
+
+
+def _circle(rules: list[str]) -> ConfigError:
+    return ConfigError(
+        f"The aliases {' -> '.join(rules)} lead in a circle or too far.", hint="Mend [aliases] in settings.toml."
+    )

@@ -62,6 +62,15 @@ def check_settings(settings: Settings) -> Iterator[Check]:
         yield Check("TLS", "broken", error.message, error.hint or "Correct tls_cert and tls_key under [gateway].")
 
 
+def check_aliases(settings: Settings) -> Iterator[Check]:
+    """Aliases that no request could follow to a model."""
+    circles = known.local(settings).resolver.circles()
+    for text in circles:
+        yield Check("aliases", "broken", text)
+    if settings.aliases and not circles:
+        yield Check("aliases", "good", f"{len(settings.aliases)} in force")
+
+
 def check_folder(settings: Settings) -> Iterator[Check]:
     """The data folder: there, ours, with room."""
     folder = settings.data_dir
@@ -205,6 +214,7 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     """Every check, in the order in which things are needed."""
     yield from check_python()
     yield from check_settings(settings)
+    yield from check_aliases(settings)
     yield from check_folder(settings)
     yield from check_running(settings)
     yield from check_engine(settings)

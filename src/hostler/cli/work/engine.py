@@ -93,12 +93,22 @@ def show_log(options: LogOptions) -> int:
         raise ModelNotFound(f"No engine of '{model_id}' has left a log.", hint=f"It would be {path}.")
     text = path.read_text("utf-8", errors="replace")
     lines = text.splitlines()
-    for line in lines[-options.lines :] if options.lines else lines:
-        show(line)
+    shown = lines[-options.lines :] if options.lines else lines
+    if options.json and not options.follow:
+        show_json({"model": model_id, "path": str(path), "lines": shown})
+        return DONE
+    write = _show_line_as_json if options.json else show
+    for line in shown:
+        write(line)
     if options.follow:
         for fresh in _follow(path, len(text.encode())):
-            show(fresh.rstrip("\n"))
+            for line in fresh.rstrip("\n").split("\n"):
+                write(line)
     return DONE
+
+
+def _show_line_as_json(line: str) -> None:
+    show(msgspec.json.encode({"line": line}).decode())
 
 
 def _become(options: RunOptions) -> int:

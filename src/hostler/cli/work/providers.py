@@ -37,6 +37,16 @@ class Found:
         return not self.errors and all(own) and all(row.state != "down" for row in self.providers)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What an edit of the file came to. `backup`: the file as it was; `reloaded`: a hostler that runs has read it."""
+
+    id: str
+    path: str
+    backup: str | None
+    reloaded: bool
+
+
 def show_all(options: Listing) -> int:
     """One line per provider."""
     rows = known.providers(load(options))
@@ -110,15 +120,16 @@ def add(options: AddOptions) -> int:
             set_default(path, options.provider_id, legacy_base_url=old)
         return backup
 
-    return _edited(settings, edit, what=f"'{options.provider_id}' is in")
+    return _edited(options, settings, edit=edit, what=f"'{options.provider_id}' is in")
 
 
 def remove(options: OneOptions) -> int:
     """Take the entry out. Raises ConfigError when there is none."""
     settings = load(options)
     return _edited(
+        options,
         settings,
-        lambda: remove_provider(settings.providers_file, options.provider_id),
+        edit=lambda: remove_provider(settings.providers_file, options.provider_id),
         what=f"'{options.provider_id}' is no longer in",
     )
 
@@ -127,15 +138,22 @@ def make_default(options: OneOptions) -> int:
     """Change the default. Raises ConfigError when there is no such provider."""
     settings = load(options)
     return _edited(
+        options,
         settings,
-        lambda: set_default(settings.providers_file, options.provider_id, legacy_base_url=settings.legacy_base_url),
+        edit=lambda: set_default(
+            settings.providers_file, options.provider_id, legacy_base_url=settings.legacy_base_url
+        ),
         what=f"'{options.provider_id}' is the default of",
     )
 
 
-def show_path(options: Places) -> int:
-    """The path alone."""
-    show(str(load(options).providers_file))
+def show_path(options: Listing) -> int:
+    """The path alone; as JSON also whether there is such a file."""
+    path = load(options).providers_file
+    if options.json:
+        show_json({"path": str(path), "exists": path.is_file()})
+    else:
+        show(str(path))
     return DONE
 
 
@@ -164,8 +182,18 @@ def state_of(row: ProviderRow) -> str:
     return "ready" if row.kind == "engine" else row.state
 
 
-def _edited(settings: Settings, edit: Callable[[], Path | None], *, what: str) -> int:
+def _edited(options: AddOptions | OneOptions, settings: Settings, *, edit: Callable[[], Path | None], what: str) -> int:
     backup = edit()
+    if options.json:
+        show_json(
+            Edit(
+                id=options.provider_id,
+                path=str(settings.providers_file),
+                backup=str(backup) if backup else None,
+                reloaded=tell_running(settings),
+            )
+        )
+        return DONE
     kept = f" The file as it was: {backup}" if backup else ""
     say(f"{what} {settings.providers_file}.{kept}")
     if tell_running(settings):

@@ -12,6 +12,7 @@ from hostler.app import App, Listening, is_loopback
 from hostler.cli.work import engine_found
 from hostler.providers.client_lines import ANY_KEY, client_lines, curl_line
 from hostler.providers.vendors import HERE
+from hostler.serving import EVERYWHERE, outside_urls
 
 KEY = "YOUR_KEY"
 MOST_NAMED = 8
@@ -22,6 +23,11 @@ class Facts:
     """What the block says, and what `--json` prints."""
 
     address: str
+    """For clients on this machine; others use `outside`."""
+    all_addresses: bool
+    """It listens on every address of this machine."""
+    outside: tuple[str, ...]
+    """Where other machines reach it, when it listens on all addresses."""
     link: str
     """Opens the workbench, token included; empty without a workbench."""
     version: str
@@ -50,6 +56,8 @@ def facts(listening: Listening) -> Facts:
     entries = app.resolver.providers()
     return Facts(
         address=listening.address,
+        all_addresses=settings.gateway.host in EVERYWHERE,
+        outside=outside_urls(settings, int(listening.address.rpartition(":")[2])),
         link=f"{listening.address}/?token={app.token}" if settings.workbench.enabled else "",
         version=__version__,
         pid=app.owner.info.pid,
@@ -74,6 +82,7 @@ def _missing(app: App, engine: engine_found.EngineFound) -> list[str]:
     if status.error:
         lines.append(f"{status.error} The last good state is used.")
     lines += [f"{status.path}: {warning}" for warning in status.warnings]
+    lines += app.resolver.circles()
     lines += [
         f"provider '{e.provider.id}' of your file: {e.problem}"
         for e in app.resolver.providers()
@@ -92,11 +101,10 @@ def welcome(known: Facts) -> str:
     lines = [
         click.style(f"hostler {known.version} is open at {known.address}", bold=True),
         "",
+        *_doors(known),
         f"  {curl_line(known.address, model=model, key=KEY if known.key_required else '')}",
         "",
     ]
-    if known.link:
-        lines[2:2] = [f"  workbench       {known.link}", ""]
     lines += [f"  {row.client:<15} {row.line}" for row in client_lines(known.address, model=model, key=key)]
     lines += [
         "",
@@ -109,6 +117,17 @@ def welcome(known: Facts) -> str:
     lines += [f"  missing         {line}" for line in known.missing]
     lines += ["", "  hostler chat talks to it, hostler doctor checks everything; Ctrl-C ends it."]
     return "\n".join(lines)
+
+
+def _doors(known: Facts) -> list[str]:
+    """Where else than at its address it can be reached."""
+    lines: list[str] = []
+    if known.all_addresses:
+        others = ", ".join(known.outside) or "none: this machine is on no network"
+        lines += ["  listens         on all addresses of this machine", f"  other machines  {others}"]
+    if known.link:
+        lines.append(f"  workbench       {known.link}")
+    return [*lines, ""] if lines else []
 
 
 def _named(names: tuple[str, ...], default: str = "") -> str:
