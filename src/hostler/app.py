@@ -39,6 +39,7 @@ from hostler.owned import App
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.discovery import Discovery
 from hostler.registry.matrix import Matrix
+from hostler.registry.model_files import ModelFiles
 from hostler.registry.providers_file import ProvidersFile
 from hostler.registry.resolver import Resolver
 from hostler.routing.dispatch import Dispatch, Engines, NoEngines, Parts
@@ -110,8 +111,8 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         ledger, fold = _open_ledger(settings, store, stack=stack)
         keys = Keys(store, fixed=settings.gateway.keys, require_key=settings.gateway.require_key)
         providers = ProvidersFile(settings, events.publish)
-        catalogue = Catalogue(settings.data_dir)
-        matrix = Matrix(providers, catalogue)
+        catalogue, files = Catalogue(settings.data_dir), ModelFiles()
+        matrix = Matrix(providers, catalogue, files=files)
         resolver = Resolver(providers, settings.aliases, catalogue=catalogue, matrix=matrix)
         discovery = Discovery(providers, catalogue, publish=events.publish, environment=settings.environment)
         supervisor = _supervisor(settings, resolver, events=events)
@@ -121,7 +122,9 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         lanes, keeper = LocalLanes(settings.gateway.queue), OpaqueStore()
         engines: Engines = supervisor if settings.engine.enabled else NoEngines()
         dispatch = Dispatch(Parts(pool, lanes, engines, ledger, Health(), keeper))
-        await stack.enter_async_context(background(providers.watch, discovery.run))
+        await stack.enter_async_context(
+            background(providers.watch, discovery.run, partial(_follow_files, files, providers, events))
+        )
         yield App(
             settings, owner, secret, store, keys, ledger, fold, events, providers, catalogue, matrix, resolver,
             discovery, supervisor, pool, lanes, keeper, dispatch,
@@ -308,6 +311,16 @@ async def _open_rooms(app: App, started_ms: int) -> Rooms:
 
     open_rooms = await asyncio.to_thread(load)
     return await open_rooms(app, started_ms)
+
+
+async def _follow_files(files: ModelFiles, providers: ProvidersFile, events: EventLog) -> None:
+    """Keep what models' files say up to date, and tell the pages."""
+
+    def tell(provider_id: str) -> None:
+        names = list(providers.directory.recipes.get(provider_id, {}))
+        events.publish("models.changed", {"provider": provider_id, "models": names})
+
+    await files.watch(providers, tell)
 
 
 def _events(settings: Settings, *, stack: contextlib.AsyncExitStack) -> EventLog:

@@ -28,6 +28,7 @@ from hostler.gateway.gateway import Gateway, GatewayParts
 from hostler.registry.catalogue import Catalogue, Machine
 from hostler.registry.directory import Directory
 from hostler.registry.matrix import Matrix
+from hostler.registry.model_files import ModelFiles
 from hostler.registry.providers_file import read_directory
 from hostler.registry.resolver import Resolver
 from hostler.routing.dispatch import Dispatch, Parts
@@ -207,8 +208,8 @@ async def _parts(number: int, owner: OwnerLine) -> AsyncGenerator[_Serving]:
         journal = Journal(settings.data_dir / "journal", f"worker-{number}")
         stack.callback(journal.close)
         keys = Keys(store, fixed=settings.gateway.keys, require_key=settings.gateway.require_key)
-        catalogue = Catalogue(settings.data_dir)
-        matrix = Matrix(owner.providers, catalogue)
+        catalogue, files = Catalogue(settings.data_dir), ModelFiles()
+        matrix = Matrix(owner.providers, catalogue, files=files)
         resolver = Resolver(owner.providers, settings.aliases, catalogue=catalogue, matrix=matrix)
         pool = UpstreamPool(pool_limits(settings), settings.environment)
         stack.callback(pool.close)
@@ -232,7 +233,8 @@ async def _parts(number: int, owner: OwnerLine) -> AsyncGenerator[_Serving]:
         forward = Forward(gateway.handle, pool.door(Address(LOOPBACK, welcome.private_port, tls=False)))
         server = http_server(gateway, settings, handler=forward.handle)
         keep_up = partial(_follow_others, keys, catalogue, journal=journal, on_keys=server.forget_heads)
-        await stack.enter_async_context(background(keep_up))
+        read_files = partial(files.watch, owner.providers, lambda provider_id: None)
+        await stack.enter_async_context(background(keep_up, read_files))
         yield _Serving(gateway, server)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import Run
+from tests.engines.models import Hollow, hollow
 
 
 def test_the_built_in_model_is_there(run: Run) -> None:
@@ -69,3 +70,14 @@ def test_a_model_that_its_machine_does_not_list(run: Run, fake: str) -> None:
     ended = run("models", "show", "fake/secret")
     assert ended.status == 3
     assert "not among the models known at its provider" in ended.err
+
+
+def test_a_model_of_this_machine_has_the_window_that_its_file_tells(run: Run, own_folders: Path) -> None:
+    file = own_folders / "config" / "hostler" / "llama-providers.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    recipe = {"path": str(hollow(own_folders, Hollow(context=2048)))}
+    entry = {"id": "here", "kind": "engine", "models": [{"id": "mine", "recipe": recipe}]}
+    file.write_text(json.dumps({"providers": [entry]}))
+    rows = {row["id"]: row for row in run("models", "--json").json}
+    assert rows["here/mine"]["context"] == 2048
+    assert rows["here/mine"]["capabilities"]["context_window"]["source"] == "model file"

@@ -11,6 +11,7 @@ from hostler.engines.recipe import DEMO_MODEL, Recipe
 from hostler.providers.provider import Provider
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.directory import Directory, DirectorySource
+from hostler.registry.model_files import ModelFiles
 
 BUILT_IN: Final = "built-in"
 KIND: Final = "provider kind"
@@ -32,22 +33,28 @@ _DEMO: Final = make(
 
 
 class Matrix:
-    """Capabilities by model id. Layers, weakest first: provider and kind, built-in facts, the recipe, what the server
-    said, the user's overrides (by model id)."""
+    """Capabilities by model id. Layers, weakest first: provider and kind, built-in facts, the model's file, the recipe,
+    what the server said, the user's overrides (by model id)."""
 
     def __init__(
-        self, source: DirectorySource, catalogue: Catalogue, *, overrides: Mapping[str, Capabilities] | None = None
+        self,
+        source: DirectorySource,
+        catalogue: Catalogue,
+        *,
+        files: ModelFiles | None = None,
+        overrides: Mapping[str, Capabilities] | None = None,
     ) -> None:
         self._source = source
         self._catalogue = catalogue
         self._overrides = dict(overrides or {})
+        self._files = files or ModelFiles()
         self._merged: dict[str, Capabilities] = {}
-        self._state: tuple[Directory, int] = (source.directory, catalogue.version)
+        self._state: tuple[Directory, int, int] = (source.directory, catalogue.version, self._files.version)
 
     def capabilities(self, model_id: str) -> Capabilities:
         """What is known about a composite id. An unknown model has its provider's facts and no more."""
-        state = (self._source.directory, self._catalogue.version)
-        if state[0] is not self._state[0] or state[1] != self._state[1]:
+        state = (self._source.directory, self._catalogue.version, self._files.version)
+        if state[0] is not self._state[0] or state[1:] != self._state[1:]:
             self._merged.clear()
             self._state = state
         known = self._merged.get(model_id)
@@ -79,7 +86,7 @@ class Matrix:
             recipe = self._recipes(provider).get(model)
             if recipe is not None:
                 layers += [_DEMO] if recipe.path == str(DEMO_MODEL) else []
-                layers.append(_of_recipe(recipe))
+                layers += [self._files.facts(recipe), _of_recipe(recipe)]
             known = self._catalogue.model(provider.id, model)
             layers += [known.facts] if known else []
         if model_id in self._overrides:

@@ -18,6 +18,7 @@ from hostler.registry.catalogue import Catalogue
 from hostler.registry.directory import DEMO
 from hostler.registry.discovery import Discovery
 from hostler.registry.matrix import Matrix
+from hostler.registry.model_files import ModelFiles
 from hostler.registry.providers_file import ProvidersFile
 from hostler.registry.resolver import ModelEntry, ProviderEntry, Resolver
 from hostler.settings import Settings
@@ -71,6 +72,7 @@ class Local:
 
     file: ProvidersFile
     catalogue: Catalogue
+    files: ModelFiles
     resolver: Resolver
     remembered: bool
     """Whether what is found is kept for later."""
@@ -88,8 +90,10 @@ def local(settings: Settings, *, remembered: bool = True) -> Local:
     """Read the files; `remembered`: with what was found earlier, and keeping what will be. Nothing is asked yet."""
     file = ProvidersFile(settings)
     catalogue = Catalogue(settings.data_dir if remembered else None)
-    matrix = Matrix(file, catalogue)
-    return Local(file, catalogue, Resolver(file, settings.aliases, catalogue=catalogue, matrix=matrix), remembered)
+    files = ModelFiles()
+    matrix = Matrix(file, catalogue, files=files)
+    resolver = Resolver(file, settings.aliases, catalogue=catalogue, matrix=matrix)
+    return Local(file, catalogue, files, resolver, remembered=remembered)
 
 
 def look(here: Local, settings: Settings, *, only: Iterable[str] | None = None) -> None:
@@ -117,6 +121,7 @@ def models(settings: Settings, *, refresh: bool = False) -> list[ModelRow]:
             door.ask("POST", f"{CONTROL}refresh")
         return msgspec.convert(door.ask("GET", f"{CONTROL}models"), _Models).models
     here = local(settings)
+    here.files.read(here.file.directory)
     look(here, settings)
     return [_model(entry) for entry in here.resolver.models()]
 
