@@ -13,10 +13,10 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -72,14 +72,20 @@ Job = Callable[[Connection], T]
 """Runs on the writing thread within a transaction; what it returns or raises goes to who submitted it."""
 Step = Callable[[Connection], float]
 """Background work on the writing thread, outside a transaction; returns seconds until it wants to run again."""
+TextFunction = Callable[[str], str]
+"""An SQL function of one text: always the same for the same text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migrations:
-    """The tables of one part: `folder` holds 001_name.sql, 002_name.sql, ...; applied once each, in order."""
+    """The tables of one part: `folder` holds 001_name.sql, 002_name.sql, ...; applied once each, in order.
+
+    `functions`, by name, are those that its views and triggers use, beside SQLite's own.
+    """
 
     part: str
     folder: Path
+    functions: Mapping[str, TextFunction] = field(default_factory=dict[str, TextFunction])
 
     def scripts(self) -> list[str]:
         """SQL of version 1, 2, ... Raises StorageError when a file cannot be read."""
@@ -113,9 +119,10 @@ class _Submitted:
 class Store:
     """An open database file. All methods may be called from any thread."""
 
-    def __init__(self, path: Path, connection: Connection) -> None:
+    def __init__(self, path: Path, connection: Connection, functions: Mapping[str, TextFunction]) -> None:
         """Use `Store.open`."""
         self.path = path
+        self._functions = functions
         self._writer = connection
         self._jobs: queue.SimpleQueue[_Submitted | None] = queue.SimpleQueue()
         self._readers: queue.LifoQueue[Connection] = queue.LifoQueue(_IDLE_READERS)
@@ -134,7 +141,8 @@ class Store:
         with storage_errors(path, "opened"):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = _connect(path)
+        functions = {name: function for part in migrations for name, function in part.functions.items()}
+        connection = _connect(path, functions)
         try:
             with connection.errors():
                 _use_wal(connection)
@@ -147,7 +155,7 @@ class Store:
         except BaseException:
             connection.close()
             raise
-        return cls(path, connection)
+        return cls(path, connection, functions)
 
     def submit(self, job: Job[T], *, transaction: bool = True) -> Future[T]:
         """Run a job on the writing thread; the future carries its result or error (StorageError for SQLite's).
@@ -269,7 +277,7 @@ class Store:
         try:
             return self._readers.get_nowait()
         except queue.Empty:
-            connection = _connect(self.path)
+            connection = _connect(self.path, self._functions)
             with connection.errors():
                 connection.execute(_CACHE)
                 connection.execute("PRAGMA query_only = ON")
@@ -285,11 +293,13 @@ class Store:
         connection.close()
 
 
-def _connect(path: Path) -> Connection:
+def _connect(path: Path, functions: Mapping[str, TextFunction]) -> Connection:
     try:
         connection = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, factory=Connection
         )
+        for name, function in functions.items():
+            connection.create_function(name, 1, function, deterministic=True)
     except sqlite3.Error as error:
         raise _storage_error(path, error) from error
     connection.path = path

@@ -1,5 +1,8 @@
 """Full-text search: what people type never fails, and finds words in any case, accent and script."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +12,7 @@ from hostler.client.sessions.requests import Edit, NewSession, NewTurn, SessionC
 from hostler.client.sessions.searching import cut_out, match_of, search
 from hostler.client.sessions.store import Sessions
 from hostler.client.sessions.tables import MIGRATIONS
-from hostler.system.store import Store
+from hostler.system.store import Migrations, Store
 
 TEXTS = (
     "The quick brown fox jumps over the lazy dog",
@@ -20,6 +23,9 @@ TEXTS = (
     "C++ and c# and foo_bar-baz.py",
     "NEAR AND OR NOT words*",
     "e\u0301cole in pieces",
+    "Python入門と𠮷野家のか\u3099くせい",
+    "서울에서 만나요",
+    "ยินดีต้อนรับสู่ประเทศไทย",
 )
 
 
@@ -48,12 +54,25 @@ async def fill(sessions: Sessions, *said: str) -> list[str]:
         ("عالم الخير", 2),
         ("שלו", 3),
         ("日本", 4),
+        ("語", 4),
+        ("テキスト", 4),
+        ("キス 日本", 4),
+        ('"本語の"', 4),
+        ("を探す", 4),
         ("c++", 5),
         ("foo_bar-baz.py", 5),
         ("NOT words", 6),
         ("near", 6),
         ("école", 7),
         ("ecole", 7),
+        ("入門", 8),
+        ("pyth", 8),
+        ("Python入", 8),
+        ("𠮷野", 8),
+        ("がくせ", 8),
+        ("만나", 9),
+        ("울에", 9),
+        ("ประเทศ", 10),
     ],
 )
 async def test_it_finds(sessions: Sessions, typed: str, found: int) -> None:
@@ -63,7 +82,27 @@ async def test_it_finds(sessions: Sessions, typed: str, found: int) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["fox brown nothing", '"fox brown"', "", "  ", '"', '""', '"""', "*", "()", "AND", "text:", "^", "-", "😀", "\x00"],
+    [
+        "fox brown nothing",
+        "語本",
+        '"語 本"',
+        "ython",
+        "テト",
+        '"fox brown"',
+        "",
+        "  ",
+        '"',
+        '""',
+        '"""',
+        "*",
+        "()",
+        "AND",
+        "text:",
+        "^",
+        "-",
+        "😀",
+        "\x00",
+    ],
 )
 async def test_it_finds_nothing_and_does_not_fail(sessions: Sessions, typed: str) -> None:
     await fill(sessions, *TEXTS[:6])
@@ -120,6 +159,44 @@ async def test_the_index_follows_every_change(sessions: Sessions) -> None:
     assert [hit.session for hit in await sessions.search("after")] == [fork.id]
     await sessions.sweep(-1)
     assert {hit.session for hit in await sessions.search("otherwise")} == {fork.id}
+
+
+async def test_a_snippet_reads_as_it_was_written(sessions: Sessions) -> None:
+    session = await sessions.create(NewSession(title="東京の天気予報"))
+    await sessions.add(session.id, (TextPart(text="明日の天気はPythonで調べる。"),), parent=None)
+    title, message = await sessions.search("天気")
+    assert title.snippet == "東京の\x02天気\x03予報"
+    assert message.snippet == "明日の\x02天気\x03はPythonで調べる。"
+    await sessions.change(session.id, SessionChange(title="別"))
+    assert [hit.message for hit in await sessions.search("天気")] == [message.message]
+
+
+def test_what_was_kept_before_is_found_in_every_script(tmp_path: Path) -> None:
+    """A database of the first version: its index is made anew, but for what still runs."""
+    first = tmp_path / "first"
+    first.mkdir()
+    shutil.copy(MIGRATIONS.folder / "001_sessions.sql", first)
+    path = tmp_path / "hostler.db"
+    store = Store.open(path, Migrations("sessions", first))
+    store.execute("INSERT INTO sessions (id, title, created_ms, updated_ms) VALUES ('s', '東京の天気', 1, 1)").result()
+    for id, indexed in (("m", 1), ("runs", 0)):
+        parts = '[{"type":"text","text":"明日の天気"}]'
+        store.execute(
+            "INSERT INTO messages (id, session, position, role, state, created_ms, indexed, parts) "
+            "VALUES (?, 's', ?, 'user', 'complete', 1, ?, ?)",
+            (id, indexed, indexed, parts),
+        ).result()
+    store.close()
+    store = Store.open(path, MIGRATIONS)
+    try:
+        assert [hit.message for hit in search(store, "天気", limit=5)] == [None, "m"]
+        store.execute("UPDATE messages SET indexed = 1").result()
+        assert [hit.message for hit in search(store, "天気", limit=5)] == [None, "m", "runs"]
+        store.execute("DELETE FROM sessions").result()
+        store.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')").result()
+        store.execute("INSERT INTO title_search (title_search) VALUES ('integrity-check')").result()
+    finally:
+        store.close()
 
 
 def test_a_long_text_shows_where_a_word_stands() -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from hostler.client.sessions import rows
 from hostler.client.sessions.records import Folder, Hit, SessionSummary
 from hostler.client.sessions.requests import MAX_PAGE, SessionPage, SessionQuery
+from hostler.client.sessions.tokens import parted, whole
 from hostler.errors import RequestError
 from hostler.system.store import Row, Store, Value
 
@@ -42,7 +43,8 @@ _IN_MESSAGES: Final = (
 def search(store: Store, text: str, *, limit: int) -> tuple[Hit, ...]:
     """Titles and messages that hold all words of `text`: titles first, then the best fitting messages.
 
-    A word finds what begins with it, in any case and with any accents; "words in quotes" stand together just so.
+    A word finds what begins with it, in any case and with any accents; in scripts without spaces between words it finds
+    them anywhere. "Words in quotes" stand together just so.
     """
     query = match_of(text)
     if not query:
@@ -61,7 +63,7 @@ def _hit(store: Store, row: Row, *, text: str) -> Hit:
             "SELECT text FROM message_texts WHERE row = (SELECT row FROM messages WHERE id = ?)", (message,)
         )
         snippet = cut_out(str(long or ""), text)
-    fields = (session, title, message, role, snippet, created)
+    fields = (session, title, message, role, whole(str(snippet)), created)
     return Hit(**dict(zip(Hit.__struct_fields__, fields, strict=True)))  # pyright: ignore[reportArgumentType]  # by column
 
 
@@ -82,7 +84,7 @@ def match_of(text: str) -> str:
     for phrase, word in _PIECE.findall(text[:MAX_QUERY].replace("\0", " "))[:_WORDS]:
         piece = phrase or word
         if any(unicodedata.category(c)[0] in "LN" or unicodedata.category(c) == "Co" for c in piece):
-            terms.append(f'"{piece}"' if phrase else f'"{piece}" *')
+            terms.append(f'"{parted(piece)}"' + ("" if phrase else " *"))
     return " ".join(terms)
 
 

@@ -1,8 +1,9 @@
-"""Where the SQL of the sessions' tables is: `Store.open(path, ..., MIGRATIONS)`. Knows nothing else."""
+"""Where the SQL of the sessions' tables is, and its own function: `Store.open(path, ..., MIGRATIONS)`."""
 
 from pathlib import Path
 from typing import Final
 
+from hostler.client.sessions.tokens import parted
 from hostler.system.store import Migrations
 
-MIGRATIONS: Final = Migrations("sessions", Path(__file__).parent / "migrations")
+MIGRATIONS: Final = Migrations("sessions", Path(__file__).parent / "migrations", {"parted": parted})
