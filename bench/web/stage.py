@@ -113,7 +113,10 @@ async def stage(folder: Path, models: Sequence[str]) -> AsyncIterator[Stage]:
         assert process.stdout is not None
         port = json.loads(await process.stdout.readline())["port"]
         provider = {"id": "bench", "kind": "openai-compatible", "baseUrl": f"http://127.0.0.1:{port}"}
-        async with serving(folder, Serve((provider,), flags=("--no-engine",))) as server, chromium() as browser:
+        async with (
+            serving(folder, Serve((provider,), flags=("--no-engine",)), judged=False) as server,
+            chromium() as browser,
+        ):
             made = Stage(server, Source(port), browser)
             await server.api("/models")
             yield made

@@ -14,6 +14,7 @@ import httpx2
 
 from hostler.workbench.static import DIST
 from tests.end_to_end.process import STOP_S, Running, Up, first_words, start
+from tests.web.judge import Judge
 
 API_S = 10.0
 
@@ -36,6 +37,9 @@ class Server:
     up: Up
     running: Running | None = None
     address: str = ""
+    judge: Judge | None = None
+    """Follows all that the server tells; None: nobody does."""
+    _judging: "asyncio.Task[None] | None" = None
 
     @property
     def now(self) -> Running:
@@ -75,6 +79,8 @@ class Server:
         assert words, f"it ended: {self.said()}"
         self.running = Running(process, self.folder, json.loads(words), self.folder / "up.log")
         self.address = self.running.address
+        if self.judge is not None:
+            self._judging = asyncio.create_task(self.judge.follow(self.address, self.token))
 
     async def kill(self) -> None:
         """kill -9."""
@@ -96,6 +102,11 @@ class Server:
         await asyncio.to_thread(running.process.wait, STOP_S)
         assert running.process.stdout is not None
         running.process.stdout.close()
+        judging, self._judging = self._judging, None
+        if judging is not None:
+            async with asyncio.timeout(STOP_S):  # a test that ended at once may have ended the server before it began
+                with contextlib.suppress(httpx2.TransportError, OSError):
+                    await judging
 
     # ------------------------------------------------------------------ beside the browser
 
@@ -114,12 +125,12 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(folder: Path, serve: Serve | None = None) -> AsyncIterator[Server]:
-    """A hostler that serves while the block runs."""
+async def serving(folder: Path, serve: Serve | None = None, *, judged: bool = True) -> AsyncIterator[Server]:
+    """A hostler that serves while the block runs. AssertionError at its end if it told anything unlike its schema."""
     assert DIST.joinpath("index.html").is_file(), "the workbench is not built: make web builds it"
     given = serve or Serve()
     up = Up(given.providers, given.settings, given.flags, given.environment)
-    server = Server(folder, up)
+    server = Server(folder, up, judge=Judge() if judged else None)
     await server.start()
     try:
         yield server
@@ -127,3 +138,5 @@ async def serving(folder: Path, serve: Serve | None = None) -> AsyncIterator[Ser
         if server.running is not None:
             with contextlib.suppress(ProcessLookupError):
                 await server.kill()
+    if server.judge is not None:
+        assert not server.judge.complaints, "\n".join(server.judge.complaints)

@@ -130,20 +130,22 @@ class Reader:
         self._buffer = b""
 
     @classmethod
-    async def open(cls, port: int, *, since: int | None = None, query: str = "", extra: str = "") -> "Reader":
+    async def open(
+        cls, port: int, *, since: int | None = None, query: str = "", host: str = "here", extra: str = ""
+    ) -> "Reader":
         """Ask for the stream and read the head."""
         tab = cls(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 24))
         last = f"Last-Event-ID: {since}\r\n" if since is not None else ""
-        tab.writer.write(f"GET /hostler/api/events{query} HTTP/1.1\r\nHost: here\r\n{extra}{last}\r\n".encode())
+        tab.writer.write(f"GET /hostler/api/events{query} HTTP/1.1\r\nHost: {host}\r\n{extra}{last}\r\n".encode())
         async with asyncio.timeout(PATIENCE):
             head = (await tab.reader.readuntil(b"\r\n\r\n")).decode()
         tab.status = int(head.split(" ", 2)[1])
         tab.headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
         return tab
 
-    async def next(self) -> Frame | None:
+    async def next(self, *, patience: float | None = PATIENCE) -> Frame | None:
         """The next frame; None when the stream has ended."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             while True:
                 while b"\n\n" in self._buffer:
                     text, _, self._buffer = self._buffer.partition(b"\n\n")
