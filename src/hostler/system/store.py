@@ -119,7 +119,7 @@ class _Submitted:
 class Store:
     """An open database file. All methods may be called from any thread."""
 
-    def __init__(self, path: Path, connection: Connection, functions: Mapping[str, TextFunction]) -> None:
+    def __init__(self, path: Path, connection: Connection, *, functions: Mapping[str, TextFunction]) -> None:
         """Use `Store.open`."""
         self.path = path
         self._functions = functions
@@ -155,7 +155,7 @@ class Store:
         except BaseException:
             connection.close()
             raise
-        return cls(path, connection, functions)
+        return cls(path, connection, functions=functions)
 
     def submit(self, job: Job[T], *, transaction: bool = True) -> Future[T]:
         """Run a job on the writing thread; the future carries its result or error (StorageError for SQLite's).
