@@ -23,7 +23,7 @@ from hostler.system.http_framing import (
     refuse_length,
 )
 from hostler.system.http_known_head import KnownHead, mask_of, may_be_known
-from hostler.system.prompt_write import PromptWriter
+from hostler.system.prompt_write import PromptWriter, TurnWrites
 
 Handler = Callable[[Exchange], None]
 HeadCheck = Callable[[Exchange], None]
@@ -85,6 +85,7 @@ class Host(Protocol):
     limits: Limits
     reader: HeadReader
     loop: asyncio.AbstractEventLoop
+    writes: TurnWrites
     now: float
     draining: bool
     epoch: int
@@ -144,7 +145,7 @@ class Connection(asyncio.Protocol):
         """A client connected."""
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=self._host.limits.write_high_water)
-        self.writer = PromptWriter(self.transport)
+        self.writer = PromptWriter(self.transport, self._host.writes)
         self._client = _name_of(cast("tuple[str, int] | str | None", transport.get_extra_info("peername")))
         self._deadline = self._host.now + self._host.limits.idle_timeout
         self._host.opened(self)
@@ -241,6 +242,7 @@ class Connection(asyncio.Protocol):
         self._exchange = None
         self._phase = _GIVEN
         self._heir = heir
+        self.writer.flush()
         self._resume_reading()
         heir.begin(self.transport, held, on_lost=self.connection_lost)
         if self._host.draining:
@@ -515,6 +517,7 @@ class Connection(asyncio.Protocol):
         self._phase = _LINGER
         self._budget = _LINGER_BYTES
         self._deadline = self._host.now + self._host.limits.linger_timeout
+        self.writer.flush()
         if self.transport.is_closing():
             return
         if self.transport.can_write_eof():
@@ -526,6 +529,7 @@ class Connection(asyncio.Protocol):
         self._forget()
         self._phase = _CLOSED
         self._deadline = self._host.now + self._host.limits.linger_timeout
+        self.writer.flush()
         self.transport.close()
 
     def _forget(self) -> None:

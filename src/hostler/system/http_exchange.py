@@ -240,6 +240,7 @@ class Exchange:
         if link is not None:
             self._send_head()
             self._finish(_GONE)
+            link.writer.flush()
             link.transport.close()
 
     @property

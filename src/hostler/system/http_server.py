@@ -14,6 +14,7 @@ import msgspec
 from hostler.system.http_connection import Connection, Handler, HeadCheck, Limits, OnRefusal
 from hostler.system.http_exchange import Exchange, Headers
 from hostler.system.http_framing import HeadReader
+from hostler.system.prompt_write import TurnWrites
 
 __all__ = ["Exchange", "Handler", "HeadCheck", "Headers", "HttpServer", "Limits", "OnRefusal", "ServerStatistics"]
 
@@ -68,6 +69,7 @@ class HttpServer:
         self.limits = limits
         self.reader = HeadReader()
         self.loop: asyncio.AbstractEventLoop
+        self.writes: TurnWrites
         self.now = 0.0
         self.draining = False
         self.epoch = 0
@@ -83,7 +85,9 @@ class HttpServer:
 
         `reuse_port` lets several processes share the port. Raises OSError when the address cannot be bound.
         """
-        self.loop = asyncio.get_running_loop()
+        if not self._listeners:
+            self.loop = asyncio.get_running_loop()
+            self.writes = TurnWrites(self.loop)
         listener = await self.loop.create_server(
             lambda: Connection(self),
             host,

@@ -1,10 +1,14 @@
 """Writes to a socket in the turn that has the bytes, past a transport that would keep them until the turn's end.
 
-Knows: when that is safe (nothing is queued, nothing encrypts). Does not know: what is written.
+Knows: when that is safe (nothing is queued, nothing encrypts), and when it is better to wait a moment. Does not know:
+what is written.
 
 uvloop sends what transports were given only after all sockets of a turn were read. When ten requests arrive together,
 the first one's bytes then wait for the work of the other nine, on the way to the upstream and again on the way back.
 It also saves the transport's own work, a tenth of what a small request takes.
+
+A loop that is busy for good has no use for that haste: each single write wakes a peer that has gone to sleep since the
+one before, which takes longer than the write does. So it gathers a few (`TurnWrites`) and sends them in a row.
 """
 
 import asyncio
@@ -14,23 +18,119 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 Bytes = bytes | memoryview
+_BUSY: Final = 8
+"""Writes within a millisecond, or in a turn that follows another, that make a loop a busy one."""
+_BATCH: Final = 8
+"""Writes that are gathered at most: what the first of them waits for the others stays below 0.1 ms."""
+_SMALL: Final = 16 << 10
+"""Bytes of a write that is gathered; a longer one gives its peer enough to do by itself."""
+_LULL_S: Final = 0.002
+"""Seconds without a turn of writes after which a loop is busy no more. uvloop's clock counts milliseconds."""
 _TURNS: Final = 2
 """Turns of the loop after which a transport has tried to send what it was given; what a timer gave waits for two."""
 
 
+class TurnWrites:
+    """What connections of one kind write within a turn of their loop: sent at once, or gathered while it is busy."""
+
+    __slots__ = ("_count", "_loop", "_millisecond", "_scheduled", "_since", "_waiting", "busy")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._millisecond = 0.0
+        self._count = 0
+        """Writes in this millisecond; once busy, in this turn."""
+        self._since = 0.0
+        """When the last turn of gathered writes ended (the loop's time)."""
+        self._scheduled = False
+        self._waiting: list[tuple[PromptWriter, bytes]] = []
+        self.busy = False
+
+    def note(self) -> None:
+        """Count a write that was sent at once."""
+        now = self._loop.time()
+        if now != self._millisecond:
+            self._millisecond = now
+            self._count = 1
+        else:
+            self._count += 1
+            if self._count >= _BUSY:
+                self.busy = True
+                self._since = now
+
+    def take(self, writer: "PromptWriter", data: bytes) -> bool:  # signature: positions, on every request's way
+        """Gather a write; False when the loop turns out to be busy no more: then it is to be sent at once."""
+        if not self._scheduled:
+            if self._loop.time() - self._since > _LULL_S:
+                self.busy = False
+                return False
+            self._scheduled = True
+            self._loop.call_soon(self._end_turn)
+        waiting = self._waiting
+        waiting.append((writer, data))
+        if len(waiting) >= _BATCH:
+            self.send()
+        return True
+
+    def send(self) -> None:
+        """Send what was gathered, in order."""
+        waiting, self._waiting = self._waiting, []
+        self._count += len(waiting)
+        for writer, data in waiting:
+            writer.send_gathered(data)
+
+    def _end_turn(self) -> None:
+        self._scheduled = False
+        self.send()
+        self.busy = self._count >= _BUSY
+        self._count = 0
+        self._since = self._loop.time()
+
+
 class PromptWriter:
-    """Sends bytes over one transport, in order. All that is written to the transport must come through here."""
+    """Sends bytes over one transport, in order. All that is written to the transport must come through here.
 
-    __slots__ = ("_descriptor", "_queued", "_transport")
+    Say `flush` before the transport is closed in good order, or given to somebody else.
+    """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    __slots__ = ("_descriptor", "_gathered", "_queued", "_transport", "_turn")
+
+    def __init__(self, transport: asyncio.Transport, turn: TurnWrites) -> None:
         self._transport = transport
+        self._turn = turn
         self._descriptor = _descriptor_of(transport)
+        self._gathered = False
+        """Whether the turn holds a write of ours."""
         self._queued = 0
         """Turns for which the transport may hold bytes that `get_write_buffer_size` does not tell of (uvloop)."""
 
     def write(self, data: bytes) -> None:
-        """Send at once what the kernel takes; the transport gets the rest, and meets the errors."""
+        """Send in this turn what the kernel takes; the transport gets the rest, and meets the errors."""
+        turn = self._turn
+        if turn.busy:
+            if len(data) <= _SMALL:
+                self._gathered = True
+                if turn.take(self, data):
+                    return
+                self._gathered = False
+            else:
+                self.flush()
+        else:
+            turn.note()
+        self._send(data)
+
+    def flush(self) -> None:
+        """Send what the turn has gathered of ours, and so of others."""
+        if self._gathered:
+            self._turn.send()
+
+    def send_gathered(self, data: bytes) -> None:
+        """For `TurnWrites`: the moment has come. What was aborted meanwhile gets nothing."""
+        self._gathered = False
+        if not self._transport.is_closing():
+            self._send(data)
+
+    def _send(self, data: bytes) -> None:
         transport, sent = self._transport, 0
         # a closing transport may have closed its descriptor, whose number is another's then
         if self._descriptor >= 0 and not (self._queued or transport.is_closing() or transport.get_write_buffer_size()):
@@ -43,7 +143,8 @@ class PromptWriter:
         self._queue((memoryview(data)[sent:],))
 
     def write_pieces(self, pieces: Sequence[Bytes]) -> None:
-        """As `write`, for bytes that lie in several places."""
+        """As `write`, for bytes that lie in several places: together they are long, and leave at once."""
+        self.flush()
         transport, sent = self._transport, 0
         if self._descriptor >= 0 and not (self._queued or transport.is_closing() or transport.get_write_buffer_size()):
             try:

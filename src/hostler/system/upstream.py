@@ -16,7 +16,7 @@ import httptools
 from hostler.errors import UpstreamBroken, UpstreamError, UpstreamGarbled, UpstreamTimeout, UpstreamUnreachable
 from hostler.system.address import Address
 from hostler.system.http_known_head import KnownReply, mask_of
-from hostler.system.prompt_write import PromptWriter
+from hostler.system.prompt_write import PromptWriter, TurnWrites
 from hostler.system.proxy import Proxies, open_tunnel
 
 Headers = list[tuple[bytes, bytes]]
@@ -192,7 +192,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._writer = PromptWriter(self._transport)
+        self._writer = PromptWriter(self._transport, self._pool.writes)
         self._pool.connections.add(self)
         sock = cast("socket.socket | None", transport.get_extra_info("socket"))
         if sock is not None:
@@ -439,6 +439,7 @@ class UpstreamPool:
         self.limits = limits
         self.proxies = Proxies(environment)
         self.connections: set[UpstreamConnection] = set()
+        self.writes = TurnWrites(self.loop)
         self.now = self.loop.time()
         self.opened = 0
         self._doors: dict[Address, Door] = {}

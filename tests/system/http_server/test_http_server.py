@@ -151,6 +151,24 @@ async def test_an_absolute_target_is_normalised(door: Door, target: bytes, host:
     assert door.seen[0].target == seen
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        pytest.param(post(b"last", b"Connection: close"), id="asked to close"),
+        pytest.param(b"POST / HTTP/1.0\r\nHost: here\r\nContent-Length: 4\r\n\r\nlast", id="HTTP/1.0"),
+        pytest.param(post(b"last", b"Connection: close") + b"rubbish", id="more than will be answered"),
+    ],
+)
+async def test_a_busy_server_sends_every_last_answer_before_it_closes(door: Door, last: bytes) -> None:
+    await door.listen()
+    clients = [await door.client() for _ in range(40)]
+    for client in clients:
+        client.send(post(b"a") + post(b"b") + last)
+    for client in clients:
+        bodies = [(await client.reply()).body for _ in range(3)]
+        assert (bodies, await client.rest()) == ([b"a", b"b", b"last"], b"")
+
+
 async def test_connection_close_is_kept(door: Door) -> None:
     await door.listen()
     client = await door.client()
