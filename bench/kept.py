@@ -101,9 +101,14 @@ def translate_rows(data: dict) -> Iterator[Row]:
 
 
 def stalls_rows(data: dict) -> Iterator[Row]:
-    """The longest time that one turn kept the loop."""
+    """The longest time that one turn kept the loop, beside what the machine itself took."""
+    alone = data["results"]["clock only"]
     for name, told in data["results"].items():
-        yield f"longest turn of the loop, {name}", "<= 5 ms", f"{told['longest_ms']:.1f} ms"
+        figures = f"{told['longest_ms']:.1f} ms (worst spell: {told['worst_ms']:.1f} ms)"
+        if told is alone:
+            yield "the machine itself: longest stand-still of a thread that only reads its clock", "-", figures
+        else:
+            yield f"longest turn of the loop, {name}", "<= 5 ms", figures
 
 
 ROWS = {

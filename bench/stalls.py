@@ -4,14 +4,17 @@
     python bench/stalls.py [--short] [--folder FOLDER]
 
 The watchdog asks to be called each millisecond and counts how much processor time its thread used beyond that before it
-was: what the loop's own work kept it, not what the system gave to others. Uses the mock upstream and the load client
-of `gateway/`. Linux only.
+was: what the loop's own work kept it, not what the system gave to others. A virtual machine's clock also counts what
+the host took away meanwhile, so each load comes in spells of a second, and between them a thread that only reads its
+clock says, on the same core and beside the same load, how long the machine itself stood still. Uses the mock upstream
+and the load client of `gateway/`. Linux only.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,11 +29,14 @@ from hostler.settings import load
 
 sys.path.insert(0, str(HERE / "gateway"))
 from bodies import write_bodies
+from machine import pinned
 from run import build
 
 UPSTREAM = 18700
 KEY = "sk-watchdog"
 TICK = 0.001
+SPELLS, SPELL_S = 10, 1.0
+GATEWAY_CORE, LOAD_CORE = "0", "1"
 LOADS = {
     "1 KB requests": ("plain", ["-c", "32"]),
     "64 KB requests": ("big", ["-c", "16"]),
@@ -60,7 +66,54 @@ class Watchdog:
         self._loop.call_later(TICK, self._tick)
 
 
-async def measure(work: Path, *, seconds: float) -> dict[str, object]:
+CLOCK_ONLY = """
+import sys, time
+end, last, longest = time.monotonic() + float(sys.argv[1]), time.thread_time(), 0.0
+while time.monotonic() < end:
+    now = time.thread_time()
+    longest, last = max(longest, now - last), now
+print(longest)
+"""
+"""A program that does nothing for so many seconds and prints the longest step of its processor time, in seconds."""
+
+
+class Load:
+    """The load client, as it is used here."""
+
+    def __init__(self, work: Path, *, name: str) -> None:
+        body, self._options = LOADS[name]
+        self._body, self._work = work / f"{body}.json", work
+
+    async def run(self, port: int, *, seconds: float) -> dict[str, int]:
+        """Load what listens at `port`; what the client says of it."""
+        command = [*pinned(LOAD_CORE), str(self._work / "bin" / "lg"), "-p", str(port), "-u", "/v1/chat/completions"]
+        files = ["-b", str(self._body), "-H", str(self._work / "auth")]
+        client = await asyncio.create_subprocess_exec(
+            *command, *files, *self._options, "-t", str(seconds), "-w", "0.1", stdout=subprocess.PIPE
+        )
+        out, _ = await client.communicate()
+        return json.loads(out)
+
+
+async def machine_alone(load: Load, *, seconds: float) -> float:
+    """The longest step of a clock that is only read, in seconds, while the upstream is loaded directly."""
+    reader = await asyncio.create_subprocess_exec(
+        *pinned(GATEWAY_CORE), sys.executable, "-c", CLOCK_ONLY, str(seconds), stdout=subprocess.PIPE
+    )
+    await load.run(UPSTREAM, seconds=seconds)
+    out, _ = await reader.communicate()
+    return float(out)
+
+
+def figures(longest: list[float]) -> dict[str, float]:
+    """Of the longest turn of each spell, in seconds: the median and the worst, in ms."""
+    return {
+        "longest_ms": round(statistics.median(longest) * 1e3, 2),
+        "worst_ms": round(max(longest) * 1e3, 2),
+    }
+
+
+async def measure(work: Path, *, spells: int) -> dict[str, object]:
     """Run the gateway in this process and load it from others."""
     providers = work / "providers.json"
     entries = [{"id": "fast", "kind": "openai-compatible", "baseUrl": f"http://127.0.0.1:{UPSTREAM}"}]
@@ -73,27 +126,24 @@ async def measure(work: Path, *, seconds: float) -> dict[str, object]:
     ready: asyncio.Future[Listening] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     serving = asyncio.create_task(serve(settings, ready.set_result, stop=stop))
-    port = (await ready).address.rsplit(":", 1)[1]
+    port = int((await ready).address.rsplit(":", 1)[1])
     watchdog = Watchdog()
     told: dict[str, object] = {}
-    for name, (body, options) in LOADS.items():
-        arguments = [
-            "-p",
-            port,
-            "-u",
-            "/v1/chat/completions",
-            "-b",
-            str(work / f"{body}.json"),
-            "-H",
-            str(work / "auth"),
-        ]
-        load_client = [str(work / "bin" / "lg"), *arguments, *options, "-t", str(seconds), "-w", "0.3"]
-        watchdog.reset()
-        client = await asyncio.create_subprocess_exec(*load_client, stdout=subprocess.PIPE)
-        out, _ = await client.communicate()
-        result = json.loads(out)
-        told[name] = {"longest_ms": round(watchdog.longest * 1e3, 2), "done": result["done"], "errors": result["errs"]}
-        print(f"{name}: longest turn {watchdog.longest * 1e3:.2f} ms, {result['done']} done, {result['errs']} errors")
+    machine: list[float] = []
+    for name in LOADS:
+        client = Load(work, name=name)
+        longest: list[float] = []
+        done = errors = 0
+        for _ in range(spells):
+            watchdog.reset()
+            said = await client.run(port, seconds=SPELL_S)
+            longest.append(watchdog.longest)
+            done, errors = done + said["done"], errors + said["errs"]
+            machine.append(await machine_alone(client, seconds=SPELL_S))
+        told[name] = {**figures(longest), "done": done, "errors": errors}
+        print(f"{name}: {told[name]}", flush=True)
+    told["clock only"] = figures(machine)
+    print(f"a thread that only reads its clock: {told['clock only']}")
     stop.set()
     await serving
     return told
@@ -102,7 +152,7 @@ async def measure(work: Path, *, seconds: float) -> dict[str, object]:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--short", action="store_true", help="one second per load: a check, no measurement")
+    parser.add_argument("--short", action="store_true", help="one spell per load: a check, no measurement")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="stalls-bench-") as folder:
@@ -110,9 +160,10 @@ def main() -> None:
         build(work)
         write_bodies(work, "/v1/chat/completions", models=["fast/mock"])
         (work / "auth").write_text(f"Authorization: Bearer {KEY}\n")
-        mock = subprocess.Popen([str(work / "bin" / "mock_upstream"), str(UPSTREAM), "0", "0"])
+        os.sched_setaffinity(0, {int(GATEWAY_CORE)})
+        mock = subprocess.Popen([*pinned(LOAD_CORE), str(work / "bin" / "mock_upstream"), str(UPSTREAM), "0", "0"])
         try:
-            told = uvloop.run(measure(work, seconds=1 if asked.short else 5))
+            told = uvloop.run(measure(work, spells=1 if asked.short else SPELLS))
         finally:
             mock.terminate()
             mock.wait()

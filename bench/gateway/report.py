@@ -53,19 +53,33 @@ class Results:
         phase, _, key = place.rpartition(".")
         return median([(r[phase] if phase else r).get(key) for r in self.rounds(name)])
 
+    def pairs(self, name: str, place: str, *, other: str) -> list[tuple[float, float]]:
+        """The same of two gateways, round by round, where both have it."""
+        phase, _, key = place.rpartition(".")
+        found = [
+            tuple((r[phase] if phase else r).get(key) for r in both)
+            for both in zip(self.rounds(name), self.rounds(other), strict=False)
+        ]
+        return [(a, b) for a, b in found if a is not None and b is not None]
+
+    def ratios(self, name: str, place: str) -> list[float]:
+        """The same, divided by nginx's of the same round."""
+        return [a / b for a, b in self.pairs(name, place, other=REFERENCE) if b]
+
     def relative(self, name: str, place: str) -> str:
-        """The same, divided by nginx's."""
-        return ratio(self.value(name, place), self.value(REFERENCE, place))
+        """The median of the ratios to nginx."""
+        return ratio(median(self.ratios(name, place)), 1)
 
     def added(self, name: str, place: str) -> str:
-        """The same in ms, less what it is without any gateway."""
-        a, b = self.value(name, place), self.value(BASELINE, place)
-        return "-" if a is None or b is None or name == BASELINE else f"{(a - b) / 1e3:.2f}"
+        """The same in ms, less what it is without any gateway: the median of the rounds' differences."""
+        if name == BASELINE:
+            return "-"
+        more = median([(a - b) / 1e3 for a, b in self.pairs(name, place, other=BASELINE)])
+        return number(more, 2)
 
     def spread(self, name: str) -> str:
         """Least and greatest ratio to nginx among the rounds."""
-        pairs = zip(self.rounds(name), self.rounds(REFERENCE), strict=False)
-        ratios = [a["plain"].get("rps", 0) / b["plain"]["rps"] for a, b in pairs if b["plain"].get("rps")]
+        ratios = self.ratios(name, "plain.rps")
         digits = 2 if ratios and max(ratios) >= SMALL else 4
         return f"{min(ratios):.{digits}f}-{max(ratios):.{digits}f}" if ratios else "-"
 

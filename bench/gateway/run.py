@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compare gateways in interleaved rounds. See README.md for what is measured.
 
-    python run.py [--work DIR] [--out FILE] [--rounds 3] [--short] [NAME ...]
+    python run.py [--work DIR] [--out FILE] [--rounds 6] [--short] [NAME ...]
     python run.py --hold NAME ...       start the mock upstream and the gateways, print their addresses, wait
 
 NAME is a row of gateways.txt, or "direct" (no gateway). Default: direct and every row; a gateway that does
@@ -34,11 +34,11 @@ HEADERS = f"Authorization: Bearer {KEY}\nanthropic-version: 2023-06-01\n"
 
 # name: request body, options of lg. "-t" is scaled down by --short; "paced" goes to the paced upstream.
 PHASES = {
-    "plain": ("plain", ["-c", 32, "-t", 2.5, "-w", 0.3]),
+    "plain": ("plain", ["-c", 32, "-t", 1.5, "-w", 0.3]),
     "big": ("big", ["-c", 16, "-t", 1.5, "-w", 0.3]),
-    "rate100": ("plain", ["-c", 16, "-r", 100, "-t", 3, "-w", 0.3]),
-    "rate20": ("plain", ["-c", 16, "-r", 20, "-t", 3, "-w", 0.3]),
-    "stream": ("stream", ["-c", 16, "-t", 2, "-S", 100, "-w", 0.3]),
+    "rate100": ("plain", ["-c", 16, "-r", 100, "-t", 2, "-w", 0.3]),
+    "rate20": ("plain", ["-c", 16, "-r", 20, "-t", 2, "-w", 0.3]),
+    "stream": ("stream", ["-c", 16, "-t", 1.5, "-S", 100, "-w", 0.3]),
     "paced10": ("paced", ["-c", 10, "-t", 6.6, "-S", 100]),
     "paced2": ("paced", ["-c", 2, "-t", 2.2, "-S", 100]),
 }
@@ -206,31 +206,32 @@ class Bench:
             flush=True,
         )
 
-    def round(self, name: str) -> None:
-        """Every phase once."""
+    def round(self, names: list[str]) -> None:
+        """Every phase once for every gateway: phase by phase, so that what is compared lies seconds apart."""
+        told: dict[str, dict[str, object]] = {name: {} for name in names}
+        for phase in PHASES:
+            for name in names:
+                self.measure(phase, name, told=told[name])
+        for name in names:
+            self.result[name]["rounds"].append(told[name])
+            print(summary(name, told[name]), flush=True)
+
+    def measure(self, phase: str, name: str, *, told: dict[str, object]) -> None:
+        """One phase of one gateway."""
+        body, given = PHASES[phase]
+        options = list(given)
+        at = options.index("-t") + 1
+        if self.asked.short:
+            options[at] = max(1, options[at] * 0.4)
         pid = self.processes[name].pid
-        told: dict[str, object] = {}
-        for phase, (body, given) in PHASES.items():
-            options = list(given)
-            at = options.index("-t") + 1
-            if self.asked.short:
-                options[at] = max(1, options[at] * 0.4)
-            before = cpu_seconds(pid)
-            load = told[phase] = self.load(name, body, options=options)
-            spent = cpu_seconds(pid) - before
-            if phase == "plain" and load.get("rps"):
-                requests = load["rps"] * (options[at] + options[options.index("-w") + 1])
-                told["cpu_us"] = round(spent / requests * 1e6, 1)
-            if phase == "stream" and load.get("chunks_s"):
-                told["cpu_us_chunk"] = round(spent / (load["chunks_s"] * (options[at] + 0.3)) * 1e6, 2)
-        self.result[name]["rounds"].append(told)
-        trouble = next((t for p in PHASES if (t := told[p].get("fail") or told[p].get("err"))), "")
-        errors = sum(told[p].get("errs", 1) for p in PHASES)
-        print(
-            f"  {name}: {told['plain'].get('rps')} rps, {told.get('cpu_us')} us CPU, "
-            f"{told['stream'].get('chunks_s')} chunks/s, {errors} errors {trouble}",
-            flush=True,
-        )
+        before = cpu_seconds(pid)
+        load = told[phase] = self.load(name, body, options=options)
+        spent = cpu_seconds(pid) - before
+        if phase == "plain" and load.get("rps"):
+            requests = load["rps"] * (options[at] + options[options.index("-w") + 1])
+            told["cpu_us"] = round(spent / requests * 1e6, 1)
+        if phase == "stream" and load.get("chunks_s"):
+            told["cpu_us_chunk"] = round(spent / (load["chunks_s"] * (options[at] + 0.3)) * 1e6, 2)
 
     def save(self, load_before: float) -> Path:
         """Write what there is so far."""
@@ -254,8 +255,7 @@ class Bench:
             self.measure_memory(name)
         for number in range(self.asked.rounds):
             print(f"round {number + 1}", flush=True)
-            for name in up[::-1] if number % 2 else up:
-                self.round(name)
+            self.round(up[::-1] if number % 2 else up)
             self.save(load_before)
         for name in gateways:
             self.result[name]["mb_end"] = memory_mb(self.processes[name].pid)
@@ -272,6 +272,16 @@ class Bench:
         signal.pause()
 
 
+def summary(name: str, told: dict[str, object]) -> str:
+    """A line on a round of a gateway."""
+    trouble = next((t for p in PHASES if (t := told[p].get("fail") or told[p].get("err"))), "")
+    errors = sum(told[p].get("errs", 1) for p in PHASES)
+    return (
+        f"  {name}: {told['plain'].get('rps')} rps, {told.get('cpu_us')} us CPU, "
+        f"{told['stream'].get('chunks_s')} chunks/s, {errors} errors {trouble}"
+    )
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -279,7 +289,7 @@ def main() -> None:
     add("names", nargs="*", metavar="NAME")
     add("--work", help="work folder (default: a new temporary one)")
     add("--out", help="result file (default: result.json in the work folder)")
-    add("--rounds", type=int, default=3, help="0: only start-up and memory")
+    add("--rounds", type=int, default=6, help="0: only start-up and memory")
     add("--short", action="store_true", help="shorter phases and 2,000 warm-up requests: a check, no measurement")
     add("--hold", action="store_true", help="only start everything and wait")
     add("--gateway-core", default="0", help='core of the gateway (default 0; "" = not pinned)')
