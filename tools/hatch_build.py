@@ -17,16 +17,17 @@ class WebHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's clas
     """Sees to it that `src/hostler/workbench/dist` is there before a package is made."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the pages if they are missing; an editable install takes what is there. Raises RuntimeError."""
+        """Build the pages if they are missing or old; an editable install takes what is there. Raises RuntimeError."""
         root = Path(self.root)
-        if version == "editable" or (root / "src/hostler/workbench/dist/index.html").is_file():
+        if version == "editable":
             return
         if os.environ.get("HOSTLER_NO_WEB") == "1":
             self.app.display_warning("HOSTLER_NO_WEB=1: the package is built without the workbench's pages")
             return
-        done = subprocess.run([sys.executable, str(root / "tools/web.py"), "build"], cwd=root, check=False)
+        command = [sys.executable, str(root / "tools/web.py"), "build", "--to-ship"]
+        done = subprocess.run(command, cwd=root, check=False)
         if done.returncode:
             raise RuntimeError(
-                "The workbench's pages are not built. Install Node 20.19 or later and run `make web`, "
-                "or set HOSTLER_NO_WEB=1 to build a package without them."
+                "The workbench's pages could not be built; the lines above say why. Install Node 20.19 or later "
+                "and run `make web`, or set HOSTLER_NO_WEB=1 to build a package without them."
             )

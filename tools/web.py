@@ -4,6 +4,7 @@ Knows: which Node is enough, when web/ has changed since dist was built, what np
 
     web.py build             build src/hostler/workbench/dist if web/ changed; fails when it cannot
     web.py build --if-can    the same, but without Node it says so in one line and all goes on
+    web.py build --to-ship   for a package: without Node what was built before must do, and an sdist's own always does
     web.py check             types and style of web/; without Node it says so and is content
     web.py test              the front end's unit tests; without Node likewise
     web.py types             write web/src/lib/api/types.ts anew from the server's API document
@@ -35,6 +36,8 @@ def main(arguments: list[str]) -> int:
             return build(must=True)
         case ["build", "--if-can"]:
             return build(must=False)
+        case ["build", "--to-ship"]:
+            return build_to_ship()
         case ["check" | "test" | "types" as what]:
             missing = lacking()
             if missing:
@@ -64,6 +67,14 @@ def build(*, must: bool) -> int:
     elif not must:
         print("web: the build failed; the lines above say why, the gateway works without it")
     return status if must else 0
+
+
+def build_to_ship() -> int:
+    """Have pages that a package may carry; 0 when they are there."""
+    there = (DIST / "index.html").is_file()
+    if there and (ROOT / "PKG-INFO").is_file():  # an sdist: whoever installs from it needs no Node
+        return 0
+    return build(must=not (there and lacking()))
 
 
 def build_beside() -> int:

@@ -53,6 +53,43 @@ def test_what_did_not_change_is_not_built_again(project: Path, capsys: pytest.Ca
     assert capsys.readouterr().out == ""
 
 
+def test_a_package_never_carries_pages_of_before(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Node, a change in web/ is built first; a build that fails ends the packaging, not with the old pages."""
+    built(project)
+    (project / "web" / "page.svelte").write_text("<p>", "utf-8")
+    monkeypatch.setattr(web, "lacking", str)
+    ran: list[str] = []
+    monkeypatch.setattr(web, "build_beside", lambda: ran.append("built") or 3)
+    assert web.main(["build", "--to-ship"]) == 3
+    monkeypatch.setattr(web, "build_beside", lambda: ran.append("built") or 0)
+    assert web.main(["build", "--to-ship"]) == 0
+    assert web.main(["build", "--to-ship"]) == 0
+    assert ran == ["built", "built"]
+
+
+def test_an_sdist_is_installed_with_the_pages_that_it_carries(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether or not there is Node, and though nothing says what they were built from."""
+    (project / "PKG-INFO").touch()
+    assert web.main(["build", "--to-ship"]) == 1
+    (project / "dist").mkdir()
+    (project / "dist" / "index.html").touch()
+    capsys.readouterr()
+    for missing in ("no Node", ""):
+        monkeypatch.setattr(web, "lacking", lambda missing=missing: missing)
+        assert web.main(["build", "--to-ship"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_without_node_a_package_takes_what_was_built_before(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert web.main(["build", "--to-ship"]) == 1
+    built(project)
+    (project / "web" / "page.svelte").write_text("<p>", "utf-8")
+    assert web.main(["build", "--to-ship"]) == 0
+    assert "the one that is there is used" in capsys.readouterr().out
+
+
 def test_a_change_is_seen_and_what_tools_leave_is_not(project: Path) -> None:
     before = web.digest()
     (project / "web" / "node_modules" / "left").touch()
