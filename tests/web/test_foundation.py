@@ -4,9 +4,11 @@ import json
 import re
 from pathlib import Path
 
+import httpx2
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
+from hostler.workbench.static import DIST
 from tests.web.conftest import Open, Start
 from tests.web.server import Server
 from tests.web.tab import Problems, Tab, watch
@@ -73,6 +75,24 @@ async def test_without_the_link_the_page_says_how_to_get_it(server: Server, tab:
     assert await page.page.evaluate("fetch('/hostler/api/models').then((r) => r.status)") == 401
     assert await page.barriers() == []
     await page.shot("no-access")
+
+
+async def test_every_page_and_file_loads_without_the_link_and_holds_no_secret(server: Server) -> None:
+    files = [f"/{path.relative_to(DIST).as_posix()}" for path in DIST.rglob("*") if path.is_file()]
+    plain = [path for path in files if not path.endswith((".br", ".gz"))]
+    assert "/index.html" in plain and len(plain) > 20
+    async with httpx2.AsyncClient(base_url=server.address, headers={"accept": "text/html"}) as client:
+        for path in (*PAGES, "/", "/chat/s_1", *plain):
+            answer = await client.get(path)
+            assert (answer.status_code, "set-cookie" in answer.headers) == (200, False), path
+            assert server.token not in answer.text, path
+            kept = path.startswith("/assets/")
+            assert ("immutable" in answer.headers["cache-control"]) == kept, path
+        page = (await client.get("/")).text
+        for path in re.findall(r'(?:src|href)="(/[^"]+)"', page):
+            packed = await client.get(path, headers={"accept-encoding": "br, gzip"})
+            assert "immutable" in packed.headers["cache-control"], path
+            assert packed.headers.get("content-encoding") == "br", path
 
 
 async def test_a_wrong_link_says_so(server: Server, tab: Open, problems: Problems) -> None:

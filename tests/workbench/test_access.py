@@ -1,6 +1,7 @@
 """Who gets in: the printed link, its cookie, a Bearer token; and who does not, on every path below /hostler/api/."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hostler.gateway.access import COOKIE_AGE
 from tests.end_to_end.gate import Gate, Setup, gate, get, request
 from tests.system.http_server.door import Reply
+from tools.openapi import openapi
 
 WITH = Setup(workbench={"enabled": True})
 API = "/hostler/api/"
@@ -108,6 +110,25 @@ async def test_nothing_below_the_api_answers_a_stranger(door: Gate, path: str, m
     if method != b"HEAD":
         assert code(reply) == "unauthorized"
         assert "hostler up" in json.loads(reply.body)["error"]["hint"]
+
+
+@pytest.mark.slow
+async def test_every_endpoint_of_the_document_asks_for_the_token(door: Gate) -> None:
+    """As the document lists them, and what it does not list: the document itself, the events, the control API."""
+    paths = json.loads(openapi())["paths"]
+    asked = [(method.upper(), re.sub(r"\{\w+\}", "x", path)) for path, methods in paths.items() for method in methods]
+    assert len(asked) > 30 and all(path.startswith(API) for _, path in asked)
+    asked += [("GET", API + name) for name in ("openapi.json", "events", "control/status", "control/engines", "ws/x")]
+    refused: dict[str, int] = {}
+    for method, path in asked:
+        reply = await ask(door, path, {"content-length": "0"}, method.encode())
+        refused[f"{method} {path}"] = reply.status
+    assert set(refused.values()) == {401}, {each: status for each, status in refused.items() if status != 401}
+    for method, path in asked[:-5]:  # and are there for those who have it
+        lines = {"content-length": "2", "content-type": "application/json", "authorization": f"Bearer {door.app.token}"}
+        client = await door.client()
+        client.send(get(path, *(f"{n}: {v}".encode() for n, v in lines.items()), method=method.encode()) + b"{}")
+        assert (await client.reply()).status not in (401, 403, 405), (method, path)
 
 
 @pytest.mark.parametrize(
