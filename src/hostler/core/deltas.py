@@ -82,9 +82,10 @@ class ToolCallDelta:
 
 @dataclass(slots=True, frozen=True)
 class ToolCallEnded:
-    """A call's arguments are whole."""
+    """A call's arguments are whole; `opaque` is the raw block that its own wire wants to see again with it."""
 
     slot: int
+    opaque: bytes | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -158,8 +159,9 @@ class ReplyBuilder:
                 self._calls[slot].fragments.append(text)
             case ToolCallStarted():
                 self._open_call(delta)
-            case ToolCallEnded():
-                pass
+            case ToolCallEnded(slot, opaque):
+                open_call = self._calls[slot]
+                open_call.call = replace(open_call.call, opaque=opaque) if opaque else open_call.call
             case PartEnded(None):
                 self._close()
             case PartEnded(opaque):
@@ -252,7 +254,7 @@ def unfold(reply: Reply) -> list[Delta]:
                 deltas.append(PartEnded() if opaque is None else ReasoningSealed(opaque, redacted))
             case ToolCall():
                 deltas += [ToolCallStarted(slot, part.id, part.name, part.custom), ToolCallDelta(slot, part.arguments)]
-                deltas.append(ToolCallEnded(slot))
+                deltas.append(ToolCallEnded(slot, part.opaque))
                 slot += 1
             case _:
                 pass  # results and media do not occur in a reply of these wires

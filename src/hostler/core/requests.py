@@ -120,7 +120,8 @@ class Asked:
     """What an encoder must echo to the client.
 
     `model` is the id that the client asked for, `id` our reply id without a wire's prefix, `created` in unix
-    seconds; `include_usage` whether a stream on the chat wire ends with a usage chunk.
+    seconds; `include_usage` whether a stream on the chat wire ends with a usage chunk; `as_array` whether a stream on
+    the gemini wire is one JSON array instead of server-sent events.
     """
 
     model: str
@@ -128,3 +129,4 @@ class Asked:
     created: int
     include_usage: bool = True
     prompt_tokens: int = 0
+    as_array: bool = False

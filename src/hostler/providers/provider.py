@@ -10,9 +10,9 @@ from typing import Final, Literal
 
 from hostler.core.wires import ANTHROPIC, Wire
 from hostler.errors import ProviderNotReady
-from hostler.providers.vendors import ENGINE, KINDS, PLAIN, VENDOR_KINDS, VERSION, AuthStyle, Kind, Listing, Vendor
+from hostler.providers.vendors import ENGINE, KINDS, VENDOR_KINDS, VERSION, AuthStyle, Kind, Listing, Vendor
 from hostler.system.address import Address, parse_base_url
-from hostler.wire.dialects import Dialect
+from hostler.wire.dialects import PLAIN, Dialect
 
 Operation = Literal["chat", "completions", "embeddings", "rerank", "models", "count_tokens"]
 Header = tuple[bytes, bytes]

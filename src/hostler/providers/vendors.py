@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
-from hostler.wire.dialects import Dialect
+from hostler.wire.dialects import PLAIN, Dialect
 
 AuthStyle = Literal["bearer", "x-api-key"]
 Listing = Literal["none", "list", "cards", "props", "tags", "native"]
 """How models are found: the chat wire's list; a list with capability cards; the list plus a page of server
 properties; tags with a page per model; a native list beside the wire's own."""
+Loading = Literal["none", "keep_alive", "upstream", "instances", "router"]
+"""How a server is told to load a model: not at all; by a request without a prompt; by a request to the model's own
+server behind it; by a call that makes an instance; by a call that names the model."""
 
 HERE: Final = "here"
 """The built-in provider: engines that we start on this machine."""
@@ -23,8 +26,6 @@ ENGINE: Final = "engine"
 LEGACY_KIND: Final = "llama.cpp"
 """What an old single-URL set-up is read as: its server lists models, and its properties are optional."""
 VERSION: Final = "/v1"
-PLAIN: Final = Dialect()
-"""No departure from the wire at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,7 @@ class Kind:
     local: bool = False
     served: bool = True
     counts_tokens: bool = False
+    loading: Loading = "none"
 
     @property
     def url_wire(self) -> Wire:
@@ -159,6 +161,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             port=11434,
             listing="tags",
             local=True,
+            loading="keep_alive",
         ),
         Kind(id="dashscope", label="DashScope", wire=DASHSCOPE, listing="none", served=False),
         Kind(
@@ -169,10 +172,19 @@ KINDS: Final[Mapping[str, Kind]] = {
             listing="props",
             local=True,
             counts_tokens=True,
+            loading="router",
         ),
-        Kind(id="llama-swap", label="llama-swap", dialect=_LLAMA_CPP, port=8080, local=True),
+        Kind(id="llama-swap", label="llama-swap", dialect=_LLAMA_CPP, port=8080, local=True, loading="upstream"),
         Kind(id="vllm", label="vLLM", dialect=_VLLM, port=8000, local=True),
-        Kind(id="lmstudio", label="LM Studio", dialect=_LLAMA_CPP, port=1234, listing="native", local=True),
+        Kind(
+            id="lmstudio",
+            label="LM Studio",
+            dialect=_LLAMA_CPP,
+            port=1234,
+            listing="native",
+            local=True,
+            loading="instances",
+        ),
         Kind(id="mlx", label="MLX server", dialect=_MLX, port=8080, local=True),
         Kind(id="sglang", label="SGLang", dialect=_SERVER, port=30000, local=True),
         Kind(id="tabbyapi", label="TabbyAPI", dialect=_LLAMA_CPP, port=5000, local=True),

@@ -111,7 +111,7 @@ class Answer:
         """Tell a waiting stream client that its call lives; begins the answer if need be."""
         if not self.exchange.disconnected:
             self.start_stream()
-            self.exchange.write(self.codec.KEEPALIVE)
+            self.exchange.write(self.codec.KEEPALIVE)  # an empty one is left out
 
     def fail(self, error: HostlerError) -> None:
         """End with an error: a reply if nothing was sent yet, else in-band and then close; a cut where none fits in."""

@@ -74,9 +74,10 @@ class Translate(Attempt):
                 kind = value.split(b";")[0].strip().lower()
             elif name == b"content-encoding":
                 self.inflate = inflate_for(value)
-        codec = codec_of(self.candidate.provider.wire)
-        if kind == _EVENTS:
-            self._decoder = codec.stream_decoder()
+        provider = self.candidate.provider
+        codec = codec_of(provider.wire)
+        if kind in (_EVENTS, codec.STREAM_TYPE.partition(b";")[0]):
+            self._decoder = codec.stream_decoder(provider.dialect)
         elif kind not in (b"application/json", b""):
             shown = kind.decode("latin-1")[:80]
             raise UpstreamGarbled(f"The upstream answered with content type '{shown}' where JSON was expected.")
@@ -108,7 +109,8 @@ class Translate(Attempt):
 
     def on_good_end(self) -> HostlerError | None:
         if self._decoder is None:
-            reply = codec_of(self.candidate.provider.wire).decode_response(self.take())
+            provider = self.candidate.provider
+            reply = codec_of(provider.wire).decode_response(self.take(), provider.dialect)
             error = self._pass_on(unfold(reply))
             kept = reply.parts
         else:

@@ -54,7 +54,9 @@ class Codec(Protocol):
 
     NAME: ClassVar[Wire]
     KEEPALIVE: ClassVar[bytes]
+    """A sign of life within a stream that every client of the wire passes over; empty where there is none."""
     STREAM_TYPE: ClassVar[bytes]
+    """Content type of a stream."""
     REQUEST_ID: ClassVar[bytes]
     """The header in which the wire's own clients look for the request's id."""
 
@@ -63,11 +65,11 @@ class Codec(Protocol):
     @staticmethod
     def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded: ...
     @staticmethod
-    def decode_response(body: bytes) -> Reply: ...
+    def decode_response(body: bytes, dialect: Dialect = ...) -> Reply: ...
     @staticmethod
     def encode_response(reply: Reply, asked: Asked) -> Encoded: ...
     @staticmethod
-    def stream_decoder() -> StreamDecoder: ...
+    def stream_decoder(dialect: Dialect = ...) -> StreamDecoder: ...
     @staticmethod
     def stream_encoder(asked: Asked) -> StreamEncoder: ...
     @staticmethod

@@ -4,7 +4,7 @@ Knows: which departures exist and their defaults. Does not know: which vendor ha
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +47,7 @@ class Dialect:
     """Several texts in one message as an array of parts; without it they are joined by an empty line."""
     api_version: str = ""
     """Value of the wire's version header; empty: the wire's own default."""
+
+
+PLAIN: Final = Dialect()
+"""No departure from the wire at all."""

@@ -19,7 +19,7 @@ from hostler.wire.anthropic.vocabulary import (
     usage_to_wire,
 )
 from hostler.wire.codec import Encoded
-from hostler.wire.dialects import Dialect
+from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.ids import ToolIds
 
 
@@ -36,8 +36,9 @@ class _TokenCount(msgspec.Struct):
     input_tokens: int
 
 
-def decode_response(body: bytes) -> Reply:
+def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
     """The reply that an upstream gave; raises UpstreamGarbled when it is no message of this wire."""
+    del dialect  # nobody departs from this wire in replies
     try:
         message = parse(body, _Message, path="reply")
         parts = decode_content(message.content, "content", notes=Notes())

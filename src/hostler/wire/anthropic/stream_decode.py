@@ -32,6 +32,7 @@ from hostler.wire.anthropic.vocabulary import (
     finish_to_core,
     usage_to_core,
 )
+from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.sse import SseDecoder, SseEvent
 
 _NULL: Final = msgspec.Raw(b"null")
@@ -376,6 +377,7 @@ def _assembled(block: _Block) -> bytes:
     return msgspec.json.encode(fields)
 
 
-def stream_decoder() -> StreamDecoder:
+def stream_decoder(dialect: Dialect = PLAIN) -> StreamDecoder:
     """A decoder for one reply."""
+    del dialect  # nobody departs from this wire in replies
     return StreamDecoder()

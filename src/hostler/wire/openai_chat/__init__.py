@@ -7,6 +7,7 @@ from typing import Final
 
 from hostler.core.requests import Asked
 from hostler.core.wires import OPENAI_CHAT
+from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.openai_chat.bridge import bridge_tool_choice
 from hostler.wire.openai_chat.errors import decode_error, encode_error
 from hostler.wire.openai_chat.request_in import decode_request
@@ -21,8 +22,9 @@ STREAM_TYPE: Final = b"text/event-stream"
 REQUEST_ID: Final = b"x-request-id"
 
 
-def stream_decoder() -> StreamDecoder:
+def stream_decoder(dialect: Dialect = PLAIN) -> StreamDecoder:
     """A decoder for one stream."""
+    del dialect  # its readers take what every known server writes
     return StreamDecoder()
 
 

@@ -8,6 +8,7 @@ from hostler.core.requests import Asked, Reply
 from hostler.core.usage import Usage
 from hostler.errors import UpstreamGarbled, WireError
 from hostler.wire.codec import Encoded
+from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text, parse_object
 from hostler.wire.openai_chat.content_out import Json
 from hostler.wire.openai_chat.counts import read_finish, read_timings, read_usage, write_finish, write_usage
@@ -15,8 +16,9 @@ from hostler.wire.openai_chat.errors import body_of, error_of
 from hostler.wire.openai_chat.messages_in import arguments_text, details_text
 
 
-def decode_response(body: bytes) -> Reply:
+def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
     """The first choice of a reply; raises UpstreamGarbled for what is none, UpstreamRefused for an error in a 200."""
+    del dialect  # its readers take what every known server writes
     try:
         members = parse_object(body)
     except WireError as error:
