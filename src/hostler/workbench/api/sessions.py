@@ -73,6 +73,7 @@ class SessionsApi:
         await self._sessions.session(session)
         await self._turns.stop_all(session=session)
         await self._sessions.delete(session)
+        await self._turns.stop_all(session=session)  # what another page began meanwhile, and nobody could stop any more
         return shapes.Gone(id=session)
 
     async def restore_session(self, session: str) -> Session:
