@@ -245,7 +245,7 @@ def endpoints() -> tuple[str, ...]:
 def api_table() -> str:
     """Every endpoint of the workbench's API."""
     nobody = SimpleNamespace(settings=SimpleNamespace(data_dir=Path()))  # no endpoint is called, so no part is needed
-    for part in ("sessions", "turns", "preferences", "prompts", "pulls", "engine_work"):
+    for part in ("sessions", "turns", "preferences", "prompts", "pulls", "engine_work", "machine_work"):
         setattr(nobody, part, None)
     found = import_module("hostler.workbench.api.app").all_endpoints(nobody)
     rows = [(code(f"{each.method} {each.path}"), str(each.status), each.summary) for each in found]

@@ -14,8 +14,10 @@ from hostler.client.sessions.store import Sessions
 from hostler.client.turns import ModelFacts, Turns
 from hostler.errors import StorageError
 from hostler.owned import App
+from hostler.registry.http_asker import HttpAsker
 from hostler.system.asgi import AsgiApp
 from hostler.workbench.engine_work import EngineWork
+from hostler.workbench.machine_work import LOAD_S, MachineWork
 from hostler.workbench.parts import WorkbenchParts
 from hostler.workbench.pulls import Pulls
 from hostler.workbench.state import WorkbenchState
@@ -23,6 +25,8 @@ from hostler.workbench.stream import EventStream
 
 SWEEP_S = 3600.0
 """Seconds between two times that deleted sessions are swept away."""
+ASK_S = 4.0
+"""Seconds that a machine gets to say what it holds in memory; it is asked while somebody looks."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +57,7 @@ class OpenRooms:
             await self._sweeping
         await self.stream.close()
         await self._parts.engine_work.close()
+        await self._parts.machine_work.close()
         await self._parts.pulls.close()
         await self._parts.turns.close()
 
@@ -74,6 +79,7 @@ async def open_rooms(app: App, started_ms: int) -> OpenRooms:
             prompts=Prompts(app.store),
             pulls=Pulls(app.settings, publish, providers=app.providers),
             engine_work=EngineWork(app.supervisor, app.settings.data_dir / "engines", publish=publish),
+            machine_work=_machine_work(app),
             resolver=app.resolver,
             matrix=app.matrix,
             supervisor=app.supervisor,
@@ -84,6 +90,17 @@ async def open_rooms(app: App, started_ms: int) -> OpenRooms:
             owner=app.owner.info,
             started_ms=started_ms,
         )
+    )
+
+
+def _machine_work(app: App) -> MachineWork:
+    environment = app.settings.environment
+    return MachineWork(
+        app.providers,
+        app.events.publish,
+        catalogue=app.catalogue,
+        asker=HttpAsker(environment, timeout_s=ASK_S),
+        patient=HttpAsker(environment, timeout_s=LOAD_S),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hostler.system.address import Address
 
 Page = object
-"""A JSON value, bytes to send as they are, or a status as a number."""
+"""A JSON value, bytes to send as they are, a status as a number, or a status with its page."""
 
 NOWHERE = Address("127.0.0.1", 1)
 
@@ -33,6 +33,8 @@ class Machine:
     server: str = "test"
     seen: list[Seen] = field(default_factory=list)
     hold: asyncio.Event | None = None
+    held: tuple[str, ...] = ()
+    """Paths that `hold` holds; none named: all."""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     address: Address = NOWHERE
 
@@ -48,7 +50,7 @@ class Machine:
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             self.seen.append(Seen(method, target, headers, body))
             self.asked.set()
-            if self.hold is not None:
+            if self.hold is not None and (not self.held or target.startswith(self.held)):
                 await self.hold.wait()
             writer.write(self.reply(target, body))
             await writer.drain()
@@ -60,7 +62,7 @@ class Machine:
         page = self.pages.get(target, self.pages.get(target.partition("?")[0], 404))
         if isinstance(page, dict) and body and "by model" in page:
             page = page["by model"].get(json.loads(body)["model"], 404)
-        status = page if isinstance(page, int) else 200
+        status, page = page if isinstance(page, tuple) else (page if isinstance(page, int) else 200, page)
         data = page if isinstance(page, bytes) else json.dumps({} if isinstance(page, int) else page).encode()
         head = (
             f"HTTP/1.1 {status} X\r\nserver: {self.server}\r\ncontent-length: {len(data)}\r\nconnection: close\r\n\r\n"
@@ -112,7 +114,7 @@ def llama_swap(*names: str) -> Machine:
 
 def ollama() -> Machine:
     """Ollama with a chat model, one with its window set, and an embedding model."""
-    tags = [{"name": name, "model": name} for name in ("qwen3:8b", "tiny:latest", "embed:latest")]
+    tags = [{"name": name, "model": name, "size": 5_000} for name in ("qwen3:8b", "tiny:latest", "embed:latest")]
     shown = {
         "qwen3:8b": {
             "capabilities": ["completion", "tools", "thinking"],
@@ -164,6 +166,7 @@ def lm_studio(*, old: bool = False) -> Machine:
                     {
                         "type": "llm",
                         "key": "google/gemma",
+                        "size_bytes": 7_000,
                         "max_context_length": 131072,
                         "loaded_instances": [{"id": "google/gemma", "config": {"context_length": 4096}}],
                         "capabilities": {"vision": True, "trained_for_tool_use": True},

@@ -132,6 +132,21 @@ async def test_lm_studio_says_what_is_loaded(old: bool) -> None:
     assert (value(nomic.context_window), answer(nomic.streaming)) == (2048, "no")
 
 
+async def test_sizes_on_disk_are_kept_over_a_restart(tmp_path: Path) -> None:
+    for kind, box, name, size in (
+        ("ollama", ollama(), "tiny:latest", 5_000),
+        ("lmstudio", lm_studio(), "google/gemma", 7_000),
+    ):
+        async with serving(box):
+            here, catalogue = source(document(machine("box", kind, box.url)), settings(tmp_path)), Catalogue(tmp_path)
+            discovery = Discovery(here, catalogue)
+            await discovery.refresh()
+            await discovery.close()
+        again = Catalogue(tmp_path).model("box", name)
+        assert again is not None and again.size == size
+        assert next(entry.size for entry in Resolver(here, catalogue=catalogue).models() if entry.model == name) == size
+
+
 async def test_vllm_says_its_window() -> None:
     facts = await discovered(vllm(), "vllm")
     assert value(facts["org/big"].context_window) == 32768

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from hostler.client.sessions.parts import TextPart
-from hostler.workbench.event_schema import EngineLog, EngineReady, PullTold
+from hostler.workbench.event_schema import EngineLog, EngineReady, MachineMemoryTold, PullTold
 from tests.engines.hub_server import REPO
 from tests.engines.hub_server import serving as hub_serving
 from tests.engines.models import Hollow, hollow
+from tests.registry.loading_servers import make
+from tests.registry.servers import serving as machine_serving
 from tests.waiting import wait_until
 from tests.workbench.api_stage import ApiStage, api_stage
 
@@ -126,6 +128,27 @@ async def test_an_engine_is_loaded_followed_and_unloaded(stage: ApiStage) -> Non
     assert (await stage.call("POST", "/engines/unload", {"model": "here/demo"}))["stopped"] is False
     await stage.call("POST", "/engines/load", {"model": "far/echo"}, status=400)
     await stage.call("POST", "/engines/load", {"model": "here/none"}, status=404)
+
+
+async def test_a_model_of_another_machine_is_loaded_and_unloaded(stage: ApiStage) -> None:
+    async with machine_serving(make("ollama")) as box:
+        entries = [{"id": "far", "kind": "openai-compatible", "baseUrl": stage.fake.address}]
+        entries.append({"id": "box", "kind": "ollama", "baseUrl": box.url})
+        stage.app.providers.path.write_text(json.dumps({"providers": entries}))
+        await stage.call("POST", "/providers/refresh")
+        (seen,) = (await stage.call("GET", "/machines/memory"))["machines"]
+        assert seen == {"provider": "box", "loads": True, "renews": True, "models": [], "problem": ""}
+        loading = await stage.call("POST", "/engines/load", {"model": "box/tiny:latest"}, status=202)
+        assert loading == {"model": "box/tiny:latest"}
+        await wait_until(lambda: any(m.state == "loaded" for told in memory_told(stage) for m in told.machine.models))
+        assert (await stage.call("POST", "/engines/unload", {"model": "box/tiny:latest"}))["stopped"] is True
+        assert (await stage.call("POST", "/engines/unload", {"model": "box/tiny:latest"}))["stopped"] is False
+        models = {model["id"]: model for model in (await stage.call("GET", "/models"))["models"]}
+        assert models["box/tiny:latest"]["size"] == 5_000
+
+
+def memory_told(stage: ApiStage) -> list[MachineMemoryTold]:
+    return [told for told in stage.told("machine.memory") if isinstance(told, MachineMemoryTold)]
 
 
 async def test_preferences_and_prompts(stage: ApiStage) -> None:

@@ -27,12 +27,13 @@ Json = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """One model as a machine listed it. `created` in unix seconds, 0 when it did not say."""
+    """One model as a machine listed it. `created` in unix seconds, `size` in bytes on its disk; 0: it did not say."""
 
     name: str
     facts: Capabilities = NOTHING_KNOWN
     owned_by: str = ""
     created: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,8 @@ def _tags(provider: Provider, today: str) -> Survey:
         name = _name(item, "model") or _name(item, "name")
         if not name:
             continue
-        known = KnownModel(name, make({"model_discovery": True}, source="GET /api/tags", as_of=today))
+        facts = make({"model_discovery": True}, source="GET /api/tags", as_of=today)
+        known = KnownModel(name, facts, size=_whole(item, "size") or 0)
         if len(models) < MAX_SHOWN:
             body = msgspec.json.encode({"model": name})
             answer = yield Ask(f"{provider.prefix}/api/show", body, optional=True)
@@ -254,14 +256,23 @@ def _native(provider: Provider, today: str) -> Survey:
     answer = yield Ask(provider.other_path("/models"))
     models = tuple(_from_list(answer, today))
     facts: dict[str, Capabilities] = {}
+    sizes: dict[str, int] = {}
     for path, read in (("/api/v1/models", _native_v1), ("/api/v0/models", _native_v0)):
         answer = yield Ask(f"{provider.prefix}{path}", optional=True)
         page = answer.json() if answer else None
         if page is not None:
             facts = {name: make(given, source=f"GET {path}", as_of=today) for name, given in read(page)}
+            sizes = {_text(item, "key"): _whole(item, "size_bytes") or 0 for item in _objects(page, "models")}
         if facts:
             break
-    return tuple(replace(model, facts=_refined(model.facts, facts.get(model.name, NOTHING_KNOWN))) for model in models)
+    return tuple(
+        replace(
+            model,
+            facts=_refined(model.facts, facts.get(model.name, NOTHING_KNOWN)),
+            size=sizes.get(model.name, 0),
+        )
+        for model in models
+    )
 
 
 def _native_v1(page: Json) -> Iterator[tuple[str, dict[str, Scalar | None]]]:

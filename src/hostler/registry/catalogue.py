@@ -132,6 +132,7 @@ class _StoredModel(msgspec.Struct):
     facts: dict[str, dict[str, object]] = {}
     owned_by: str = ""
     created: int = 0
+    size: int = 0
 
 
 class _StoredMachine(msgspec.Struct):
@@ -147,7 +148,7 @@ class _Stored(msgspec.Struct):
 
 
 def _plain(machine: Machine) -> _StoredMachine:
-    models = [_StoredModel(m.name, _facts(m.facts), m.owned_by, m.created) for m in machine.models]
+    models = [_StoredModel(m.name, _facts(m.facts), m.owned_by, m.created, m.size) for m in machine.models]
     return _StoredMachine(machine.state, machine.since, machine.checked, machine.reason, models)
 
 
@@ -170,5 +171,5 @@ def _read(file: Path) -> dict[str, Machine]:
 
 
 def _machine(stored: _StoredMachine) -> Machine:
-    models = tuple(KnownModel(m.name, from_json(m.facts), m.owned_by, m.created) for m in stored.models)
+    models = tuple(KnownModel(m.name, from_json(m.facts), m.owned_by, m.created, m.size) for m in stored.models)
     return Machine(stored.state, stored.since, stored.checked, stored.reason, models)

@@ -51,7 +51,8 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
-    """One model of a list. `context` in tokens, None when unknown; `created` in unix seconds, 0 when unknown.
+    """One model of a list. `context` in tokens, None when unknown; `created` in unix seconds and `size` in bytes on its
+    machine's disk, 0 when unknown.
 
     `state` is that of its machine: models of a machine that is down are remembered, and hidden from pickers.
     """
@@ -63,6 +64,7 @@ class ModelEntry:
     capabilities: Capabilities
     owned_by: str
     created: int = 0
+    size: int = 0
 
     @property
     def context(self) -> int | None:
@@ -249,6 +251,7 @@ class Resolver:
             capabilities=self._matrix.capabilities(f"{provider.id}/{model}"),
             owned_by=provider.id,
             created=known.created if known else 0,
+            size=known.size if known else 0,
         )
 
     def _matching(self, name: str) -> list[str]:

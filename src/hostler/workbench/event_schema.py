@@ -11,7 +11,7 @@ import msgspec
 
 from hostler.client.sessions.records import Message, Params, SessionSummary
 from hostler.workbench.kept_kinds import STORED
-from hostler.workbench.views import EngineState, Memory, ProviderView, PullState
+from hostler.workbench.views import EngineState, MachineMemory, Memory, ProviderView, PullState
 
 __all__ = ["SCHEMA", "STORED", "Data", "State", "TurnState", "json_schema", "validate"]
 REFERENCE: Final = "#/components/schemas/{name}"
@@ -123,6 +123,12 @@ class MachineDown(Data, frozen=True):
     reason: str
 
 
+class MachineMemoryTold(Data, frozen=True):
+    """What a machine holds in memory now."""
+
+    machine: MachineMemory
+
+
 class SessionTold(Data, frozen=True):
     """A session as it is now."""
 
@@ -213,6 +219,7 @@ SCHEMA: Final[Mapping[str, type[Data]]] = {
     "providers.refused": ProvidersRefused,
     "machine.up": MachineModels,
     "machine.down": MachineDown,
+    "machine.memory": MachineMemoryTold,
     "models.changed": MachineModels,
     "session.created": SessionTold,
     "session.changed": SessionTold,

@@ -16,6 +16,7 @@ from hostler.settings import Settings
 from hostler.system.event_log import EventLog
 from hostler.system.owner import OwnerInfo
 from hostler.workbench.engine_work import EngineWork
+from hostler.workbench.machine_work import MachineWork
 from hostler.workbench.pulls import Pulls
 
 
@@ -32,6 +33,7 @@ class WorkbenchParts:
     prompts: Prompts
     pulls: Pulls
     engine_work: EngineWork
+    machine_work: MachineWork
     resolver: Resolver
     matrix: Matrix
     supervisor: Supervisor

@@ -17,11 +17,13 @@ from hostler.providers.provider import Provider
 from hostler.registry.directory import Directory
 from hostler.registry.resolver import ModelEntry, ProviderEntry
 from hostler.system.process import private_bytes
+from hostler.workbench.model_sizes import UNKNOWN, Sizes
 
 EngineStage = Literal["starting", "ready", "stopping", "stopped", "failed", "waiting"]
 PullStage = Literal["running", "done", "failed", "cancelled"]
 Reach = Literal["unknown", "up", "down"]
 ModelReach = Literal["ready", "down", "unknown"]
+ResidentStage = Literal["loading", "loaded", "unloading", "failed"]
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -55,6 +57,30 @@ class EngineState(msgspec.Struct, frozen=True):
     last_used: int | None = None
 
 
+class ResidentModel(msgspec.Struct, frozen=True):
+    """A model in another machine's memory. `memory` and `accelerated` (its part on accelerators) in bytes, `context` in
+    tokens, `until` in unix milliseconds: when its server unloads it if nobody asks. None: the server does not say."""
+
+    model: str
+    state: ResidentStage
+    memory: int | None = None
+    accelerated: int | None = None
+    context: int | None = None
+    until: int | None = None
+    error: Problem | None = None
+
+
+class MachineMemory(msgspec.Struct, frozen=True):
+    """What a machine holds in memory. `loads`: its models can be loaded and unloaded from here; `renews`: loading one
+    that is loaded keeps it warm; `problem`: why it could not be asked, "" when it could."""
+
+    provider: str
+    loads: bool
+    renews: bool
+    models: tuple[ResidentModel, ...] = ()
+    problem: str = ""
+
+
 class ProviderView(msgspec.Struct, frozen=True):
     """One provider and its machine. `since` in unix milliseconds; `reason` and `advice` are "" when all is well."""
 
@@ -84,7 +110,8 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ModelView(msgspec.Struct, frozen=True):
-    """One model. `context` in tokens, `size` bytes on disk, `needs` predicted bytes in memory."""
+    """One model. `context` in tokens, `size` bytes on its machine's disk, `needs` predicted bytes in memory, `problem`
+    why it could not be loaded, as far as its file tells."""
 
     id: str
     provider: str
@@ -96,6 +123,7 @@ class ModelView(msgspec.Struct, frozen=True):
     engine: EngineState | None = None
     size: int | None = None
     needs: int | None = None
+    problem: Problem | None = None
 
 
 class PullState(msgspec.Struct, frozen=True):
@@ -169,10 +197,9 @@ def model_view(
     *,
     providers: Mapping[str, Provider],
     engine: EngineState | None = None,
-    size: int | None = None,
-    needs: int | None = None,
+    sizes: Sizes = UNKNOWN,
 ) -> ModelView:
-    """A model as the page sees it; `size` and `needs` in bytes, where somebody has looked."""
+    """A model as the page sees it; `sizes` of one that engines here would run."""
     provider = providers.get(entry.provider)
     return ModelView(
         id=entry.id,
@@ -183,8 +210,9 @@ def model_view(
         capabilities=msgspec.convert(as_json(entry.capabilities), dict[str, Fact]),
         local=provider is not None and (provider.local or provider.ours),
         engine=engine,
-        size=size,
-        needs=needs,
+        size=sizes.disk or entry.size or None,
+        needs=sizes.memory,
+        problem=None if sizes.problem is None else Problem(*sizes.problem),
     )
 
 

@@ -1,4 +1,5 @@
-"""Endpoints of engines: what runs, load, unload, logs. Knows parameters; does not know how engines work."""
+"""Endpoints of engines and of other machines' memory: what runs, load, unload, logs. Knows parameters; does not know
+how engines work, nor machines' calls."""
 
 import time
 from typing import Annotated
@@ -11,6 +12,7 @@ from hostler.system.hardware import read_memory
 from hostler.workbench.api import shapes
 from hostler.workbench.api.endpoint import Endpoint
 from hostler.workbench.engine_work import EngineWork
+from hostler.workbench.machine_work import MachineWork
 from hostler.workbench.parts import WorkbenchParts
 from hostler.workbench.views import engine_state
 
@@ -21,6 +23,7 @@ class EnginesApi:
     def __init__(self, parts: WorkbenchParts) -> None:
         self._parts = parts
         self._work: EngineWork = parts.engine_work
+        self._machines: MachineWork = parts.machine_work
 
     def endpoints(self) -> list[Endpoint]:
         """All of them. Model ids hold slashes and anything else, so they stand in bodies and queries."""
@@ -29,6 +32,7 @@ class EnginesApi:
             Endpoint("POST", "/engines/load", self.load_engine, status=202),
             Endpoint("POST", "/engines/unload", self.unload_engine),
             Endpoint("GET", "/engines/log", self.engine_log),
+            Endpoint("GET", "/machines/memory", self.machines_memory),
         ]
 
     async def list_engines(self) -> shapes.Engines:
@@ -45,14 +49,24 @@ class EnginesApi:
         )
 
     async def load_engine(self, body: shapes.ModelBody) -> shapes.Loading:
-        """Start a model's engine; events tell how it goes."""
-        model = self._engine_id(body.model)
-        self._work.load(model)
-        return shapes.Loading(model=model)
+        """Start a model's engine, or have its machine load it or keep it warm; events tell how it goes."""
+        candidate = self._parts.resolver.resolve(body.model).candidates[0]
+        if candidate.recipe is None:
+            self._machines.load(candidate.provider, candidate.model)
+        else:
+            self._work.load(candidate.model_id)
+        return shapes.Loading(model=candidate.model_id)
 
     async def unload_engine(self, body: shapes.ModelBody) -> shapes.Stopped:
-        """End a model's engine, also one that is starting or serving."""
-        return shapes.Stopped(stopped=await self._parts.supervisor.stop(self._engine_id(body.model)))
+        """End a model's engine, also one that is starting or serving, or have its machine unload it."""
+        candidate = self._parts.resolver.resolve(body.model).candidates[0]
+        if candidate.recipe is None:
+            return shapes.Stopped(stopped=await self._machines.unload(candidate.provider, candidate.model))
+        return shapes.Stopped(stopped=await self._parts.supervisor.stop(candidate.model_id))
+
+    async def machines_memory(self) -> shapes.MachinesMemory:
+        """What every other machine that can tell holds in memory; asked now, so a slow one takes seconds."""
+        return shapes.MachinesMemory(machines=await self._machines.look())
 
     async def engine_log(self, model: str, lines: Annotated[int, Query(ge=1, le=2000)] = 200) -> shapes.LogLines:
         """The end of an engine's log; its new lines are events (`engine.log`) from now on, for a quarter of an hour."""

@@ -16,7 +16,7 @@ from hostler.providers.provider import Provider
 from hostler.registry.resolver import ModelEntry
 from hostler.workbench.api import shapes
 from hostler.workbench.api.endpoint import Endpoint
-from hostler.workbench.model_sizes import ModelSizes, Sizes
+from hostler.workbench.model_sizes import UNKNOWN, ModelSizes
 from hostler.workbench.parts import WorkbenchParts
 from hostler.workbench.views import EngineState, ModelView, engine_state, model_view, provider_view
 
@@ -96,9 +96,8 @@ class ModelsApi:
         known = self._sizes.of(recipes)
         views: list[ModelView] = []
         for entry in entries:
-            sizes = known.get(entry.id, Sizes())
-            engine = engines.get(entry.id)
-            views.append(model_view(entry, providers=providers, engine=engine, size=sizes.disk, needs=sizes.memory))
+            sizes = known.get(entry.id, UNKNOWN)
+            views.append(model_view(entry, providers=providers, engine=engines.get(entry.id), sizes=sizes))
         return tuple(views)
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from hostler.client.sessions.parts import Parts
 from hostler.client.sessions.records import NO_PARAMS, Folder, ForkMode, Hit, Message, Params, Prompt, SessionSummary
-from hostler.workbench.views import EngineState, ModelView, Problem, ProviderView, PullState
+from hostler.workbench.views import EngineState, MachineMemory, ModelView, Problem, ProviderView, PullState
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,6 +148,12 @@ class Engines(Answer, frozen=True):
     memory: EngineMemory
 
 
+class MachinesMemory(Answer, frozen=True):
+    """Other machines, and the models in their memory."""
+
+    machines: tuple[MachineMemory, ...]
+
+
 class ModelBody(Given, frozen=True):
     """A model id."""
 
@@ -155,13 +161,13 @@ class ModelBody(Given, frozen=True):
 
 
 class Loading(Answer, frozen=True):
-    """The model whose engine is being started, or runs already."""
+    """The model that is being loaded, or is there already."""
 
     model: str
 
 
 class Stopped(Answer, frozen=True):
-    """Whether an engine ran."""
+    """Whether the model was in memory, or on its way there."""
 
     stopped: bool
 

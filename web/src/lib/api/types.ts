@@ -356,7 +356,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Start a model's engine; events tell how it goes. */
+        /** Start a model's engine, or have its machine load it or keep it warm; events tell how it goes. */
         post: operations["load_engine"];
         delete?: never;
         options?: never;
@@ -373,7 +373,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End a model's engine, also one that is starting or serving. */
+        /** End a model's engine, also one that is starting or serving, or have its machine unload it. */
         post: operations["unload_engine"];
         delete?: never;
         options?: never;
@@ -390,6 +390,23 @@ export interface paths {
         };
         /** The end of an engine's log; its new lines are events (`engine.log`) from now on, for a quarter of an hour. */
         get: operations["engine_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hostler/api/machines/memory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What every other machine that can tell holds in memory; asked now, so a slow one takes seconds. */
+        get: operations["machines_memory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -765,7 +782,7 @@ export interface components {
          * Event
          * @description One thing that happened.
          */
-        Event: components["schemas"]["EngineStartingEvent"] | components["schemas"]["EngineWaitingEvent"] | components["schemas"]["EngineProgressEvent"] | components["schemas"]["EngineReadyEvent"] | components["schemas"]["EngineFailedEvent"] | components["schemas"]["EngineCrashedEvent"] | components["schemas"]["EngineStoppingEvent"] | components["schemas"]["EngineStoppedEvent"] | components["schemas"]["EngineLogEvent"] | components["schemas"]["WorkerReadyEvent"] | components["schemas"]["WorkerEndedEvent"] | components["schemas"]["ProvidersLoadedEvent"] | components["schemas"]["ProvidersRefusedEvent"] | components["schemas"]["MachineUpEvent"] | components["schemas"]["MachineDownEvent"] | components["schemas"]["ModelsChangedEvent"] | components["schemas"]["SessionCreatedEvent"] | components["schemas"]["SessionChangedEvent"] | components["schemas"]["SessionDeletedEvent"] | components["schemas"]["MessageCreatedEvent"] | components["schemas"]["MessageDeltaEvent"] | components["schemas"]["MessageChangedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["MessageRestoredEvent"] | components["schemas"]["PreferencesChangedEvent"] | components["schemas"]["PullProgressEvent"] | components["schemas"]["PullDoneEvent"] | components["schemas"]["PullFailedEvent"];
+        Event: components["schemas"]["EngineStartingEvent"] | components["schemas"]["EngineWaitingEvent"] | components["schemas"]["EngineProgressEvent"] | components["schemas"]["EngineReadyEvent"] | components["schemas"]["EngineFailedEvent"] | components["schemas"]["EngineCrashedEvent"] | components["schemas"]["EngineStoppingEvent"] | components["schemas"]["EngineStoppedEvent"] | components["schemas"]["EngineLogEvent"] | components["schemas"]["WorkerReadyEvent"] | components["schemas"]["WorkerEndedEvent"] | components["schemas"]["ProvidersLoadedEvent"] | components["schemas"]["ProvidersRefusedEvent"] | components["schemas"]["MachineUpEvent"] | components["schemas"]["MachineDownEvent"] | components["schemas"]["MachineMemoryEvent"] | components["schemas"]["ModelsChangedEvent"] | components["schemas"]["SessionCreatedEvent"] | components["schemas"]["SessionChangedEvent"] | components["schemas"]["SessionDeletedEvent"] | components["schemas"]["MessageCreatedEvent"] | components["schemas"]["MessageDeltaEvent"] | components["schemas"]["MessageChangedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["MessageRestoredEvent"] | components["schemas"]["PreferencesChangedEvent"] | components["schemas"]["PullProgressEvent"] | components["schemas"]["PullDoneEvent"] | components["schemas"]["PullFailedEvent"];
         /**
          * Fact
          * @description One fact of a model: what, who says so, and when (ISO date).
@@ -866,7 +883,7 @@ export interface components {
         };
         /**
          * Loading
-         * @description The model whose engine is being started, or runs already.
+         * @description The model that is being loaded, or is there already.
          */
         Loading: {
             model: string;
@@ -899,6 +916,39 @@ export interface components {
             data: components["schemas"]["MachineDown"];
         };
         /**
+         * MachineMemory
+         * @description What a machine holds in memory. `loads`: its models can be loaded and unloaded from here; `renews`: loading one
+         *         that is loaded keeps it warm; `problem`: why it could not be asked, "" when it could.
+         */
+        MachineMemory: {
+            provider: string;
+            loads: boolean;
+            renews: boolean;
+            /** @default [] */
+            models: components["schemas"]["ResidentModel"][];
+            /** @default  */
+            problem: string;
+        };
+        MachineMemoryEvent: {
+            /** @description Grows with every event, also over restarts. */
+            seq: number;
+            /** @description Unix milliseconds. */
+            at: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "machine.memory";
+            data: components["schemas"]["MachineMemoryTold"];
+        };
+        /**
+         * MachineMemoryTold
+         * @description What a machine holds in memory now.
+         */
+        MachineMemoryTold: {
+            machine: components["schemas"]["MachineMemory"];
+        };
+        /**
          * MachineModels
          * @description A machine answers, or lists other models than before.
          */
@@ -917,6 +967,13 @@ export interface components {
              */
             kind: "machine.up";
             data: components["schemas"]["MachineModels"];
+        };
+        /**
+         * MachinesMemory
+         * @description Other machines, and the models in their memory.
+         */
+        MachinesMemory: {
+            machines: components["schemas"]["MachineMemory"][];
         };
         /**
          * Memory
@@ -1085,7 +1142,8 @@ export interface components {
         };
         /**
          * ModelView
-         * @description One model. `context` in tokens, `size` bytes on disk, `needs` predicted bytes in memory.
+         * @description One model. `context` in tokens, `size` bytes on its machine's disk, `needs` predicted bytes in memory, `problem`
+         *         why it could not be loaded, as far as its file tells.
          */
         ModelView: {
             id: string;
@@ -1104,6 +1162,8 @@ export interface components {
             size: number | null;
             /** @default null */
             needs: number | null;
+            /** @default null */
+            problem: components["schemas"]["Problem"] | null;
         };
         /**
          * Models
@@ -1466,6 +1526,26 @@ export interface components {
             replies: components["schemas"]["Message"][];
         };
         /**
+         * ResidentModel
+         * @description A model in another machine's memory. `memory` and `accelerated` (its part on accelerators) in bytes, `context` in
+         *         tokens, `until` in unix milliseconds: when its server unloads it if nobody asks. None: the server does not say.
+         */
+        ResidentModel: {
+            model: string;
+            /** @enum {unknown} */
+            state: "failed" | "loaded" | "loading" | "unloading";
+            /** @default null */
+            memory: number | null;
+            /** @default null */
+            accelerated: number | null;
+            /** @default null */
+            context: number | null;
+            /** @default null */
+            until: number | null;
+            /** @default null */
+            error: components["schemas"]["Problem"] | null;
+        };
+        /**
          * Session
          * @description A session with what is said to the model in it.
          */
@@ -1605,7 +1685,7 @@ export interface components {
         };
         /**
          * Stopped
-         * @description Whether an engine ran.
+         * @description Whether the model was in memory, or on its way there.
          */
         Stopped: {
             stopped: boolean;
@@ -2547,6 +2627,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LogLines"];
+                };
+            };
+            /** @description Refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    machines_memory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachinesMemory"];
                 };
             };
             /** @description Refused. */
