@@ -25,6 +25,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     sourcemap: false,
     manifest: MANIFEST,
+    rolldownOptions: { input: [here("index.html"), here("diagram.html")] },
     reportCompressedSize: false,
   },
   server: { host: "127.0.0.1", ...(server ? { proxy: { "/hostler": { target: server, changeOrigin: true } } } : {}) },

@@ -117,6 +117,18 @@ async def test_a_table(desk: House, tab: Open) -> None:
     await expect(room.last.get_by_role("cell", name="4", exact=True)).to_be_visible()
 
 
+BLACK = """async (img) => {
+  await img.decode();
+  const canvas = new OffscreenCanvas(img.naturalWidth, img.naturalHeight).getContext('2d');
+  canvas.drawImage(img, 0, 0);
+  const { data } = canvas.getImageData(0, 0, img.naturalWidth, img.naturalHeight);
+  let dark = 0;
+  for (let at = 0; at < data.length; at += 4) dark += data[at + 3] > 200 && data[at] + data[at + 1] + data[at + 2] < 60;
+  return dark / (data.length / 4);
+}"""
+"""The black part of a picture: boxes that lost their styles are filled with it."""
+
+
 async def test_formulas_and_diagrams_are_loaded_only_where_there_are_some(desk: House, tab: Open) -> None:
     room = await chat(tab, desk.server)
     asked: list[str] = []
@@ -135,7 +147,9 @@ async def test_formulas_and_diagrams_are_loaded_only_where_there_are_some(desk: 
     picture = room.last.get_by_role("img", name=re.compile("^Diagram: graph TD"))
     await expect(picture).to_be_visible(timeout=PATIENCE_MS)
     assert await picture.evaluate("(img) => img.decode().then(() => img.naturalWidth > 20)")
-    assert loaded("late-diagram")
+    assert loaded("late-diagram") and loaded("diagram.html")
+    assert 0 < await picture.evaluate(BLACK) < 0.2
+    assert await room.tab.barriers() == []
     await room.last.get_by_text("Source").click()
     await expect(room.last.locator("pre")).to_contain_text("A[Start]")
     await room.tab.shot("rich")

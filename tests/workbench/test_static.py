@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hostler.system.http_framing import RequestHead
 from hostler.system.http_server import Exchange
-from hostler.workbench.static import POLICY, StaticPages
+from hostler.workbench.static import DIAGRAM, POLICY, StaticPages
 from tests.system.http_server.door import Client, Door, Reply
 
 PAGE = b"<!doctype html><title>hostler</title>"
@@ -69,9 +69,24 @@ async def test_the_page_may_do_little(client: Client) -> None:
     assert headers[b"content-security-policy"] == POLICY
     for part in (b"default-src 'none'", b"script-src 'self';", b"frame-ancestors 'none'", b"base-uri 'none'"):
         assert part in POLICY
-    assert b"http:" not in POLICY and b"https:" not in POLICY and b"unsafe-eval" not in POLICY
+    assert b"http:" not in POLICY and b"https:" not in POLICY and b"unsafe" not in POLICY
     assert (headers[b"x-frame-options"], headers[b"x-content-type-options"]) == (b"DENY", b"nosniff")
     assert (headers[b"referrer-policy"], headers[b"cross-origin-opener-policy"]) == (b"no-referrer", b"same-origin")
+
+
+async def test_only_the_frame_of_the_diagrams_may_have_styles_of_its_own_and_only_our_page_frames_it(
+    client: Client, dist: Path
+) -> None:
+    (dist / "diagram.html").write_bytes(b"<!doctype html>diagrams")
+    reply = await ask(client, DIAGRAM)
+    assert reply.body == b"<!doctype html>diagrams"
+    policy = reply.headers[b"content-security-policy"]
+    assert b"style-src 'self' 'unsafe-inline'" in policy and b"frame-ancestors 'self'" in policy
+    for part in (b"default-src 'none'", b"script-src 'self';", b"base-uri 'none'"):
+        assert part in policy
+    assert b"connect-src" not in policy  # whatever a diagram says, the frame asks nobody
+    assert reply.headers[b"x-frame-options"] == b"SAMEORIGIN"
+    assert reply.headers[b"cache-control"] == b"no-cache"
 
 
 async def test_hashed_names_are_kept_for_ever_and_others_are_asked_for_again(client: Client) -> None:

@@ -13,6 +13,8 @@ const brotli = promisify(brotliCompress);
 const zip = promisify(gzip);
 /** Vite writes it here when it is told to. */
 export const MANIFEST = "manifest.json";
+/** No part of a first load: the frame that comes with the first diagram. */
+const LATE_PAGE = "diagram.html";
 const COMPRESSED = /\.(html|js|css|svg|txt|json|wasm)$/;
 
 /** Every file below `root`, relative, with forward slashes. */
@@ -50,7 +52,7 @@ export function finish(dist: string): Plugin {
       order: "post",
       sequential: true,
       async handler() {
-        const manifest = JSON.parse(await readFile(join(dist, MANIFEST), "utf8")) as Manifest;
+        const { [LATE_PAGE]: _, ...manifest } = JSON.parse(await readFile(join(dist, MANIFEST), "utf8")) as Manifest;
         await rm(join(dist, MANIFEST)); // of use here only
         await writeFile(join(dist, "licenses.txt"), await licenceText(modules));
         const files = (await filesBelow(dist)).filter((path) => COMPRESSED.test(path));

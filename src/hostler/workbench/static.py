@@ -16,11 +16,16 @@ from hostler.system.http_server import Exchange, Headers
 
 DIST: Final = Path(__file__).parent / "dist"
 INDEX: Final = "/index.html"
+DIAGRAM: Final = "/diagram.html"
 POLICY: Final = (
-    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    b"font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    b"connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-"""`unsafe-inline` for styles: diagrams and formulas are drawn with style attributes of their own."""
+DIAGRAM_POLICY: Final = (
+    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data:; "
+    b"frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+)
+"""Of the frame that draws diagrams: Mermaid writes styles into the document that it measures in. It asks nobody."""
 _FOR_EVER: Final = (b"cache-control", b"public, max-age=31536000, immutable")
 _ASK_AGAIN: Final = (b"cache-control", b"no-cache")
 _SAFETY: Final = (
@@ -33,6 +38,7 @@ _PAGE_SAFETY: Final = (
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+_DIAGRAM_SAFETY: Final = ((b"content-security-policy", DIAGRAM_POLICY), (b"x-frame-options", b"SAMEORIGIN"))
 _CODINGS: Final = ((".br", b"br"), (".gz", b"gzip"))
 """Best first."""
 _TYPES: Final = {
@@ -140,6 +146,7 @@ def _headers_of(name: str) -> Headers:
     keep = _FOR_EVER if name.startswith("/assets/") else _ASK_AGAIN
     # an image of vectors is a document too, and could be opened as one
     page = _PAGE_SAFETY if kind.startswith((b"text/html", b"image/svg")) else ()
+    page = _DIAGRAM_SAFETY if name == DIAGRAM else page
     return ((b"content-type", kind), keep, (b"vary", b"accept-encoding"), *_SAFETY, *page)
 
 
