@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -66,6 +67,23 @@ async def test_the_printed_link_lets_a_browser_in_and_leaves_the_address_bar(ser
     name = f"hostler_token_{server.address.rpartition(':')[2]}"
     assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == (name, True, "Strict")
     assert await page.page.evaluate("document.cookie") == ""
+
+
+async def test_two_servers_of_one_machine_are_open_in_one_browser(
+    server: Server, start: Start, tab: Open, problems: Problems
+) -> None:
+    """A browser keeps no ports with cookies: the second link must not shut the first one's tabs out."""
+    other = await start()
+    first = await tab(server, "/models")
+    page = await first.context.new_page()
+    watch(page, problems, own=(urlsplit(other.address).netloc,))
+    await page.goto(other.link)
+    second = Tab(page, first.context, other, problems, first.shots)
+    await connected(second)
+    for each in (first, second, first):
+        await each.page.reload()
+        await connected(each)
+        assert await each.page.evaluate("fetch('/hostler/api/models').then((r) => r.status)") == 200
 
 
 async def test_without_the_link_the_page_says_how_to_get_it(server: Server, tab: Open, problems: Problems) -> None:
