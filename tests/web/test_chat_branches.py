@@ -87,6 +87,10 @@ async def test_answer_again_by_the_same_and_by_another_model(desk: House, tab: O
     await expect(room.last).to_contain_text("Otherwise: a number")
     await room.done()
     await expect(versions).to_contain_text("3/3")
+    # it was asked for this one answer: the session keeps its model, here and after a reload
+    for _ in range(2):
+        await expect(room.page.get_by_role("button", name=f"Model: {TALK}", exact=True)).to_be_visible()
+        await room.page.reload()
     for place in ("2/3", "1/3"):
         await versions.get_by_role("button", name="Version before").click()
         await expect(versions).to_contain_text(place)

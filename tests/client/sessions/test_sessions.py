@@ -107,6 +107,7 @@ async def test_regenerate_continue_and_edit(sessions: Sessions, told: Told) -> N
         await sessions.resume(first.id)
     (second,) = await sessions.regenerate(first.id, models=("other/m",))
     assert (second.parent, second.order, second.state) == (begun.user.id, 1, "streaming")
+    assert (await sessions.session(session.id)).model == "here/demo"  # the other one was asked for this answer alone
     with pytest.raises(Conflict, match="still running"):
         await sessions.resume(second.id)
     with pytest.raises(Conflict, match="still running"):

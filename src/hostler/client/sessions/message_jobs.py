@@ -47,7 +47,10 @@ def add(w: Writing, session: str, *, parent: str | None, role: Role, parts: Part
 
 
 def regenerate(w: Writing, id: str, *, models: tuple[str, ...], params: Params) -> tuple[Message, ...]:
-    """New replies beside a reply, or under a person's message; without `models` by the model of that reply."""
+    """New replies beside a reply, or under a person's message; without `models` by the model of that reply.
+
+    Another model is asked for this one answer: the session keeps its own.
+    """
     message = w.message(id)
     asked = message if message.role != "assistant" else None
     if asked is None:
@@ -59,7 +62,7 @@ def regenerate(w: Writing, id: str, *, models: tuple[str, ...], params: Params) 
     if not models or not models[0]:
         raise RequestError("No model was named.")
     replies = _replies(w, asked, models=models, params=params)
-    _go_on(w, message.session, leaf=replies[0].id, model=models[0])
+    _go_on(w, message.session, leaf=replies[0].id)
     return replies
 
 
