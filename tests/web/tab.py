@@ -70,6 +70,13 @@ class Tab:
         await self.page.screenshot(path=path, full_page=full, animations="disabled")
         return path
 
+    async def devtools(self, *told: tuple[str, dict[str, object]]) -> None:
+        """What Playwright has no word for, in the browser's own protocol."""
+        protocol = await self.context.new_cdp_session(self.page)
+        for method, given in told:
+            await protocol.send(method, given)  # pyright: ignore[reportUnknownMemberType]  # its dict has no types
+        await protocol.detach()
+
     async def offline(self, gone: bool = True) -> None:
         """Take the network from the browser, or give it back."""
         self.problems.network_down = True

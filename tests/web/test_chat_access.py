@@ -111,6 +111,32 @@ async def test_from_opening_to_reading_by_keyboard_alone(desk: House, tab: Open)
     await expect(room.page).to_have_title("Older · hostler")
 
 
+async def test_a_menu_by_keyboard_alone(desk: House, tab: Open) -> None:
+    room = await chat(tab, desk.server, f"/chat/{await desk.session('for the menu')}")
+    more, keys = room.last.get_by_role("button", name="More for this message"), room.page.keyboard
+    for opening in ("Enter", "ArrowDown", "Enter"):  # the first one also loads it
+        await more.focus()
+        await keys.press(opening)
+        await expect(room.page.get_by_role("menuitem", name="Answer with another model")).to_be_focused()
+        await keys.press("ArrowDown")
+        await expect(room.page.get_by_role("menuitem", name="Fork: up to here")).to_be_focused()
+        await keys.press("Escape")
+        await expect(room.page.get_by_role("menuitem")).to_have_count(0)
+        await expect(more).to_be_focused()
+
+
+async def test_what_is_not_needed_yet_is_not_loaded(desk: House, tab: Open) -> None:
+    asked: list[str] = []
+    room = Chat(await tab(desk.server, "/settings"))
+    room.page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    await room.tab.go("/chat")
+    await expect(room.page.get_by_role("button", name=f"Model: {TALK}", exact=True)).to_be_visible()
+    assert any(name.startswith("NewRoom") for name in asked)
+    assert [name for name in asked if name.startswith(("Room", "OpenPicker", "OpenMenu", "Parts"))] == []
+    async with room.page.expect_request(re.compile("/Room")):
+        await room.box.press("h")
+
+
 async def focus_box(room: Chat) -> None:
     if not await room.box.evaluate("(box) => box === document.activeElement"):
         await room.page.keyboard.press("i")

@@ -25,6 +25,19 @@ PASTE = """([text, picture]) => {
   document.querySelector('textarea').dispatchEvent(event);
 }"""
 
+SAFARI_ENTER = """(box) => {
+  const event = new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, bubbles: true, cancelable: true });
+  box.dispatchEvent(event);
+}"""
+SLOW_TURNS = """() => {
+  const real = window.fetch;
+  const gate = new Promise((go) => (window.go = go));
+  window.fetch = async (path, init) => {
+    if (String(path).endsWith('/turns')) await gate;
+    return real(path, init);
+  };
+}"""
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
@@ -59,6 +72,103 @@ async def test_a_draft_outlives_a_reload_and_belongs_to_its_session(desk: House,
     await expect(room.box).to_have_value("")
     await room.tab.go("/chat")
     await expect(room.box).to_have_value("not yet sent")
+
+
+async def test_attachments_outlive_a_reload_until_they_are_sent_or_too_large(desk: House, tab: Open) -> None:
+    room = await chat(tab, desk.server)
+    attached = room.page.get_by_role("list", name="Attachments").get_by_role("listitem")
+    await room.choose(EYE)
+    await paste(room, "a long line\n" * 1_000)
+    await paste(room, picture=PIXEL)
+    await expect(attached).to_have_count(2)
+    await room.page.reload()
+    await expect(attached).to_have_count(2)
+    await expect(room.page.get_by_role("button", name=f"Model: {EYE}", exact=True)).to_be_visible()
+    await paste(room, "b" * 22_000_000)
+    lost = room.page.get_by_role("group", name="New message").get_by_text("these attachments are lost on a reload")
+    await expect(lost).to_be_visible()
+    await room.page.get_by_role("button", name="Remove pasted-2.txt").click()
+    await expect(lost).to_have_count(0)
+    await room.page.reload()
+    await expect(attached).to_have_count(2)
+    await room.ask("what is it?", "what is it?")
+    await expect(room.mine.first.get_by_role("img", name="dot.png")).to_be_visible()
+    await expect(attached).to_have_count(0)
+    await room.tab.go("/chat")
+    await expect(room.page.get_by_role("button", name=f"Model: {EYE}", exact=True)).to_be_visible()
+    await expect(attached).to_have_count(0)
+
+
+async def test_what_was_chosen_for_a_session_to_come_outlives_a_reload(desk: House, tab: Open) -> None:
+    room = await chat(tab, desk.server)
+    await room.choose(OTHER)
+    await room.page.get_by_role("button", name="System prompt and parameters").click()
+    await room.page.get_by_role("dialog").get_by_label("System prompt").fill("Be brief.")
+    await room.page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    await room.page.reload()
+    await expect(room.page.get_by_role("button", name=f"Model: {OTHER}", exact=True)).to_be_visible()
+    await expect(room.page.get_by_role("button", name="System prompt and parameters, 1 set")).to_be_visible()
+    await room.ask("one", "Otherwise: one")
+    assert desk.vendor.requests[-1].json["messages"][0]["content"] == "Be brief."  # type: ignore[index,call-overload]
+    await room.tab.go("/chat")
+    await expect(room.page.get_by_role("button", name="System prompt and parameters", exact=True)).to_be_visible()
+
+
+async def test_enter_that_belongs_to_an_input_method_does_not_send(desk: House, tab: Open) -> None:
+    room = await chat(tab, desk.server)
+    await expect(room.page.get_by_role("button", name=f"Model: {TALK}", exact=True)).to_be_visible()
+    await room.box.focus()
+    enter: dict[str, object] = {"type": "rawKeyDown", "key": "Enter", "windowsVirtualKeyCode": 13}
+    await room.tab.devtools(
+        ("Input.imeSetComposition", {"text": "にほん", "selectionStart": 3, "selectionEnd": 3}),
+        ("Input.dispatchKeyEvent", enter),
+        ("Input.insertText", {"text": "日本"}),
+    )
+    await room.box.evaluate(SAFARI_ENTER)
+    await expect(room.box).to_have_value("日本")
+    assert room.page.url.endswith("/chat")
+    await room.page.keyboard.press("Enter")
+    await expect(room.last).to_contain_text("You said: 日本", timeout=PATIENCE_MS)
+    await expect(room.mine).to_have_count(1)
+
+
+async def test_what_is_written_while_a_message_is_on_its_way_stays(desk: House, tab: Open) -> None:
+    room = await chat(tab, desk.server, f"/chat/{await desk.session('something')}")
+    await room.page.evaluate(SLOW_TURNS)
+    await room.box.fill("the first")
+    await room.box.press("Enter")
+    await room.box.press("End")
+    await room.box.press_sequentially(" and the next")
+    await room.page.evaluate("window.go()")
+    await expect(room.last).to_contain_text("You said: the first", timeout=PATIENCE_MS)
+    await expect(room.box).to_have_value(" and the next")
+
+
+async def test_enter_while_an_answer_is_written_says_why_nothing_is_sent(desk: House, tab: Open) -> None:
+    room = await chat(tab, desk.server)
+    await room.say("hold on")
+    await expect(room.last).to_contain_text("three four", timeout=PATIENCE_MS)
+    await room.box.fill("too early")
+    await room.box.press("Enter")
+    await expect(room.page.get_by_text("An answer is being written: stop it (Esc)").first).to_be_visible()
+    await expect(room.box).to_have_value("too early")
+    await room.page.keyboard.press("Escape")
+    await expect(room.last).to_contain_text("You stopped this answer.")
+    await room.box.press("Enter")
+    await expect(room.mine).to_have_count(2)
+
+
+async def test_a_favorite_is_made_by_keyboard(desk: House, tab: Open) -> None:
+    room = await chat(tab, desk.server)
+    await expect(room.page.get_by_role("button", name=f"Model: {TALK}", exact=True)).to_be_visible()
+    await room.page.keyboard.press("Alt+m")
+    star = room.page.get_by_role("button", name=f"Make a favorite: {OTHER}")
+    await star.focus()
+    await room.page.keyboard.press("Enter")
+    await expect(room.page.get_by_role("list", name="Favorites").locator("[data-pick]")).to_have_count(1)
+    await expect(room.page.get_by_role("searchbox", name="Find a model")).to_be_visible()
+    await room.page.keyboard.press("Escape")
+    await expect(room.page.get_by_role("button", name=f"Model: {TALK}", exact=True)).to_be_visible()
 
 
 async def test_a_long_paste_becomes_an_attachment(desk: House, tab: Open) -> None:

@@ -11,6 +11,8 @@ from tests.web.chat import HELD, OTHER, PATIENCE_MS, TALK, Chat, House, chat, ho
 from tests.web.conftest import Open
 
 THIRD = "desk/third"
+MORE = ("four", "five", "six", "seven", "eight")
+LONG = "Beginning.\n\n" + "\n\n".join(f"Paragraph {n} of the long text." for n in range(60)) + "\n\nEnd."
 SCHEMES: dict[str, dict[str, object]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
@@ -21,7 +23,10 @@ SCHEMES: dict[str, dict[str, object]] = {
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     third: list[Mapping[str, object]] = [{"text": "Thirdly: ", "echo": True}]
-    async with house(tmp_path_factory.mktemp("compare"), script(third=third)) as made:
+    long: Mapping[str, object] = {"when": {"contains": "a long one"}, "text": LONG}
+    slow: Mapping[str, object] = {"when": {"contains": "a slow one"}, "text": LONG, "hold_after": 40}
+    more: dict[str, list[Mapping[str, object]]] = {name: [{"text": f"{name}: ", "echo": True}] for name in MORE}
+    async with house(tmp_path_factory.mktemp("compare"), script(long, slow, third=third, **more)) as made:
         yield made
 
 
@@ -37,7 +42,7 @@ def column(room: Chat, model: str) -> Locator:
 async def beginning(tab: Open, desk: House, text: str, *models: str, **options: object) -> Chat:
     """Ask several models."""
     room = await chat(tab, desk.server, "/compare", **options)
-    await room.page.get_by_role("button", name="Model: Choose a model").click()
+    await room.page.get_by_role("button", name="Model: Choose models").click()
     for model in models:
         await room.pick(model)
     await room.page.keyboard.press("Escape")
@@ -94,6 +99,57 @@ async def test_escape_stops_all(desk: House, tab: Open) -> None:
     for model in (TALK, OTHER):
         await expect(column(room, model)).to_contain_text("You stopped this answer.")
     await desk.vendor.wait_for(lambda fake: [r.outcome for r in fake.requests] == ["client gone"] * 2)
+
+
+async def test_eight_models_and_no_ninth_by_keyboard_from_column_to_column(desk: House, tab: Open) -> None:
+    all_eight = [TALK, OTHER, THIRD, *(f"desk/{name}" for name in MORE)]
+    room = await chat(tab, desk.server, "/compare")
+    await room.box.fill("to all")
+    await room.box.press("Enter")  # nobody is chosen yet: that leads to the choice
+    for model in all_eight:
+        await room.pick(model)
+    await expect(room.page.get_by_text("8 of 8")).to_be_visible()
+    await room.page.get_by_role("searchbox", name="Find a model").fill("eye")
+    await expect(room.page.locator("[data-pick]").first).to_be_disabled()
+    await room.page.keyboard.press("Escape")
+    await room.page.reload()
+    await expect(room.page.get_by_role("button", name="Model: 8 models")).to_be_visible()
+    await room.box.press("Enter")
+    await room.page.wait_for_url("**/compare/s_*")
+    for model in all_eight:
+        await expect(column(room, model)).to_contain_text("to all", timeout=PATIENCE_MS)
+    await room.box.blur()
+    for model in all_eight:
+        await room.page.keyboard.press("j")
+        text = column(room, model).get_by_role("log")
+        await expect(text).to_be_focused()
+        await expect(text).to_be_in_viewport(ratio=0.9)
+    await room.page.keyboard.press("k")
+    await expect(column(room, all_eight[-2]).get_by_role("log")).to_be_focused()
+    assert await room.tab.overflow() <= 0
+    await room.tab.shot("eight")
+
+
+async def test_a_finished_answer_is_read_from_its_beginning_and_one_that_runs_is_followed(
+    desk: House, tab: Open
+) -> None:
+    room = await beginning(tab, desk, "a slow one", TALK, OTHER)
+    await expect(column(room, TALK)).to_contain_text("Paragraph 3", timeout=PATIENCE_MS)
+    desk.vendor.release()
+    await expect(column(room, TALK).get_by_text("End.", exact=True)).to_be_in_viewport()
+    await room.page.reload()
+    await expect(column(room, TALK).get_by_text("Beginning.", exact=True)).to_be_in_viewport()
+    await expect(column(room, TALK).get_by_text("End.", exact=True)).not_to_be_in_viewport()
+
+
+async def test_at_twice_the_size_an_answer_can_be_read(desk: House, tab: Open) -> None:
+    room = await beginning(tab, desk, "a long one", TALK, OTHER, viewport={"width": 640, "height": 400})
+    text = column(room, TALK).get_by_role("log")
+    await expect(text).to_contain_text("End.", timeout=PATIENCE_MS)
+    await expect(column(room, TALK).get_by_role("list", name="Figures of this answer")).to_be_visible()
+    assert await text.evaluate("(node) => node.clientHeight") >= 150
+    assert await room.tab.overflow() <= 0
+    await room.tab.shot("compare-zoomed")
 
 
 async def test_on_a_phone_columns_are_tabs(desk: House, tab: Open, narrow: dict[str, object]) -> None:

@@ -11,15 +11,20 @@ interface Chunk {
   file: string;
   isEntry?: boolean;
   imports?: string[];
+  dynamicImports?: string[];
   css?: string[];
   assets?: string[];
 }
 /** Vite's list of what was made from what. */
 export type Manifest = Record<string, Chunk>;
 
-/** The files that opening a page loads: the entry's, the page's, and all that these import statically. */
+/**
+ * The files that opening a page loads: the entry's, the page's, what the page itself fetches (a session's room), and all
+ * that these import statically.
+ */
 export function loadedBy(manifest: Manifest, page: string): Set<string> {
-  const waiting = [page, ...Object.keys(manifest).filter((key) => manifest[key]?.isEntry)];
+  const entries = Object.keys(manifest).filter((key) => manifest[key]?.isEntry);
+  const waiting = [page, ...(manifest[page]?.dynamicImports ?? []), ...entries];
   const seen = new Set<string>();
   const files = new Set<string>(["index.html"]);
   for (let key = waiting.pop(); key !== undefined; key = waiting.pop()) {

@@ -9,12 +9,13 @@ it("knows which licences may be shipped", () => {
   expect([recognised("MIT License\n\nCopyright"), recognised("All rights reserved")]).toEqual(["MIT", ""]);
 });
 
-it("counts what a page loads, once, and not what it loads later", () => {
+it("counts what a page loads, its rooms as well, once, and not what it loads later", () => {
   const manifest = {
     "index.html": { file: "a/index.js", isEntry: true, imports: ["_svelte.js"], css: ["a/index.css"] },
     "_svelte.js": { file: "a/svelte.js" },
-    "src/pages/Chat.svelte": { file: "a/Chat.js", imports: ["_svelte.js", "index.html"], css: ["a/Chat.css"] },
+    "src/pages/Chat.svelte": { file: "a/Chat.js", imports: ["_svelte.js", "index.html"], css: ["a/Chat.css"], dynamicImports: ["src/Room.svelte"] },
+    "src/Room.svelte": { file: "a/Room.js", imports: ["_svelte.js"], dynamicImports: ["src/late.ts"] },
     "src/late.ts": { file: "a/late.js", imports: ["_svelte.js"] },
   };
-  expect([...loadedBy(manifest, "src/pages/Chat.svelte")].sort()).toEqual(["a/Chat.css", "a/Chat.js", "a/index.css", "a/index.js", "a/svelte.js", "index.html"]);
+  expect([...loadedBy(manifest, "src/pages/Chat.svelte")].sort()).toEqual(["a/Chat.css", "a/Chat.js", "a/Room.js", "a/index.css", "a/index.js", "a/svelte.js", "index.html"]);
 });

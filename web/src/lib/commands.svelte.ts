@@ -1,7 +1,7 @@
 /** What can be done on the page: the palette lists it, its keys run it. Pages add theirs while they are open. */
 import { untrack } from "svelte";
 
-import { pressed, worksWhileTyping } from "./keys";
+import { composing, pressed, worksWhileTyping } from "./keys";
 
 export interface Command {
   /** Unique; a later command with the same id hides the earlier one until it goes. */
@@ -53,7 +53,7 @@ class Commands {
 
   /** The page's one key handler. */
   onKeydown = (event: KeyboardEvent): void => {
-    if (event.defaultPrevented || event.isComposing) return;
+    if (event.defaultPrevented || composing(event)) return;
     const now = pressed(event);
     // What is typed ahead while the palette is still loading is meant for it, not for the page behind.
     const typing = this.paletteOpen || this.helpOpen || isTyping(event.target);

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { keyNames, pressed, worksWhileTyping } from "./keys";
+import { composing, keyNames, pressed, worksWhileTyping } from "./keys";
 
 const press = (key: string, held = ""): string =>
   pressed({ key, ctrlKey: held.includes("c"), metaKey: held.includes("m"), altKey: held.includes("a"), shiftKey: held.includes("s") });
@@ -23,4 +23,10 @@ it("shows keys as they are printed", () => {
   expect(keyNames("mod+k", false)).toEqual([["Ctrl", "K"]]);
   expect(keyNames("g m", true)).toEqual([["G"], ["M"]]);
   expect(keyNames("mod++", true)).toEqual([["⌘", "+"]]);
+});
+
+it("leaves an input method its keys", () => {
+  expect(composing({ isComposing: true, keyCode: 13 })).toBe(true);
+  expect(composing({ isComposing: false, keyCode: 229 })).toBe(true);
+  expect(composing({ isComposing: false, keyCode: 13 })).toBe(false);
 });

@@ -18,6 +18,11 @@ export function pressed(event: Press): string {
   return [...parts, key].join("+");
 }
 
+/** Whether a key press belongs to an input method; keyCode 229 is how Safari says so of the one that ends it. */
+export function composing(event: { isComposing: boolean; keyCode: number }): boolean {
+  return event.isComposing || event.keyCode === 229;
+}
+
 /** Whether a combination may act while somebody types: it must hold mod or alt, or be a key that types nothing. */
 export function worksWhileTyping(combination: string): boolean {
   return /(^|\+)(mod|alt)\+/.test(combination) || combination === "escape" || /^f\d+$/.test(combination);

@@ -60,6 +60,7 @@ async function statusOf(): Promise<number> {
   try {
     return (await fetch("/hostler/api/preferences", { credentials: "same-origin" })).status;
   } catch {
+    // No answer at all: the server is away, which 0 says here.
     return 0;
   }
 }

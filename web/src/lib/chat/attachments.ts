@@ -10,6 +10,17 @@ export type Attachment = (DocumentPart | ImagePart) & { readonly key: number };
 
 let next = 1;
 
+/** A part of a draft that was kept, as an attachment again. */
+export function again(part: DocumentPart | ImagePart): Attachment {
+  next += 1;
+  return { ...part, key: next };
+}
+
+/** The parts themselves, as they are kept and sent. */
+export function bare(attachments: readonly Attachment[]): (DocumentPart | ImagePart)[] {
+  return attachments.map(({ key: _key, ...part }) => part as DocumentPart | ImagePart);
+}
+
 export function pasted(text: string, count: number): Attachment {
   next += 1;
   return { type: "document", name: `pasted-${count + 1}.txt`, text, key: next };
@@ -52,6 +63,6 @@ async function base64(file: File): Promise<string> {
 
 /** A message's parts: attachments first, so that the question stands last. */
 export function parts(text: string, attachments: readonly Attachment[]): Part[] {
-  const along = attachments.map(({ key: _key, ...part }) => part as Part);
+  const along = bare(attachments);
   return text.trim() === "" ? along : [...along, { type: "text", text }];
 }

@@ -35,16 +35,30 @@ describe("drafts", () => {
     expect(drafts.read("s59")).toBe("x");
   });
 
+  it("keep what was chosen for a session that is to come", () => {
+    const kept = storage();
+    const setup = { models: ["a/b"], system: "Be brief.", params: { seed: 8 } };
+    expect(new Drafts(kept).write("new", "", setup)).toBe(true);
+    expect(new Drafts(kept).setup("new")).toEqual(setup);
+    new Drafts(kept).write("new", "");
+    expect([new Drafts(kept).setup("new"), kept.length]).toEqual([null, 0]);
+    kept.setItem("hostler:draft:odd", JSON.stringify({ text: "", at: 1, setup: { models: 3 } }));
+    expect(new Drafts(kept).setup("odd")).toBeNull();
+  });
+
   it("do without a storage, with a full one, and with one that holds something else", () => {
     expect(new Drafts(null).read("s")).toBe("");
-    new Drafts(null).write("s", "x");
+    expect(new Drafts(null).write("s", "x")).toBe(false);
+    const before = storage();
+    new Drafts(before).write("s", "a draft of before");
     const full = {
-      ...storage(),
+      ...before,
       setItem: () => {
         throw new Error("full");
       },
     };
-    new Drafts(full).write("s", "x");
+    expect(new Drafts(full).write("s", "x")).toBe(false);
+    expect(new Drafts(full).read("s")).toBe("");
     const odd = storage();
     odd.setItem("hostler:draft:s", "{");
     expect(new Drafts(odd).read("s")).toBe("");

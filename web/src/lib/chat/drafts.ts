@@ -4,13 +4,23 @@
  * Knows: where it is kept. Does not know: the composer.
  */
 
+import type { Params } from "../api/records";
+
 const PREFIX = "hostler:draft:";
 /** Drafts of at most this many sessions are kept; the oldest go first. */
 const MOST = 50;
 
+/** What was chosen for a session that does not exist yet. */
+export interface Setup {
+  readonly models: readonly string[];
+  readonly system: string;
+  readonly params: Params;
+}
+
 export interface Draft {
   readonly text: string;
   readonly at: number;
+  readonly setup?: Setup;
 }
 
 /** The key of what is typed before a session exists. */
@@ -30,18 +40,28 @@ export class Drafts {
     return kept?.text ?? "";
   }
 
-  /** Keeps the text, or forgets the draft if it is empty. A browser that keeps nothing is no reason to fail. */
-  write(session: string, text: string): void {
+  setup(session: string): Setup | null {
+    const kept = this.#read(PREFIX + session)?.setup;
+    return isSetup(kept) ? kept : null;
+  }
+
+  /** Keeps the text and what was chosen, or forgets the draft if there is neither; whether it is kept. */
+  write(session: string, text: string, setup?: Setup): boolean {
     const storage = this.#storage;
-    if (!storage) return;
+    if (!storage) return text === "";
     try {
-      if (text === "") storage.removeItem(PREFIX + session);
-      else storage.setItem(PREFIX + session, JSON.stringify({ text, at: this.#now() } satisfies Draft));
+      if (text === "" && !setup) storage.removeItem(PREFIX + session);
+      else {
+        const draft: Draft = { text, at: this.#now(), ...(setup ? { setup } : {}) };
+        storage.setItem(PREFIX + session, JSON.stringify(draft));
+      }
     } catch {
-      // Full, or forbidden: the text is still in the page.
-      return;
+      // Full, or forbidden: the text is still in the page. What was kept before it is not what stands there now.
+      storage.removeItem(PREFIX + session);
+      return false;
     }
     this.#sweep(storage);
+    return true;
   }
 
   #sweep(storage: Storage): void {
@@ -72,4 +92,11 @@ function isDraft(value: unknown): value is Draft {
     "at" in value &&
     typeof value.at === "number"
   );
+}
+
+function isSetup(value: unknown): value is Setup {
+  if (typeof value !== "object" || value === null) return false;
+  const { models, system, params } = value as Record<keyof Setup, unknown>;
+  const named = Array.isArray(models) && models.every((one) => typeof one === "string");
+  return named && typeof system === "string" && typeof params === "object" && params !== null;
 }

@@ -2,6 +2,22 @@
 import type { Model } from "../api/records";
 import { score } from "../find";
 
+/** Models that answer side by side at the most. */
+export const MOST = 8;
+
+/** How the picker's button looks, before and after the list was loaded. */
+export const PICKER_BUTTON =
+  "inline-flex h-8.5 max-w-60 min-w-0 items-center gap-2 rounded-md border border-transparent px-2.5 text-sm hover:bg-sunken data-[state=open]:bg-sunken";
+
+/** What is chosen, in words. */
+export function pickedTitle(
+  value: readonly string[],
+  { several, loaded }: { several: boolean; loaded: boolean },
+): string {
+  if (value.length === 0 || value[0] === "") return !loaded ? "Models …" : several ? "Choose models" : "Choose a model";
+  return value.length === 1 ? (value[0] ?? "") : `${value.length} models`;
+}
+
 export interface Group {
   /** "" for the favorites. */
   readonly provider: string;

@@ -3,6 +3,7 @@
  *
  * Knows: one scroller and its content. Does not know: what is in it.
  */
+import { untrack } from "svelte";
 
 /** This close to the bottom counts as there (px). */
 const NEAR = 32;
@@ -13,8 +14,15 @@ export class Pin {
   #last = 0;
   #height = 0;
 
-  /** Follows a scroller whose content is `content`; returns how to end. */
+  /**
+   * Follows a scroller whose content is `content`; returns how to end. Untracked: an effect that follows must not begin
+   * anew because the person scrolls.
+   */
   follow(scroller: HTMLElement, content: HTMLElement): () => void {
+    return untrack(() => this.#follow(scroller, content));
+  }
+
+  #follow(scroller: HTMLElement, content: HTMLElement): () => void {
     this.#scroller = scroller;
     this.#last = scroller.scrollTop;
     const onScroll = (): void => {
@@ -31,7 +39,8 @@ export class Pin {
     scroller.addEventListener("scroll", onScroll, { passive: true });
     sizes.observe(content);
     sizes.observe(scroller);
-    this.#down();
+    if (scroller.scrollHeight - scroller.clientHeight <= NEAR) this.pinned = true;
+    if (this.pinned) this.#down();
     return () => {
       scroller.removeEventListener("scroll", onScroll);
       sizes.disconnect();
