@@ -123,7 +123,7 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         engines: Engines = supervisor if settings.engine.enabled else NoEngines()
         dispatch = Dispatch(Parts(pool, lanes, engines, ledger, Health(), keeper))
         await stack.enter_async_context(
-            background(providers.watch, discovery.run, partial(_follow_files, files, providers, events))
+            background(providers.watch, discovery.run, partial(files.watch, providers, events.publish))
         )
         yield App(
             settings, owner, secret, store, keys, ledger, fold, events, providers, catalogue, matrix, resolver,
@@ -311,16 +311,6 @@ async def _open_rooms(app: App, started_ms: int) -> Rooms:
 
     open_rooms = await asyncio.to_thread(load)
     return await open_rooms(app, started_ms)
-
-
-async def _follow_files(files: ModelFiles, providers: ProvidersFile, events: EventLog) -> None:
-    """Keep what models' files say up to date, and tell the pages."""
-
-    def tell(provider_id: str) -> None:
-        names = list(providers.directory.recipes.get(provider_id, {}))
-        events.publish("models.changed", {"provider": provider_id, "models": names})
-
-    await files.watch(providers, tell)
 
 
 def _events(settings: Settings, *, stack: contextlib.AsyncExitStack) -> EventLog:

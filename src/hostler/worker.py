@@ -233,7 +233,7 @@ async def _parts(number: int, owner: OwnerLine) -> AsyncGenerator[_Serving]:
         forward = Forward(gateway.handle, pool.door(Address(LOOPBACK, welcome.private_port, tls=False)))
         server = http_server(gateway, settings, handler=forward.handle)
         keep_up = partial(_follow_others, keys, catalogue, journal=journal, on_keys=server.forget_heads)
-        read_files = partial(files.watch, owner.providers, lambda provider_id: None)
+        read_files = partial(files.watch, owner.providers)
         await stack.enter_async_context(background(keep_up, read_files))
         yield _Serving(gateway, server)
 

@@ -71,9 +71,10 @@ def test_files_that_are_missing_damaged_or_replaced(tmp_path: Path) -> None:
 
 async def test_whoever_watches_is_told(tmp_path: Path) -> None:
     hollow(tmp_path, Hollow(context=2048))
-    told: list[str] = []
-    task = asyncio.create_task(ModelFiles().watch(directory(tmp_path), told.append))
-    await wait_until(lambda: told == ["here"])
+    told: list[tuple[str, object]] = []
+    task = asyncio.create_task(ModelFiles().watch(directory(tmp_path), lambda kind, data: told.append((kind, data))))
+    await wait_until(lambda: bool(told))
+    assert told == [("models.changed", {"provider": "here", "models": ["demo", "m"]})]
     task.cancel()
     await asyncio.wait((task,))
     assert task.cancelled()

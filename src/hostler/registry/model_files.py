@@ -22,6 +22,7 @@ AGAIN_S: Final = 30.0
 """Seconds after which files are looked at again, though nobody changed the providers file."""
 TICK_S: Final = 1.0
 
+Publish = Callable[[str, dict[str, object]], object]
 Stamp = tuple[int, int]
 """Modification time in ns, and size in bytes."""
 
@@ -70,8 +71,11 @@ class ModelFiles:
         self.version += bool(news)
         return tuple(news)
 
-    async def watch(self, source: DirectorySource, on_news: Callable[[str], object]) -> None:
-        """Read at once, after each change of the directory and every half minute, in a thread; until cancelled."""
+    async def watch(self, source: DirectorySource, publish: Publish | None = None) -> None:
+        """Read at once, after each change of the directory and every half minute, in a thread; until cancelled.
+
+        `publish` hears of `models.changed`.
+        """
         looked: Directory | None = None
         due = 0.0
         while True:
@@ -79,7 +83,9 @@ class ModelFiles:
             if directory is not looked or time.monotonic() >= due:
                 looked, due = directory, time.monotonic() + AGAIN_S
                 for provider_id in await asyncio.to_thread(self.read, directory):
-                    on_news(provider_id)
+                    names = list(directory.recipes[provider_id])
+                    if publish is not None:
+                        publish("models.changed", {"provider": provider_id, "models": names})
             await asyncio.sleep(TICK_S)
 
 

@@ -48,6 +48,9 @@ export type Model = Lenient<Schemas["ModelView"]>;
 export type Models = Lenient<Schemas["Models"]>;
 export type Provider = Lenient<Schemas["ProviderView"]>;
 export type Providers = Lenient<Schemas["Providers"]>;
+/** What another machine holds in memory. */
+export type MachineMemory = Lenient<Schemas["MachineMemory"]>;
+export type ResidentModel = MachineMemory["models"][number];
 export type Engines = Lenient<Schemas["Engines"]>;
 export type Hit = Lenient<Schemas["Hit"]>;
 export type Prompt = Lenient<Schemas["Prompt"]>;

@@ -36,6 +36,7 @@ export function model(given: Partial<Model> & { id: string }): Model {
     engine: null,
     size: null,
     needs: null,
+    problem: null,
     ...given,
   };
 }

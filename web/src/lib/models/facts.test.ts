@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
-import { all, badges, provenance } from "./facts";
+import { all, badges, hover, provenance } from "./facts";
 import { engine, model, provider } from "./samples";
-import { action, isOurs, ofModel, ofProvider } from "./state";
+import { action, isLoadable, isLoaded, isLoading, isOurs, ofModel, ofProvider, trouble } from "./state";
 
 const known = {
   vision: { value: true, source: "built-in", as_of: "2026-11-20" },
@@ -38,4 +38,32 @@ test("what can be done with an engine", () => {
   expect(of({ state: "starting" })).toBe("cancel");
   expect(of({ state: "failed" })).toBe("load");
   expect(action(model("here/a"))).toBe("load");
+});
+
+test("what can be done with a model of a machine that has calls for it", () => {
+  const on = (state: "loading" | "loaded" | "unloading" | "failed") => ({
+    ...model("desk/a"),
+    loads: true,
+    resident: { model: "desk/a", state, memory: null, accelerated: null, context: null, until: null, error: null },
+  });
+  expect([action(on("loaded")), action(on("loading")), action(on("failed"))]).toEqual(["unload", "cancel", "load"]);
+  expect(ofModel({ ...model("desk/a"), loads: true }, provider("desk")).words).toBe("not loaded");
+  expect(ofModel(on("loading"), provider("desk"))).toEqual({ tone: "busy", words: "loading" });
+  expect(ofModel({ ...on("loaded"), state: "down" }, provider("desk")).words).toBe("away");
+  expect([isLoaded(on("loaded")), isLoading(on("loading")), isLoadable(on("loaded"), provider("desk"))]).toEqual([true, true, true]);
+  expect([isLoadable(model("desk/a"), provider("desk")), isLoadable({ ...on("loaded"), state: "down" }, null)]).toEqual([false, false]);
+});
+
+test("a file that cannot be loaded says so before anybody tries", () => {
+  const here = provider("here", { kind: "engine" });
+  const problem = { code: "model_file_error", message: "It is cut short.", hint: "Pull it again." };
+  const broken = model("here/a", { problem });
+  expect(ofModel(broken, here)).toEqual({ tone: "bad", words: "broken" });
+  expect(trouble(broken, undefined)).toBe(problem);
+  expect(trouble(broken, { ...problem, message: "newer" })?.message).toBe("newer");
+});
+
+test("a single fact says where it comes from", () => {
+  expect(hover(known, "context_window")).toContain("Source: the recipe in the providers file");
+  expect(hover({}, "context_window")).toBe("");
 });

@@ -14,7 +14,7 @@ export interface Fact {
 }
 
 const LABELS: Record<string, string> = {
-  vendor: "Maker",
+  vendor: "Served by",
   model: "Upstream name",
   vision: "Sees images",
   tool_calling: "Calls tools",
@@ -64,6 +64,8 @@ const SOURCES: Record<string, string> = {
   user: "your own setting",
   "built-in": "built into hostler",
   recipe: "the recipe in the providers file",
+  "provider kind": "the provider's entry",
+  "model file": "the header of the model's file",
 };
 
 /** The value in words. */
@@ -99,6 +101,12 @@ export function badges(capabilities: Record<string, Capability>): Fact[] {
     const given = capabilities[name];
     return given?.value === true ? [fact(name, given, words)] : [];
   });
+}
+
+/** Where a single fact comes from, for a tooltip; "" when nobody said it. */
+export function hover(capabilities: Record<string, Capability>, name: string): string {
+  const given = capabilities[name];
+  return given ? provenance(fact(name, given, label(name))) : "";
 }
 
 /** Every fact that is known, in the order in which the server gives them. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { ago, bytes, counted, dollars, percent, span, tokens } from "./figures";
+import { ago, ahead, bytes, counted, dollars, percent, span, tokens } from "./figures";
 
 test.each([
   [0, "0 B"],
@@ -45,4 +45,8 @@ test("nothing is whole before it is", () => {
 test("prices and counts", () => {
   expect([dollars(0), dollars(3), dollars(0.0025)]).toEqual(["$0", "$3.00", "$0.0025"]);
   expect([counted(1, "model"), counted(2, "model")]).toEqual(["1 model", "2 models"]);
+});
+
+test("how far ahead something is", () => {
+  expect([ahead(240_000, 0), ahead(1000, 0), ahead(1e14, 0)]).toEqual(["in 4 min", "now", "never"]);
 });

@@ -42,6 +42,13 @@ export function ago(then: number, now: number): string {
   return seconds < 5 ? "just now" : `${span(seconds)} ago`;
 }
 
+/** `in 4 min`, `now`; both in unix milliseconds. Further away than a year is for good. */
+export function ahead(then: number, now: number): string {
+  const seconds = (then - now) / 1000;
+  if (seconds > 365 * DAY) return "never";
+  return seconds < 5 ? "now" : `in ${span(seconds)}`;
+}
+
 /** `42 %`, never 100 before the end. */
 export function percent(fraction: number): string {
   const bounded = Math.min(1, Math.max(0, fraction));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { toggled } from "./favorites";
-import { groups, matches, order, step, withEngines, withoutKey, type View } from "./grouping";
+import { groups, matches, order, step, withEngines, withMemory, withoutKey, type View } from "./grouping";
 import { engine, model, provider } from "./samples";
 
 const ALL: View = { query: "", filter: "all", favorites: [] };
@@ -63,4 +63,23 @@ test("the stream's engines replace the list's", () => {
 test("a favorite comes and goes", () => {
   expect(toggled(["a"], "b")).toEqual(["a", "b"]);
   expect(toggled(["a", "b"], "a")).toEqual(["b"]);
+});
+
+test("what other machines hold in memory goes with their models", () => {
+  const resident = { model: "desk/a", state: "loaded" as const, memory: 5, accelerated: null, context: null, until: null, error: null };
+  const memory = new Map([
+    ["desk", { provider: "desk", loads: true, renews: true, models: [resident], problem: "" }],
+    ["fixed", { provider: "fixed", loads: false, renews: false, models: [], problem: "" }],
+  ]);
+  const [loaded, idle, fixed] = withMemory([model("desk/a"), model("desk/b"), model("fixed/a")], memory);
+  expect([loaded?.resident?.memory, loaded?.renews]).toEqual([5, true]);
+  expect([idle?.loads, idle?.resident]).toEqual([true, null]);
+  expect(fixed?.loads).toBeUndefined();
+  const shown = groups([idle, loaded].filter((each) => each !== undefined), [desk], { ...ALL, filter: "loaded" });
+  expect(order(shown)).toEqual(["desk/a"]);
+});
+
+test("names that end in numbers stand in the order of the numbers", () => {
+  const models = [model("here/m10"), model("here/m9"), model("here/m1")];
+  expect(order(groups(models, [here], ALL))).toEqual(["here/m1", "here/m9", "here/m10"]);
 });

@@ -1,14 +1,19 @@
 /** Which models are shown and in what order: search, filter, groups by provider, favorites first. */
 
-import type { EngineState, Model, Provider } from "$lib/api/records";
+import type { EngineState, MachineMemory, Model, Provider } from "$lib/api/records";
+
+import { isLoaded, type Shown } from "./state";
 
 export type Filter = "all" | "ready" | "loaded" | "local" | "favorites";
+
+/** Names that end in numbers stand in the order of the numbers. */
+const ORDER = new Intl.Collator("en", { numeric: true });
 
 export interface Group {
   /** The provider's id; "" for favorites. */
   id: string;
   provider: Provider | null;
-  models: Model[];
+  models: Shown[];
 }
 
 export interface View {
@@ -39,14 +44,14 @@ export function matches(model: Model, provider: Provider | undefined, query: str
     .every((word) => text.includes(word));
 }
 
-function passes(model: Model, view: View): boolean {
+function passes(model: Shown, view: View): boolean {
   switch (view.filter) {
     case "all":
       return true;
     case "ready":
       return model.state === "ready";
     case "loaded":
-      return model.engine?.state === "ready";
+      return isLoaded(model);
     case "local":
       return model.local;
     case "favorites":
@@ -58,14 +63,18 @@ function passes(model: Model, view: View): boolean {
  * Groups in the order of the providers. A provider without a model to show stays when it has something to say:
  * it is down or not ready, and nobody searches for something else.
  */
-export function groups(models: readonly Model[], providers: readonly Provider[], view: View): Group[] {
+export function groups(models: readonly Shown[], providers: readonly Provider[], view: View): Group[] {
   const known = new Map(providers.map((provider) => [provider.id, provider]));
   const found = models.filter((model) => matches(model, known.get(model.provider), view.query) && passes(model, view));
-  const of = (id: string): Model[] =>
-    found
-      .filter((model) => model.provider === id)
-      .toSorted((a, b) => rank(a, view) - rank(b, view) || a.model.localeCompare(b.model));
-  const strangers = [...new Set(found.map((model) => model.provider))].filter((id) => !known.has(id));
+  const byProvider = new Map<string, Shown[]>();
+  for (const model of found) {
+    const siblings = byProvider.get(model.provider);
+    if (siblings) siblings.push(model);
+    else byProvider.set(model.provider, [model]);
+  }
+  const of = (id: string): Shown[] =>
+    (byProvider.get(id) ?? []).toSorted((a, b) => rank(a, view) - rank(b, view) || ORDER.compare(a.model, b.model));
+  const strangers = [...byProvider.keys()].filter((id) => !known.has(id));
   const quiet = view.query.trim() === "" && view.filter === "all";
   return [
     ...providers.map((provider) => ({ id: provider.id, provider, models: of(provider.id) })),
@@ -83,9 +92,9 @@ export function withoutKey(providers: readonly Provider[]): Provider[] {
   return providers.filter((provider) => !provider.local && !provider.ready && provider.models === 0);
 }
 
-function rank(model: Model, view: View): number {
+function rank(model: Shown, view: View): number {
   if (view.favorites.includes(model.id)) return 0;
-  return model.engine?.state === "ready" ? 1 : 2;
+  return isLoaded(model) ? 1 : 2;
 }
 
 /** What a list shows from top to bottom, for j and k. */
@@ -99,6 +108,16 @@ export function step(ids: readonly string[], from: string | null, by: 1 | -1): s
   const at = from === null ? -1 : ids.indexOf(from);
   if (at < 0) return (by > 0 ? ids[0] : ids[ids.length - 1]) ?? null;
   return ids[Math.min(ids.length - 1, Math.max(0, at + by))] ?? null;
+}
+
+/** What other machines say of their memory, on top of the list. */
+export function withMemory(models: readonly Model[], memory: ReadonlyMap<string, MachineMemory>): Shown[] {
+  const resident = new Map([...memory.values()].flatMap((machine) => machine.models.map((each) => [each.model, each])));
+  return models.map((model) => {
+    const machine = memory.get(model.provider);
+    if (!machine?.loads) return model;
+    return { ...model, loads: true, renews: machine.renews, resident: resident.get(model.id) ?? null };
+  });
 }
 
 /** What the stream says of engines counts before what the list said when it was asked. */

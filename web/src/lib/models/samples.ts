@@ -32,6 +32,7 @@ export function model(id: string, given: Partial<Model> = {}): Model {
     engine: null,
     size: null,
     needs: null,
+    problem: null,
     ...given,
   };
 }

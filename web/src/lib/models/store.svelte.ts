@@ -5,14 +5,15 @@
 
 import { alarm, announce } from "$lib/a11y/announce.svelte";
 import { api, ApiError, asApiError, live, query, segment } from "$lib/api";
-import type { EngineState, Engines, Event, Failure, Model, Models, Preferences, Provider, Providers, PullState } from "$lib/api";
+import type { EngineState, Engines, Event, Failure, MachineMemory, Model, Models, Preferences, Provider, Providers, PullState } from "$lib/api";
 
 import { toggled } from "./favorites";
-import { withEngines } from "./grouping";
+import { withEngines, withMemory } from "./grouping";
 import type { Memory } from "./memory";
 import { sampled, type Sample } from "./pulls";
 
 const MEMORY_MS = 4000;
+const MACHINES_MS = 10_000;
 const SETTLE_MS = 60;
 const CHANGES_MODELS = /^(providers\.|machine\.|models\.|engine\.(ready|failed|crashed|stopped)|pull\.done)/;
 const CHANGES_MEMORY = /^engine\.(starting|ready|failed|crashed|stopped)/;
@@ -28,6 +29,8 @@ export class ModelsStore {
   fallback = $state("");
   providers = $state.raw<Providers | null>(null);
   asked = $state.raw<Enginelike>({ engines: [], memory: null });
+  /** What other machines hold in memory, by provider. */
+  held = $state.raw<ReadonlyMap<string, MachineMemory>>(new Map());
   pulls = $state.raw<PullState[]>([]);
   samples = $state.raw<Record<string, Sample[]>>({});
   loading = $state(true);
@@ -49,7 +52,7 @@ export class ModelsStore {
     });
     return [...streamed, ...measured.values()];
   });
-  shown = $derived(withEngines(this.models, this.engines));
+  shown = $derived(withMemory(withEngines(this.models, this.engines), this.held));
   memory = $derived(this.asked.memory);
   machines = $derived.by((): Provider[] =>
     (this.providers?.providers ?? []).map((provider) => {
@@ -74,12 +77,14 @@ export class ModelsStore {
   open(): () => void {
     void this.reload();
     const stop = live.onAny((event) => this.#heard(event));
-    const timer = setInterval(() => {
-      if (!document.hidden && live.connection === "online") void this.#askEngines();
-    }, MEMORY_MS);
+    const visible = (): boolean => !document.hidden && live.connection === "online";
+    const timers = [
+      setInterval(() => visible() && this.#quietly(this.#askEngines()), MEMORY_MS),
+      setInterval(() => visible() && this.held.size > 0 && this.#quietly(this.#askMachines()), MACHINES_MS),
+    ];
     return () => {
       stop();
-      clearInterval(timer);
+      timers.forEach(clearInterval);
       clearTimeout(this.#settle);
     };
   }
@@ -93,6 +98,7 @@ export class ModelsStore {
     } finally {
       this.loading = false;
     }
+    this.#quietly(this.#askMachines()); // they may be slow, and the lists are there without them
   }
 
   /** Have every machine asked again what it serves. */
@@ -115,7 +121,7 @@ export class ModelsStore {
   unload(model: string): Promise<void> {
     return this.#try(model, async () => {
       await api.post("/engines/unload", { model });
-      await this.#askEngines();
+      await Promise.all([this.#askEngines(), this.#askMachines()]);
     });
   }
 
@@ -182,7 +188,14 @@ export class ModelsStore {
       this.samples = { ...this.samples, [id]: sampled(this.samples[id] ?? [], { at: event.at, done }) };
       return;
     }
+    if (event.kind === "machine.memory") {
+      const { machine } = event.data;
+      tellMemory(this.held.get(machine.provider), machine);
+      this.held = new Map(this.held).set(machine.provider, machine);
+      return;
+    }
     tell(event);
+    if (event.kind === "machine.up" || event.kind === "providers.loaded") this.#quietly(this.#askMachines());
     if (event.kind === "preferences.changed" && event.data.keys.includes("favorite_models")) this.#soon("models");
     if (CHANGES_MODELS.test(event.kind)) this.#soon("models");
     if (CHANGES_MEMORY.test(event.kind)) this.#soon("engines");
@@ -198,7 +211,7 @@ export class ModelsStore {
       const work = asked.map((each) =>
         each === "engines" ? this.#askEngines() : Promise.all([this.#askModels(), this.#askProviders()]),
       );
-      Promise.all(work).catch(() => undefined); // the stream says by itself when the server is away
+      this.#quietly(Promise.all(work));
     }, SETTLE_MS);
   }
 
@@ -218,8 +231,28 @@ export class ModelsStore {
     this.asked = { engines, memory };
   }
 
+  async #askMachines(): Promise<void> {
+    const { machines } = await api.get<{ machines: MachineMemory[] }>("/machines/memory");
+    this.held = new Map(machines.map((machine) => [machine.provider, machine]));
+  }
+
+  /** For what is asked in passing: the stream says by itself when the server is away. */
+  #quietly(work: Promise<unknown>): void {
+    work.catch(() => undefined);
+  }
+
   async #askPulls(): Promise<void> {
     this.pulls = (await api.get<{ pulls: PullState[] }>("/pulls")).pulls;
+  }
+}
+
+/** What has come of loading on another machine, for somebody who does not see the page. */
+function tellMemory(before: MachineMemory | undefined, now: MachineMemory): void {
+  const old = new Map(before?.models.map((each) => [each.model, each.state]));
+  for (const each of now.models) {
+    if (each.state === old.get(each.model) || (each.state === "loaded" && old.get(each.model) !== "loading")) continue;
+    if (each.state === "loaded") announce(`${each.model} is loaded.`);
+    if (each.state === "failed") alarm(`${each.model}: ${each.error?.message ?? "it was not loaded."}`);
   }
 }
 
