@@ -115,9 +115,11 @@ class Rendering:
         attempt.settle()
 
     def _asked(self) -> Asked:
-        include = self._request is None or self._request.include_usage
-        call = self._call
-        return Asked(model=call.plan.asked, id=call.id, created=int(time.time()), include_usage=include)
+        request, call = self._request, self._call
+        include = request is None or request.include_usage
+        return Asked(
+            model=call.plan.asked, id=call.id, created=int(time.time()), include_usage=include, request=request
+        )
 
 
 @dataclass(frozen=True, slots=True)
