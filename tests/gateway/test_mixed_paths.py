@@ -31,9 +31,9 @@ def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-async def door(tmp_path: Path, dist: Path) -> AsyncIterator[Gate]:
-    setup = Setup(workbench={"enabled": True})
+@pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.slow)])
+async def door(request: pytest.FixtureRequest, tmp_path: Path, dist: Path) -> AsyncIterator[Gate]:
+    setup = Setup(gateway={"workers": request.param}, workbench={"enabled": True})
     async with machine() as desk, gate(tmp_path, provider("desk", desk), setup=setup) as door:
         yield door
 

@@ -105,6 +105,9 @@ class _Answer(Receiver):
         if not self._whole:
             self._exchange.on_writable = self._connection.set_reading
             self._exchange.start(status, self._headers)
+            if self._exchange.method == "HEAD":  # its head is all; the body of a GET may never end
+                self._exchange.end()
+                self._connection.abort()
 
     def on_body(self, data: bytes) -> None:
         if self._whole:
