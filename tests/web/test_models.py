@@ -12,6 +12,10 @@ from hostler.providers.fake.server import FakeVendor
 from tests.end_to_end import scripted_llama
 from tests.engines.hub_server import REPO, HubServer, serving
 from tests.engines.models import Hollow, hollow
+from tests.registry.loading_servers import Loading, make
+from tests.registry.servers import Machine, models
+from tests.registry.servers import serving as machine_serving
+from tests.waiting import wait_until
 from tests.web.conftest import Open, Start
 from tests.web.server import Serve, Server
 from tests.web.tab import Tab
@@ -283,3 +287,100 @@ async def test_a_server_that_comes_back_is_shown_anew(start: Start, tab: Open, t
     await server.kill()
     await server.start()
     await expect(page.button("Load here/a")).to_be_visible(timeout=20_000)
+
+
+async def test_models_of_other_machines_are_loaded_kept_warm_and_unloaded(start: Start, tab: Open) -> None:
+    async with machine_serving(make("ollama")) as box:
+        box.hold, box.held = asyncio.Event(), ("/api/generate",)
+        server = await start(Serve(providers=({"id": "mini", "label": "Mini", "kind": "ollama", "baseUrl": box.url},)))
+        one, other = await tab(server, "/models"), await tab(server, "/models")
+        model = row(one, "mini/tiny:latest")
+        await expect(model).to_contain_text("not loaded")
+        await expect(model).to_contain_text("disk")
+        await one.button("Load mini/tiny:latest").click()
+        for page in (one, other):
+            await expect(row(page, "mini/tiny:latest")).to_contain_text("loading")
+        box.hold.set()
+        for page in (one, other):
+            await expect(row(page, "mini/tiny:latest")).to_contain_text("6 GiB held")
+        await expect(one.page.get_by_text("1 loaded, 6 GiB held")).to_be_visible()
+        await model.locator("[data-model]").click()
+        await expect(one.page.get_by_text("4 GiB of it on accelerators")).to_be_visible()
+        asked = len([seen for seen in box.seen if seen.target == "/api/generate"])
+        await one.button("Keep warm").click()
+        await expect(one.button("Unload mini/tiny:latest")).to_be_visible()
+        await wait_until(lambda: len([seen for seen in box.seen if seen.target == "/api/generate"]) > asked)
+        await one.shot("models-elsewhere")
+        await other.button("Unload mini/tiny:latest").click()
+        for page in (one, other):
+            await expect(row(page, "mini/tiny:latest")).to_contain_text("not loaded")
+
+
+async def test_a_machine_that_cannot_load_a_model_says_why(start: Start, tab: Open) -> None:
+    async with machine_serving(make("ollama")) as box:
+        assert isinstance(box, Loading)
+        box.broken = ("tiny:latest",)
+        server = await start(Serve(providers=({"id": "mini", "kind": "ollama", "baseUrl": box.url},)))
+        page = await tab(server, "/models")
+        await page.button("Load mini/tiny:latest").click()
+        await expect(row(page, "mini/tiny:latest")).to_contain_text("failed")
+        await expect(row(page, "mini/tiny:latest")).to_contain_text("requires more system memory")
+        box.broken = ()
+        await page.button("Load mini/tiny:latest").click()
+        await expect(page.button("Unload mini/tiny:latest")).to_be_visible()
+
+
+async def test_hundreds_of_models_are_searched_and_walked(start: Start, tab: Open) -> None:
+    async with AsyncExitStack() as up:
+        entries: list[dict[str, object]] = []
+        for number in range(12):
+            names = [f"org-{number}/model-{each}-instruct" for each in range(50)]
+            box = await up.enter_async_context(machine_serving(Machine({"/v1/models": models(*names)})))
+            entries.append({"id": f"box-{number}", "kind": "openai-compatible", "baseUrl": box.url})
+        entries.append({"id": "gone", "label": "Gone", "kind": "ollama", "baseUrl": "http://127.0.0.1:9"})
+        server = await start(Serve(providers=entries))
+        await server.api("/providers/refresh", {})
+        page = await tab(server, "/models")
+        await expect(page.page.locator(".row")).to_have_count(601)
+        search = page.page.get_by_label("Search models")
+        await search.fill("box-7 model-4")
+        await expect(page.page.locator(".row")).to_have_count(11)
+        await search.press("Enter")
+        await expect(page.page.locator("[data-model]:focus")).to_contain_text("model-4-instruct")
+        await page.press("j")
+        await expect(page.page.locator("[data-model]:focus")).to_contain_text("model-40-instruct")
+        await page.button("Gone").click()
+        await expect(page.page.locator(".row")).to_have_count(601)
+        await expect(page.page.get_by_role("heading", name="Gone")).to_be_focused()
+        await expect(page.page.get_by_role("note", name="What is wrong with Gone")).to_be_in_viewport()
+        chosen = row(page, "box-9/org-9/model-20-instruct").locator("[data-model]")
+        await chosen.scroll_into_view_if_needed()
+        await chosen.click()
+        await expect(page.page.locator("#detail-title")).to_be_in_viewport()
+        await expect(chosen).to_be_in_viewport()
+
+
+async def test_without_a_file_or_a_model_it_says_what_to_do(start: Start, tab: Open) -> None:
+    server = await start(Serve(flags=("--no-engine",)))
+    server.providers_file.unlink()
+    page = await tab(server, "/models")
+    await page.button("Refresh").click()
+    file = page.page.get_by_role("region", name="Providers file")
+    await expect(file).to_contain_text("There is no such file yet")
+    await expect(file).to_contain_text(str(server.providers_file))
+    await expect(page.page.get_by_text("hostler providers add").first).to_be_visible()
+    await page.shot("models-empty")
+    assert await page.barriers() == []
+
+
+async def test_a_models_file_that_is_damaged_is_named_before_anybody_loads_it(
+    start: Start, tab: Open, tmp_path: Path
+) -> None:
+    whole = hollow(tmp_path, Hollow()).read_bytes()
+    damaged = tmp_path / "cut.gguf"
+    damaged.write_bytes(whole[: len(whole) // 2])
+    recipe = {"path": str(damaged)}
+    here = {"id": "here", "kind": "engine", "models": [{"id": "cut", "recipe": recipe}]}
+    page = await tab(await start(Serve(providers=(here,))), "/models")
+    await expect(row(page, "here/cut")).to_contain_text("broken")
+    await expect(row(page, "here/cut")).to_contain_text("cut.gguf")
