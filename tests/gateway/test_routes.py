@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostler.core.wires import ANTHROPIC, OPENAI_CHAT
+from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_CHAT
 from hostler.gateway import routes
 from hostler.gateway.routes import Face, Plain
 
@@ -83,3 +83,20 @@ def test_any_path_leads_somewhere_or_nowhere(path: str) -> None:
 
 def test_every_path_that_is_named_leads_somewhere() -> None:
     assert all(routes.find(path) is not None for path in routes.paths())
+
+
+@pytest.mark.parametrize(
+    ("path", "face"),
+    [
+        ("/v1beta/models/gemini-3:generateContent", Face(GEMINI, "chat", "gemini-3")),
+        ("/v1/models/google/gemini-3:streamGenerateContent", Face(GEMINI, "chat", "google/gemini-3", streams=True)),
+        ("/v1beta/models/box%2Fqwen3%3A8b:countTokens", Face(GEMINI, "count_tokens", "box/qwen3:8b")),
+        ("/v1beta/models/box/qwen3:8b:batchEmbedContents", Face(GEMINI, "embeddings", "box/qwen3:8b")),
+    ],
+)
+def test_paths_of_the_gemini_wire_name_the_model(path: str, face: Face) -> None:
+    assert routes.find(path) == face
+
+
+def test_a_colon_in_a_models_name_is_no_action() -> None:
+    assert routes.find("/v1/models/box/qwen3:8b") == Plain("model", ("GET", "HEAD"), "box/qwen3:8b")

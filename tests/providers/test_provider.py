@@ -153,3 +153,26 @@ def test_keys_that_cannot_stand_in_a_header_are_refused(key: str) -> None:
         with pytest.raises(ProviderNotReady) as caught:
             Credentials({"K": f"x{key}x"}).find("box", ("K",))
         assert f"x{key}x" not in caught.value.text
+
+
+@pytest.mark.parametrize(
+    ("wire", "kind", "operation", "stream", "path"),
+    [
+        (OPENAI_CHAT, "openai-compatible", "chat", True, "/v1/chat/completions"),
+        (GEMINI, "gemini", "chat", False, "/v1beta/models/m/x:generateContent"),
+        (GEMINI, "gemini", "chat", True, "/v1beta/models/m/x:streamGenerateContent?alt=sse"),
+        (GEMINI, "gemini", "count_tokens", False, "/v1beta/models/m/x:countTokens"),
+        (GEMINI, "gemini", "rerank", False, ""),
+        (OLLAMA, "ollama", "generate", True, "/api/generate"),
+        (DASHSCOPE, "dashscope", "chat", True, "/api/v1/services/aigc/text-generation/generation"),
+    ],
+)
+def test_a_calls_path_holds_what_its_wire_puts_there(
+    wire: Wire, kind: str, operation: str, stream: bool, path: str
+) -> None:
+    assert provider(wire, kind).call_path(operation, "m/x", stream=stream) == path  # type: ignore[arg-type]
+
+
+def test_a_model_name_cannot_leave_its_place_in_the_path() -> None:
+    path = provider(GEMINI, "gemini").call_path("chat", "x?key=1#a b", stream=False)
+    assert path == "/v1beta/models/x%3Fkey%3D1%23a%20b:generateContent"

@@ -24,7 +24,7 @@ from hostler.gateway.routes import Face, Plain
 from hostler.registry.resolver import Resolver, Route
 from hostler.routing import router
 from hostler.routing.answer import JSON_TYPE, X_REQUEST_ID, retry_headers
-from hostler.routing.call import Call, Headers, Plan
+from hostler.routing.call import STREAMED, Call, Headers, Plan
 from hostler.routing.dispatch import Dispatch
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.outlets import HttpOutlet, Tools
@@ -220,7 +220,7 @@ class Gateway:
             plan = self._read(exchange.body, face, head)
         except HostlerError as error:
             self._note_refusal(
-                face, error, caller=head.caller, request_id=outlet.request_id, asked=self._asked(exchange)
+                face, error, caller=head.caller, request_id=outlet.request_id, asked=face.model or self._asked(exchange)
             )
             outlet.fail(error)
             return
@@ -236,9 +236,11 @@ class Gateway:
     def _read(self, body: bytes, face: Face, head: Head) -> Plan:  # signature: positions, on every request's way
         if self._draining:
             raise Draining("hostler is shutting down.", retry_after=5)
-        model, stream = self._scanner.scan(body)
+        model, stream = (face.model, None) if face.model else self._scanner.scan(body)
         if not model:
             raise WireError("model: is missing.", hint="GET /v1/models lists what there is.")
+        if stream is None:
+            stream = face.streams
         route = self._resolve(model)
         plan = (head.streams if stream else head.plans).get(model)
         if plan is None or plan.route is not route:
@@ -251,7 +253,7 @@ class Gateway:
         plans = head.streams if stream else head.plans
         if len(plans) >= MOST_PLANS:
             plans.clear()
-        streams = stream and face.operation in ("chat", "completions")
+        streams = stream and face.operation in STREAMED
         plan = plans[route.asked] = Plan(
             route, face.wire, operation=face.operation, stream=streams, key_id=head.caller.key_id, lines=head.lines
         )

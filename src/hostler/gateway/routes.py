@@ -5,21 +5,29 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import unquote
 
-from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, Wire
+from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_CHAT, Wire
 from hostler.routing.call import Operation
 
 Page = Literal["front", "health", "models", "model", "control", "api", "page"]
 API: Final = "/hostler/api/"
 CONTROL: Final = API + "control/"
 _MODELS: Final = "/v1/models"
+_GEMINI_MODELS: Final = "/v1beta/models"
+_MODEL_PREFIXES: Final = (_MODELS + "/", _GEMINI_MODELS + "/")
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A path that calls a model: POST, a JSON body with `model`."""
+    """A path that calls a model: POST, a JSON body.
+
+    `model` is the one that the path names, empty where the body does; `streams` is what a body means that does not say
+    whether it wants a stream.
+    """
 
     wire: Wire
     operation: Operation
+    model: str = ""
+    streams: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,14 @@ _FACES: Final[dict[str, Face]] = {
     "/v1/messages": Face(ANTHROPIC, "chat"),
     "/v1/messages/count_tokens": Face(ANTHROPIC, "count_tokens"),
 }
+_ACTIONS: Final[dict[str, tuple[Operation, bool]]] = {
+    "generateContent": ("chat", False),
+    "streamGenerateContent": ("chat", True),
+    "countTokens": ("count_tokens", False),
+    "embedContent": ("embeddings", False),
+    "batchEmbedContents": ("embeddings", False),
+}
+"""What a path of the gemini wire asks for behind the model's name, and whether as a stream."""
 _READ: Final = ("GET", "HEAD")
 _ANY: Final = (*_READ, "POST", "PUT", "PATCH", "DELETE")
 _API: Final = Plain("api", _ANY)
@@ -58,8 +74,8 @@ def find(path: str) -> Face | Plain | None:
     face = _FACES.get(path)
     if face is not None:
         return face
-    if path.startswith(_MODELS + "/"):
-        return Plain("model", _READ, unquote(path[len(_MODELS) + 1 :]))
+    if path.startswith(_MODEL_PREFIXES):
+        return _find_model(unquote(path.partition("/models/")[2]))
     if path.startswith(CONTROL):
         return Plain("control", ("GET", "HEAD", "POST"), path[len(CONTROL) :])
     if path.startswith(API) and path != CONTROL[:-1]:
@@ -67,6 +83,15 @@ def find(path: str) -> Face | Plain | None:
     if path.startswith(_ASSETS):
         return _FILES
     return _PLAIN.get(path) or (find(path.rstrip("/")) if len(path) > 1 and path.endswith("/") else None)
+
+
+def _find_model(rest: str) -> Face | Plain:
+    """What a path below a list of models leads to: the model's card, or a call of it on the gemini wire."""
+    name, _, action = rest.rpartition(":")
+    if name and action in _ACTIONS:
+        operation, streams = _ACTIONS[action]
+        return Face(GEMINI, operation, name, streams)
+    return Plain("model", _READ, rest)
 
 
 def find_page(path: str) -> Plain | None:

@@ -7,14 +7,16 @@ providers file, model lists, sockets.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
+from urllib.parse import quote
 
-from hostler.core.wires import ANTHROPIC, Wire
+from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
 from hostler.errors import ProviderNotReady
-from hostler.providers.vendors import ENGINE, KINDS, VENDOR_KINDS, VERSION, AuthStyle, Kind, Listing, Vendor
+from hostler.providers.vendors import ENGINE, KINDS, VENDOR_KINDS, VERSIONS, AuthStyle, Kind, Listing, Vendor
 from hostler.system.address import Address, parse_base_url
 from hostler.wire.dialects import PLAIN, Dialect
 
-Operation = Literal["chat", "completions", "embeddings", "rerank", "models", "count_tokens"]
+Operation = Literal["chat", "generate", "completions", "embeddings", "rerank", "models", "count_tokens"]
+"""`generate` is the ollama wire's call for a prompt without roles."""
 Header = tuple[bytes, bytes]
 
 WIRE_VERSION: Final = b"2023-06-01"
@@ -33,6 +35,20 @@ _MESSAGES_PATHS: Final[Mapping[str, str]] = {
     "models": "/models",
     "count_tokens": "/messages/count_tokens",
 }
+_PATHS: Final[Mapping[Wire, Mapping[str, str]]] = {
+    OPENAI_CHAT: _CHAT_PATHS,
+    OPENAI_RESPONSES: {**_CHAT_PATHS, "chat": "/responses"},
+    ANTHROPIC: _MESSAGES_PATHS,
+    OLLAMA: {"chat": "/chat", "generate": "/generate", "embeddings": "/embed", "models": "/tags"},
+    DASHSCOPE: {"chat": "/services/aigc/text-generation/generation"},
+}
+"""Behind the base URL and the wire's version segment."""
+_GEMINI_ACTIONS: Final[Mapping[str, str]] = {
+    "chat": "generateContent",
+    "embeddings": "batchEmbedContents",
+    "count_tokens": "countTokens",
+}
+"""Behind the model's name in the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +76,7 @@ class Provider:
     wire: Wire
     address: Address
     prefix: str = ""
-    version: str = VERSION
+    version: str = ""
     auth: Header | None = field(default=None, repr=False)
     headers: tuple[Header, ...] = field(default=(), repr=False)
     defaults: tuple[Header, ...] = ()
@@ -90,9 +106,22 @@ class Provider:
         """
         return self.paths.get(operation)
 
+    def call_path(self, operation: Operation, model: str, *, stream: bool) -> str:
+        """The request path of a call of `model`; empty where this provider has none for the operation."""
+        path = self.paths.get(operation, "")
+        if not path or self.names_in_body:
+            return path
+        action = "streamGenerateContent?alt=sse" if stream and operation == "chat" else path
+        return self.other_path(f"/models/{quote(model, safe='/')}:{action}")
+
+    @property
+    def names_in_body(self) -> bool:
+        """Whether a request's body names the model; else its path does."""
+        return self.wire != GEMINI
+
     def other_path(self, tail: str) -> str:
         """The request path of anything else on the wire: `/audio/speech` becomes `<prefix>/v1/audio/speech`."""
-        return f"{self.prefix}{self.version}{tail}"
+        return f"{self.prefix}{self.version or VERSIONS[self.wire]}{tail}"
 
     @property
     def ours(self) -> bool:
@@ -116,7 +145,9 @@ class Provider:
 
 
 def _paths(provider: Provider) -> Mapping[str, str]:
-    tails = _MESSAGES_PATHS if provider.wire == ANTHROPIC else _CHAT_PATHS
+    if not provider.names_in_body:
+        return {**_GEMINI_ACTIONS, "models": provider.other_path("/models")}
+    tails = _PATHS[provider.wire]
     paths = {operation: provider.other_path(tail) for operation, tail in tails.items()}
     if KINDS[provider.kind].counts_tokens:
         paths["count_tokens"] = provider.other_path(_MESSAGES_PATHS["count_tokens"])

@@ -25,15 +25,23 @@ ENGINE: Final = "engine"
 """The kind whose servers are ours to start."""
 LEGACY_KIND: Final = "llama.cpp"
 """What an old single-URL set-up is read as: its server lists models, and its properties are optional."""
-VERSION: Final = "/v1"
+VERSIONS: Final[Mapping[Wire, str]] = {
+    OPENAI_CHAT: "/v1",
+    OPENAI_RESPONSES: "/v1",
+    ANTHROPIC: "/v1",
+    GEMINI: "/v1beta",
+    OLLAMA: "/api",
+    DASHSCOPE: "/api/v1",
+}
+"""What stands between a base URL and the wire's own paths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
     """One hosted API. `env`: variables that may hold the key, the first one that is set counts.
 
-    `version` stands between the base URL's path and the wire's operation. `checked`: when the row was last compared
-    with `docs`.
+    `version` stands between the base URL's path and the wire's operation; empty: the wire's own.
+    `checked`: when the row was last compared with `docs`.
     """
 
     id: str
@@ -44,7 +52,7 @@ class Vendor:
     auth: AuthStyle = "bearer"
     dialect: Dialect = PLAIN
     listing: Listing = "list"
-    version: str = VERSION
+    version: str = ""
     docs: str
     checked: str
 

@@ -7,7 +7,7 @@ asked once: a `Plan` holds them, with a `Way` for each candidate, and a `Call` a
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -19,7 +19,11 @@ from hostler.registry.resolver import Candidate, Route
 from hostler.system.upstream import Door, Patience
 from hostler.wire.scan import Echo, opening
 
-Operation = Literal["chat", "completions", "embeddings", "rerank", "count_tokens"]
+Operation = Literal["chat", "generate", "completions", "embeddings", "rerank", "count_tokens"]
+TRANSLATED: Final = ("chat", "generate")
+"""Operations that may go to an upstream of another wire; each of the others has one shape that many servers know."""
+STREAMED: Final = ("chat", "generate", "completions")
+"""Operations whose reply may be a stream."""
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -77,14 +81,15 @@ class Way:
     0.0 for local models and else None, unknown. `passes`: the wires match, so that bytes pass through; `bridges`: they
     may have to be mended for what the upstream is known to refuse although its wire has it. `lines` are the answer's
     header lines that tell which attempt served, for a first one. `front` stands for `opening` in a body that begins
-    with it, as most clients write theirs: the model is its first field. `echo` writes `asked` into replies. `target`
+    with it, as most clients write theirs: the model is its first field. `splices`: bodies must name another model than
+    they do. `echo` writes `asked` into replies. `target`
     and the request's `head` are kept here where they are the same for good, which an engine's are not; `seen` is the
     head of the last reply.
     """
 
     __slots__ = (
         "asked", "bridges", "candidate", "cost", "echo", "front", "head", "kind", "lane", "lines", "model", "opening",
-        "operation", "passes", "path", "seen", "slots", "target",
+        "operation", "passes", "path", "seen", "slots", "splices", "target",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, candidate: Candidate) -> None:
@@ -94,12 +99,13 @@ class Way:
         # an engine serves one model under whatever name: the asked one spares the splice
         self.model = candidate.model if recipe is None else plan.asked
         self.lane, self.slots = (provider.id, 0) if recipe is None else (candidate.model_id, recipe.slots)
-        # everything but chat has one shape each; servers that count tokens all do it in the same one
-        self.passes = plan.operation != "chat" or provider.wire == plan.face
+        self.passes = plan.operation not in TRANSLATED or provider.wire == plan.face
         self.bridges = plan.operation == "chat" and (
             provider.wire == ANTHROPIC or not provider.dialect.named_tool_choice
         )
-        self.path = provider.paths.get(plan.operation, "")
+        operation = plan.operation if self.passes else "chat"
+        self.path = provider.call_path(operation, self.model, stream=plan.stream)
+        self.splices = self.model != plan.asked and provider.names_in_body
         self.lines = attempt_lines(candidate.model_id, 1)
         self.opening = opening(plan.asked)
         self.front = opening(self.model)

@@ -74,10 +74,11 @@ class Relay(Attempt):
         body, front, rest = call.body, b"", 0
         if way.bridges:
             body = self._bridged(body)
-        if body.startswith(way.opening):
-            front, rest = way.front, len(way.opening)
-        elif way.model != call.plan.asked:
-            front, rest = self._scanner.splice(body, call.plan.asked, way.model)
+        if way.splices:
+            if body.startswith(way.opening):
+                front, rest = way.front, len(way.opening)
+            else:
+                front, rest = self._scanner.splice(body, call.plan.asked, way.model)
         head = way.head if target is way.target else b""
         if not head:
             head = request_head(way, target, lines=call.plan.lines)

@@ -9,10 +9,12 @@ from typing import Annotated, Protocol
 
 import msgspec
 
+from hostler.core.deltas import Finished, UsageDelta
 from hostler.core.usage import UNKNOWN, Usage
-from hostler.core.wires import ANTHROPIC, Wire
-from hostler.errors import UpstreamGarbled
+from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, Wire
+from hostler.errors import HostlerError, UpstreamGarbled
 from hostler.wire.anthropic.vocabulary import WireUsage, usage_to_core
+from hostler.wire.codecs import codec_of
 from hostler.wire.fields import MAX_COUNT, as_count
 from hostler.wire.openai_chat.counts import read_timings, read_usage
 from hostler.wire.sse import SseDecoder
@@ -86,14 +88,47 @@ _decode_messages = msgspec.json.Decoder(_MessagesReply).decode
 def read_reply(wire: Wire, body: bytes) -> Reading:
     """Model and usage of a whole JSON reply; nothing found is unknown, never an error."""
     try:
-        return _read_messages(body) if wire == ANTHROPIC else _read_chat(body)
+        if wire == OPENAI_CHAT:
+            return _read_chat(body)
+        return _read_messages(body) if wire == ANTHROPIC else _read_decoded(wire, body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _NOTHING
 
 
 def stream_meter(wire: Wire) -> Meter:
     """A meter for a stream of `wire`."""
-    return _StreamMeter(wire)
+    return _StreamMeter(wire) if wire in (OPENAI_CHAT, ANTHROPIC) else _DeltaMeter(wire)
+
+
+def _read_decoded(wire: Wire, body: bytes) -> Reading:
+    """A reply of a wire that has no reader of its own here: all of it is decoded."""
+    try:
+        reply = codec_of(wire).decode_response(body)
+    except HostlerError:
+        return _NOTHING
+    return reply.model or None, reply.usage
+
+
+class _DeltaMeter:
+    """Reads a stream of a wire that has no reader of its own here: all of it is decoded."""
+
+    __slots__ = ("_decoder", "ended", "usage")
+
+    def __init__(self, wire: Wire) -> None:
+        self.usage = UNKNOWN
+        self.ended = False
+        self._decoder = codec_of(wire).stream_decoder()
+
+    def feed(self, data: bytes) -> None:
+        try:
+            batch = self._decoder.feed(data)
+        except HostlerError:  # what we cannot read still passes
+            return
+        for delta in batch:
+            if isinstance(delta, UsageDelta):
+                self.usage = self.usage.replaced_by(delta.usage)
+            elif isinstance(delta, Finished):
+                self.ended = True
 
 
 def _read_chat(body: bytes) -> Reading:

@@ -56,8 +56,11 @@ class BodyScanner:
         self._met = 0
         self._decode = msgspec.json.Decoder(_Body, dec_hook=self._note).decode
 
-    def scan(self, body: bytes) -> tuple[str | None, bool]:
-        """The model asked for and whether a stream is wanted; raises WireError (400) for what is no such body."""
+    def scan(self, body: bytes) -> tuple[str | None, bool | None]:
+        """The model asked for and whether a stream is wanted, None where the body does not say.
+
+        Raises WireError (400) for what is no such body.
+        """
         before = self._met
         try:
             decoded = self._decode(body)
@@ -70,7 +73,7 @@ class BodyScanner:
         model, stream = decoded.model, decoded.stream
         met = self._met - before
         if met == 1 and isinstance(model, _Once):  # no second one, and no `stream`
-            name, flag = model.value, False
+            name, flag = model.value, None
         else:
             name, flag = _values(model, stream, met=met)
         if not isinstance(name, str):
@@ -120,13 +123,15 @@ class BodyScanner:
         return _Once(value)
 
 
-def _values(model: _Once | msgspec.UnsetType, stream: _Once | msgspec.UnsetType, *, met: int) -> tuple[object, bool]:
+def _values(
+    model: _Once | msgspec.UnsetType, stream: _Once | msgspec.UnsetType, *, met: int
+) -> tuple[object, bool | None]:
     if met != (model is not msgspec.UNSET) + (stream is not msgspec.UNSET):
         raise WireError("The body has the top-level field 'model' or 'stream' twice.")
     flag = stream.value if isinstance(stream, _Once) else None
     if flag is not None and not isinstance(flag, bool):
         raise WireError("stream: must be true or false.")
-    return model.value if isinstance(model, _Once) else None, bool(flag)
+    return model.value if isinstance(model, _Once) else None, flag
 
 
 class Echo:
