@@ -1,0 +1,24 @@
+"""JSON text that no client's line reader breaks. Knows which characters do that; does not know any wire's JSON."""
+
+from typing import Final
+
+import msgspec
+
+_LINE_BREAKS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
+"""Characters that JSON leaves raw and at which line readers of several client libraries break a frame."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def quoted(text: str) -> bytes:
+    """`text` as a JSON string on one line, whatever a reader takes for a line's end."""
+    data = _encode(text)
+    return data if text.isascii() else one_line(data)
+
+
+def one_line(data: bytes) -> bytes:
+    """Compact JSON without the raw characters that some readers take for a line's end."""
+    for raw, escaped in _LINE_BREAKS:
+        if raw in data:
+            data = data.replace(raw, escaped)
+    return data
