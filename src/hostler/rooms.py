@@ -101,6 +101,7 @@ def _machine_work(app: App) -> MachineWork:
         catalogue=app.catalogue,
         asker=HttpAsker(environment, timeout_s=ASK_S),
         patient=HttpAsker(environment, timeout_s=LOAD_S),
+        doubt=app.discovery.look_soon,
     )
 
 

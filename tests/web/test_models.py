@@ -352,7 +352,7 @@ async def test_hundreds_of_models_are_searched_and_walked(start: Start, tab: Ope
         await page.button("Gone").click()
         await expect(page.page.locator(".row")).to_have_count(601)
         await expect(page.page.get_by_role("heading", name="Gone")).to_be_focused()
-        await expect(page.page.get_by_role("note", name="What is wrong with Gone")).to_be_in_viewport()
+        await expect(page.page.get_by_role("note", name="What is wrong with Gone")).to_be_in_viewport(ratio=1)
         chosen = row(page, "box-9/org-9/model-20-instruct").locator("[data-model]")
         await chosen.scroll_into_view_if_needed()
         await chosen.click()
@@ -384,3 +384,18 @@ async def test_a_models_file_that_is_damaged_is_named_before_anybody_loads_it(
     page = await tab(await start(Serve(providers=(here,))), "/models")
     await expect(row(page, "here/cut")).to_contain_text("broken")
     await expect(row(page, "here/cut")).to_contain_text("cut.gguf")
+
+
+async def test_a_machine_that_goes_down_while_somebody_looks_is_soon_known(start: Start, tab: Open) -> None:
+    async with AsyncExitStack() as up:
+        box = await up.enter_async_context(machine_serving(make("ollama")))
+        server = await start(Serve(providers=({"id": "mini", "label": "Mini", "kind": "ollama", "baseUrl": box.url},)))
+        page = await tab(server, "/models")
+        await expect(row(page, "mini/tiny:latest")).to_contain_text("not loaded")
+        await up.aclose()
+        told = page.page.get_by_role("note", name="What is wrong with Mini")
+        await expect(told).to_contain_text("What to do:", timeout=25_000)
+        await expect(row(page, "mini/tiny:latest")).to_contain_text("away")
+        async with machine_serving(make("ollama"), box.address.port):
+            await expect(told).to_have_count(0, timeout=25_000)
+            await expect(page.button("Load mini/tiny:latest")).to_be_visible()

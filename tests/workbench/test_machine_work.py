@@ -33,6 +33,7 @@ class Stage:
     machine: Loading
     catalogue: Catalogue
     told: list[MachineMemory] = field(default_factory=list[MachineMemory])
+    doubted: list[str] = field(default_factory=list[str])
 
     async def seen(self) -> MachineMemory:
         (found,) = await self.work.look()
@@ -64,11 +65,17 @@ async def stage(kind: str, folder: Path) -> AsyncIterator[Stage]:
             assert isinstance(memory, MachineMemory)
             told.append(memory)
 
+        doubted: list[str] = []
         work = MachineWork(
-            at, publish, catalogue=catalogue, asker=HttpAsker(timeout_s=5.0), patient=HttpAsker(timeout_s=20.0)
+            at,
+            publish,
+            catalogue=catalogue,
+            asker=HttpAsker(timeout_s=5.0),
+            patient=HttpAsker(timeout_s=20.0),
+            doubt=doubted.append,
         )
         try:
-            yield Stage(work, at.directory.providers["box"], box, catalogue, told)
+            yield Stage(work, at.directory.providers["box"], box, catalogue, told, doubted)
         finally:
             await work.close()
 
@@ -164,6 +171,7 @@ async def test_machines_that_are_down_are_left_alone_and_others_say_why(tmp_path
         on.machine.pages["/api/ps"] = 500
         on.machine.shown = dict  # type: ignore[method-assign]
         assert "500" in (await on.seen()).problem
+        assert on.doubted == ["box"], "so that it is soon shown as down, if it is"
         on.catalogue.saw_down("box", "gone", now=1.0)
         assert await on.work.look() == ()
 

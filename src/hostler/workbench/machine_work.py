@@ -48,19 +48,28 @@ class _Machine:
 
 
 class MachineWork:
-    """Belongs to one event loop; `close` ends what it does. `asker` carries questions, `patient` those that may last.
+    """Belongs to one event loop; `close` ends what it does. `asker` carries questions, `patient` those that may last,
+    and `doubt` hears the id of a provider whose machine did not answer, so that it is looked at before its time.
 
     Every change is told as `machine.memory`.
     """
 
     def __init__(
-        self, source: DirectorySource, publish: Publish, *, catalogue: Catalogue, asker: Asker, patient: Asker
+        self,
+        source: DirectorySource,
+        publish: Publish,
+        *,
+        catalogue: Catalogue,
+        asker: Asker,
+        patient: Asker,
+        doubt: Callable[[str], object],
     ) -> None:
         self._source = source
         self._catalogue = catalogue
         self._publish = publish
         self._asker = asker
         self._patient = patient
+        self._doubt = doubt
         self._machines: dict[str, _Machine] = {}
 
     async def look(self) -> tuple[MachineMemory, ...]:
@@ -163,6 +172,7 @@ class MachineWork:
             residents, problem = await self._ask(provider), ""
         except UpstreamError as error:
             residents, problem = (), error.message
+            self._doubt(provider.id)
         models = tuple(_view(provider, resident) for resident in residents or ())
         found = MachineMemory(provider.id, residents is not None, loader.renews, models, problem)
         if machine.looking is not asyncio.current_task():

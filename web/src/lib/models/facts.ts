@@ -117,6 +117,6 @@ export function all(capabilities: Record<string, Capability>): Fact[] {
 /** One line for a tooltip: value, source, as of. */
 export function provenance(given: Fact): string {
   const dated = given.asOf ? `, as of ${given.asOf}` : "";
-  const doubt = given.uncertain ? "; another source says something else" : "";
+  const doubt = given.uncertain ? "; uncertain, for another source says something else, or its server may serve less" : "";
   return `${label(given.name)}: ${given.value}. Source: ${given.source}${dated}${doubt}.`;
 }

@@ -61,3 +61,9 @@ test("of machines elsewhere nothing is claimed", () => {
   expect(fit(model("desk/x"), memory(), [])).toMatchObject({ kind: "unknown" });
   expect(fit(model("vendor/x", { local: false }), memory(), [])).toMatchObject({ kind: "elsewhere" });
 });
+
+test("a model that another machine holds says so", () => {
+  const resident = { model: "desk/a", state: "loaded" as const, memory: 3 * 1024 ** 3, accelerated: null, context: null, until: null, error: null };
+  const memory = { total: 10, available: 5, limit: 0, reserve: 0 };
+  expect(fit({ ...model("desk/a"), resident }, memory, []).words).toBe("It is loaded on its own machine, where it holds 3 GiB.");
+});

@@ -6,6 +6,7 @@
 import type { EngineState, Engines, Model } from "$lib/api/records";
 
 import { bytes } from "./figures";
+import type { Shown } from "./state";
 
 export type Memory = Engines["memory"];
 
@@ -98,7 +99,7 @@ function marks(memory: Memory, other: number): Mark[] {
 }
 
 /** What loading a model would take, as the server would decide. */
-export function fit(model: Model, memory: Memory, engines: readonly EngineState[]): Fit {
+export function fit(model: Shown, memory: Memory, engines: readonly EngineState[]): Fit {
   if (!model.engine && model.needs === null) {
     return { kind: model.local ? "unknown" : "elsewhere", words: elsewhere(model), unload: [] };
   }
@@ -124,7 +125,10 @@ export function fit(model: Model, memory: Memory, engines: readonly EngineState[
   return { kind: "refused", words: `It does not fit: ${needs}.`, unload: [], free: room };
 }
 
-function elsewhere(model: Model): string {
+function elsewhere(model: Shown): string {
+  if (model.resident?.state === "loaded") {
+    return `It is loaded on its own machine${model.resident.memory ? `, where it holds ${bytes(model.resident.memory)}` : ""}.`;
+  }
   return model.local ? "It runs on another machine of yours, whose memory is not known here." : "It runs at the vendor.";
 }
 
