@@ -20,7 +20,6 @@ import uvloop
 from hostler.accounts.keys import Keys
 from hostler.accounts.ledger import Ledger
 from hostler.accounts.tables import MIGRATIONS
-from hostler.core.messages import Reasoning
 from hostler.errors import HostlerError, StorageError
 from hostler.gateway.access import Access
 from hostler.gateway.forward import Forward, OwnersWorkbench
@@ -33,7 +32,7 @@ from hostler.registry.providers_file import read_directory
 from hostler.registry.resolver import Resolver
 from hostler.routing.dispatch import Dispatch, Parts
 from hostler.routing.health import Health
-from hostler.routing.opaque import OpaqueStore, Place
+from hostler.routing.opaque import KeptReply, OpaqueStore, Place
 from hostler.routing.remote import OwnerAsks, RemoteEngines, RemoteLanes
 from hostler.routing.worker_messages import (
     FromWorker,
@@ -126,7 +125,7 @@ class OwnerLine:
             case Providers():
                 self.providers.take(message.text)
             case Kept():
-                self.keeper.put((message.key_id, message.origin, message.call_id), message.reasoning)
+                self.keeper.put((message.key_id, message.origin, message.anchor), message.reply)
             case _:
                 self.asks.answer(message)
 
@@ -134,8 +133,8 @@ class OwnerLine:
         self.lost.set()
         self.asks.close()
 
-    def _share(self, place: Place, reasoning: tuple[Reasoning, ...]) -> None:
-        self.send(Kept(*place, reasoning))
+    def _share(self, place: Place, reply: KeptReply) -> None:
+        self.send(Kept(*place, reply))
 
 
 class OwnerLog(logging.Handler):

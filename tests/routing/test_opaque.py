@@ -1,11 +1,16 @@
-"""Opaque reasoning comes back to its own origin, in order, within bounds, and can be shared between processes."""
+"""Opaque state comes back to its own origin, in order, within bounds, and can be shared between processes."""
 
 from dataclasses import replace
 
-from hostler.core.messages import Message, Origin, Part, Reasoning, Text, ToolCall
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostler.core.messages import Message, Origin, Part, Reasoning, Refusal, Text, ToolCall
 from hostler.core.requests import ChatRequest
 from hostler.core.wires import ANTHROPIC
-from hostler.routing.opaque import OpaqueStore, Place
+from hostler.routing.opaque import KeptReply, OpaqueStore, Place
 
 ORIGIN = Origin("vendor", ANTHROPIC, "model")
 OTHER = Origin("vendor", ANTHROPIC, "another")
@@ -15,12 +20,31 @@ def signed(text: str) -> Reasoning:
     return Reasoning(text=text, opaque=b'{"signature":"' + text.encode() + b'"}', origin=ORIGIN)
 
 
-def call(name: str) -> ToolCall:
-    return ToolCall(id=name, name="f")
+def call(name: str, **more: object) -> ToolCall:
+    return ToolCall(id=name, name="f", **more)  # type: ignore[arg-type]
+
+
+def said(text: str, **more: object) -> Text:
+    return Text(text=text, **more)  # type: ignore[arg-type]
 
 
 def history(*parts: Part) -> ChatRequest:
     return ChatRequest(model="m", messages=(Message("assistant", parts),))
+
+
+def as_a_chat_client_sends_it(parts: tuple[Part, ...]) -> ChatRequest:
+    """No reasoning, no opaque state, the text in one piece."""
+    text = "".join(part.text for part in parts if isinstance(part, Text | Refusal))
+    calls = tuple(replace(part, opaque=None, origin=None) for part in parts if isinstance(part, ToolCall))
+    return history(*((Text(text=text),) if text else ()), *calls)
+
+
+def of_origin(*parts: Part) -> tuple[Part, ...]:
+    return tuple(replace(part, origin=ORIGIN) for part in parts)  # type: ignore[call-arg]
+
+
+def restored(store: OpaqueStore, request: ChatRequest, *, key: str = "key") -> tuple[Part, ...]:
+    return store.restore(key, ORIGIN, request=request).messages[0].parts
 
 
 def test_opaque_state_of_another_model_is_left_out_and_a_clients_own_is_not() -> None:
@@ -37,14 +61,43 @@ def test_opaque_state_of_another_model_is_left_out_and_a_clients_own_is_not() ->
     assert store.restore("", OTHER, request=history(*unnamed)).messages[0].parts == unnamed
 
 
-def test_reasoning_stands_before_its_call_again_for_its_own_key_and_origin_only() -> None:
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (signed("a"), call("1"), signed("b"), signed("c"), call("2"), call("3")),
+        (signed("a"), said("Let me look."), call("1", arguments='{"x": 1}')),
+        (said("Half "), said("and half", opaque=b'{"id":"msg"}'), call("1", opaque=b'{"thoughtSignature":"s"}')),
+        (signed("a"), said("No call at all.")),
+        (said("Signed at its end.", opaque=b"{}"),),
+        (Reasoning(redacted=True, opaque=b"{}", origin=ORIGIN), Refusal(text="I will not.")),
+    ],
+)
+def test_a_reply_stands_in_the_history_again_for_its_own_key_and_origin_only(reply: tuple[Part, ...]) -> None:
     store = OpaqueStore()
-    store.keep("key", ORIGIN, parts=(signed("a"), call("1"), signed("b"), signed("c"), call("2"), call("3")))
-    back = store.restore("key", ORIGIN, request=history(call("1"), call("2"), call("3")))
-    assert back.messages[0].parts == (signed("a"), call("1"), signed("b"), signed("c"), call("2"), call("3"))
-    plain = history(call("1"))
+    store.keep("key", ORIGIN, parts=reply)
+    plain = as_a_chat_client_sends_it(reply)
+    assert restored(store, plain) == of_origin(*reply)
     assert store.restore("another key", ORIGIN, request=plain) == plain
     assert store.restore("key", OTHER, request=plain) == plain
+
+
+def test_arguments_that_a_client_wrote_anew_are_the_same_call() -> None:
+    store = OpaqueStore()
+    reply = (signed("a"), call("1", arguments='{"x":1,"y":[2]}'))
+    store.keep("key", ORIGIN, parts=reply)
+    assert restored(store, history(call("1", arguments='{ "y": [2], "x": 1 }'))) == of_origin(*reply)
+
+
+def test_an_edited_message_keeps_its_edit_and_gets_back_what_belongs_to_its_calls() -> None:
+    store = OpaqueStore()
+    store.keep("key", ORIGIN, parts=(signed("a"), said("One."), call("1", opaque=b"{}"), signed("b"), call("2")))
+    edited = history(said("Two."), call("1"), call("2", arguments='{"changed":true}'))
+    assert restored(store, edited) == (
+        said("Two."), signed("a"), call("1", opaque=b"{}", origin=ORIGIN), signed("b"),
+        call("2", arguments='{"changed":true}'),
+    )  # fmt: skip
+    other_text = history(said("Another answer."))
+    assert restored(store, other_text) == other_text.messages[0].parts
 
 
 def test_what_the_client_carries_itself_is_left_alone() -> None:
@@ -52,6 +105,13 @@ def test_what_the_client_carries_itself_is_left_alone() -> None:
     store.keep("key", ORIGIN, parts=(signed("kept"), call("1")))
     carried = history(signed("carried"), call("1"))
     assert store.restore("key", ORIGIN, request=carried) == carried
+
+
+def test_a_reply_without_opaque_state_takes_no_room() -> None:
+    store = OpaqueStore()
+    store.keep("key", ORIGIN, parts=(Reasoning(text="open"), said("text"), call("1")))
+    store.keep("key", ORIGIN, parts=(signed("nothing said"),))
+    assert not list(store.entries())
 
 
 def test_what_was_used_least_recently_goes_first() -> None:
@@ -66,13 +126,37 @@ def test_what_was_used_least_recently_goes_first() -> None:
     assert not list(small.entries())
 
 
+parts = st.lists(
+    st.builds(signed, st.text(max_size=5))
+    | st.builds(said, st.text(max_size=9), opaque=st.none() | st.just(b"{}"))
+    | st.builds(
+        call,
+        st.sampled_from("123456789"),
+        arguments=st.sampled_from(("", "{}", "not json")),
+        opaque=st.none() | st.just(b"{}"),
+    ),
+    max_size=7,
+    unique_by=lambda part: part.id if isinstance(part, ToolCall) else id(part),
+)
+
+
+@given(parts)
+def test_any_reply_comes_back_whole_or_as_it_was_sent(reply: list[Part]) -> None:
+    store = OpaqueStore()
+    store.keep("key", ORIGIN, parts=reply)
+    plain = as_a_chat_client_sends_it(tuple(reply))
+    back = restored(store, plain)
+    assert back in (of_origin(*reply), plain.messages[0].parts)
+
+
 def test_one_store_tells_another_what_it_keeps_and_not_what_it_was_told() -> None:
     first, second = OpaqueStore(), OpaqueStore()
-    heard: list[tuple[Place, tuple[Reasoning, ...]]] = []
-    first.on_kept = lambda place, reasoning: heard.append((place, reasoning))
-    second.on_kept = lambda place, reasoning: heard.append((place, reasoning))
-    first.keep("key", ORIGIN, parts=(signed("a"), call("1")))
-    for place, reasoning in tuple(heard):
-        second.put(place, reasoning)
+    heard: list[tuple[Place, KeptReply]] = []
+    first.on_kept = lambda place, reply: heard.append((place, reply))
+    second.on_kept = lambda place, reply: heard.append((place, reply))
+    first.keep("key", ORIGIN, parts=(signed("a"), said("text"), call("1", opaque=b"\x00\xff")))
+    for place, reply in tuple(heard):
+        sent = msgspec.json.decode(msgspec.json.encode(reply), type=KeptReply)
+        second.put(place, sent)
     assert len(heard) == 1
     assert list(second.entries()) == list(first.entries())

@@ -15,13 +15,12 @@ from typing import Final, Literal
 
 import msgspec
 
-from hostler.core.messages import Reasoning
 from hostler.errors import HostlerError
 from hostler.registry.providers_file import ProvidersFile
 from hostler.routing.dispatch import Engines
 from hostler.routing.lane_desk import LaneDesk
 from hostler.routing.lanes import LocalLanes
-from hostler.routing.opaque import OpaqueStore, Place
+from hostler.routing.opaque import KeptReply, OpaqueStore, Place
 from hostler.routing.worker_messages import (
     FromOwner,
     GaveUp,
@@ -250,7 +249,7 @@ class GatewayWorkers:
             case Said():
                 logging.getLogger(message.logger).log(message.level, "worker %d: %s", worker.number, message.text)
             case Kept():
-                self._parts.keeper.put((message.key_id, message.origin, message.call_id), message.reasoning)
+                self._parts.keeper.put((message.key_id, message.origin, message.anchor), message.reply)
                 self._tell_others(message, but=worker)
             case _:
                 if worker.desk is not None:
@@ -267,8 +266,8 @@ class GatewayWorkers:
         parts, ports = self._parts, self._ports
         text = parts.providers.status.text
         worker.send(Welcome(self._settings, parts.token, ports.public, ports.private, text))
-        for (key_id, origin, call_id), reasoning in parts.keeper.entries():
-            worker.send(Kept(key_id, origin, call_id, reasoning))
+        for (key_id, origin, anchor), reply in parts.keeper.entries():
+            worker.send(Kept(key_id, origin, anchor, reply))
 
     def _note_ready(self, worker: _Worker) -> None:
         worker.state = "ready"
@@ -277,9 +276,9 @@ class GatewayWorkers:
         if not worker.began.done():
             worker.began.set_result(None)
 
-    def _share(self, place: Place, reasoning: tuple[Reasoning, ...]) -> None:
+    def _share(self, place: Place, reply: KeptReply) -> None:
         """What the owner's own gateway kept."""
-        self._tell_others(Kept(*place, reasoning))
+        self._tell_others(Kept(*place, reply))
 
     def _tell_others(self, message: FromOwner, *, but: _Worker | None = None) -> None:
         for worker in self._workers:

@@ -1,51 +1,69 @@
-"""Opaque reasoning for clients that cannot carry it: kept here by tool-call id, given back to its own origin only.
+"""Opaque state for clients that cannot carry it: kept here by reply, given back to its own origin only.
 
 Knows: invariant 5 of the design, and its bound. Does not know: wires, sockets, what is in an opaque block.
 
 A chat client sends its tool results back without the signed thinking that led to the calls, and a signing vendor then
-answers 400. So the thinking is kept when it passes, under (key, origin, call id), and put back where it stood.
+answers 400. So a reply that holds such state is kept when it passes, under (key, origin, anchor), and stands in the
+history again when that is sent. The anchor is what every client brings back: the id of the reply's first tool call, or
+where it called nothing, a digest of its text.
 """
 
+import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import TypeGuard
+from dataclasses import dataclass, replace
+from typing import Literal, TypeGuard, assert_never
 
-from hostler.core.messages import Message, Origin, Part, Reasoning, Text, ToolCall
+from hostler.core.messages import Message, Origin, Part, Reasoning, Refusal, Text, ToolCall, visible_text
 from hostler.core.requests import ChatRequest
 
 MOST_ENTRIES = 10_000
 MOST_BYTES = 32 << 20
 
 Place = tuple[str, Origin, str]
-"""Key id, who made it, tool-call id."""
+"""Key id, who made it, anchor."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPart:
+    """A part of a reply in one flat form, which processes can send each other. `text` is a call's arguments too."""
+
+    kind: Literal["text", "refusal", "reasoning", "call"]
+    text: str
+    opaque: bytes | None = None
+    redacted: bool = False
+    id: str = ""
+    name: str = ""
+    custom: bool = False
+
+
+KeptReply = tuple[KeptPart, ...]
 
 
 class OpaqueStore:
     """Bounded; what was used least recently goes first. `on_kept` hears of what is kept here, not of what is `put`."""
 
     def __init__(self, most_entries: int = MOST_ENTRIES, most_bytes: int = MOST_BYTES) -> None:
-        self.on_kept: Callable[[Place, tuple[Reasoning, ...]], None] | None = None
+        self.on_kept: Callable[[Place, KeptReply], None] | None = None
         self._most_entries = most_entries
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._entries: OrderedDict[Place, tuple[Reasoning, ...]] = OrderedDict()
+        self._entries: OrderedDict[Place, KeptReply] = OrderedDict()
 
     def keep(self, key_id: str, origin: Origin, *, parts: Sequence[Part]) -> None:
-        """Remember each tool call's reasoning: what stands between it and the call before it."""
-        reasoning: list[Reasoning] = []
-        for part in parts:
-            if isinstance(part, Reasoning) and part.opaque is not None:
-                reasoning.append(replace(part, origin=origin))
-            elif isinstance(part, ToolCall) and reasoning:
-                place, kept = (key_id, origin, part.id), tuple(reasoning)
-                self.put(place, kept)
-                if self.on_kept is not None:
-                    self.on_kept(place, kept)
-                reasoning = []
+        """Remember a reply, if there is opaque state in it."""
+        if not any(_is_opaque(part) for part in parts):
+            return
+        anchor = _anchor(parts)
+        if anchor:
+            place, kept = (key_id, origin, anchor), tuple(_flat(part) for part in parts if _is_of_reply(part))
+            self.put(place, kept)
+            if self.on_kept is not None:
+                self.on_kept(place, kept)
 
     def restore(self, key_id: str, origin: Origin, *, request: ChatRequest) -> ChatRequest:
-        """The request with kept reasoning back in its place, and foreign opaque state of the same wire left out."""
+        """The request with kept state back in its place, and foreign opaque state of the same wire left out."""
         messages = tuple(
             self._restore_message(key_id, origin, message=m) if m.role == "assistant" else m for m in request.messages
         )
@@ -53,29 +71,25 @@ class OpaqueStore:
 
     def _restore_message(self, key_id: str, origin: Origin, *, message: Message) -> Message:
         message = _without_foreign(message, origin)
-        carried = any(isinstance(p, Reasoning) and p.opaque is not None for p in message.parts)
-        if carried:
+        if not self._entries or any(_is_opaque(part) for part in message.parts):
             return message
-        parts: list[Part] = []
-        for part in message.parts:
-            if isinstance(part, ToolCall):
-                place = (key_id, origin, part.id)
-                kept = self._entries.get(place, ())
-                if kept:
-                    self._entries.move_to_end(place)
-                parts.extend(kept)
-            parts.append(part)
-        return replace(message, parts=tuple(parts)) if len(parts) != len(message.parts) else message
+        place = (key_id, origin, _anchor(message.parts))
+        kept = self._entries.get(place)
+        if kept is None:
+            return message
+        self._entries.move_to_end(place)
+        parts = tuple(_part(part, origin) for part in kept)
+        return replace(message, parts=parts if _is_same(message.parts, parts) else _mixed(message.parts, parts))
 
-    def entries(self) -> Iterator[tuple[Place, tuple[Reasoning, ...]]]:
+    def entries(self) -> Iterator[tuple[Place, KeptReply]]:
         """All that is kept, what was used least recently first."""
         return iter(tuple(self._entries.items()))
 
-    def put(self, place: Place, reasoning: tuple[Reasoning, ...]) -> None:
+    def put(self, place: Place, reply: KeptReply) -> None:
         """Keep what another process saw."""
         self._forget(place)
-        self._entries[place] = reasoning
-        self._bytes += _size(place, reasoning)
+        self._entries[place] = reply
+        self._bytes += _size(place, reply)
         while self._entries and (len(self._entries) > self._most_entries or self._bytes > self._most_bytes):
             self._forget(next(iter(self._entries)))
 
@@ -83,6 +97,82 @@ class OpaqueStore:
         old = self._entries.pop(place, None)
         if old is not None:
             self._bytes -= _size(place, old)
+
+
+def _anchor(parts: Sequence[Part]) -> str:
+    """What finds a reply again in a client's history; empty for one that says and calls nothing."""
+    for part in parts:
+        if isinstance(part, ToolCall):
+            return part.id
+    text = visible_text(tuple(parts)).strip()
+    return "text:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text else ""
+
+
+def _is_same(given: Sequence[Part], kept: Sequence[Part]) -> bool:
+    """Whether a client's message is the reply that was kept, as far as a client can carry one."""
+    text = visible_text(tuple(given)).strip()
+    if text and text != visible_text(tuple(kept)).strip():
+        return False
+    return [_said(part) for part in given if isinstance(part, ToolCall)] == [
+        _said(part) for part in kept if isinstance(part, ToolCall)
+    ]
+
+
+def _said(call: ToolCall) -> tuple[str, str, object]:
+    """A call without the way in which its arguments were written."""
+    try:
+        arguments: object = json.loads(call.arguments or "{}")
+    except ValueError:
+        arguments = call.arguments
+    return call.id, call.name, arguments
+
+
+def _mixed(given: Sequence[Part], kept: Sequence[Part]) -> tuple[Part, ...]:
+    """An edited message: each call that is still there gets what belongs to it, and the rest stays as it was sent."""
+    led: dict[str, tuple[list[Part], ToolCall]] = {}
+    before: list[Part] = []
+    for part in kept:
+        if isinstance(part, Reasoning) and part.opaque is not None:
+            before.append(part)
+        elif isinstance(part, ToolCall):
+            led[part.id] = (before, part)
+            before = []
+    parts: list[Part] = []
+    for part in given:
+        if isinstance(part, ToolCall) and part.id in led:
+            reasoning, call = led[part.id]
+            parts += reasoning
+            part = replace(part, opaque=call.opaque, origin=call.origin) if _said(part) == _said(call) else part
+        parts.append(part)
+    return tuple(parts)
+
+
+def _flat(part: Text | Refusal | Reasoning | ToolCall) -> KeptPart:
+    match part:
+        case Text():
+            return KeptPart("text", part.text, part.opaque)
+        case Refusal():
+            return KeptPart("refusal", part.text)
+        case Reasoning():
+            return KeptPart("reasoning", part.text, part.opaque, part.redacted)
+        case ToolCall():
+            return KeptPart("call", part.arguments, part.opaque, id=part.id, name=part.name, custom=part.custom)
+        case _:
+            assert_never(part)
+
+
+def _part(kept: KeptPart, origin: Origin) -> Part:
+    match kept.kind:
+        case "text":
+            return Text(text=kept.text, opaque=kept.opaque, origin=origin)
+        case "refusal":
+            return Refusal(text=kept.text, origin=origin)
+        case "reasoning":
+            return Reasoning(text=kept.text, opaque=kept.opaque, redacted=kept.redacted, origin=origin)
+        case "call":
+            return ToolCall(
+                id=kept.id, name=kept.name, arguments=kept.text, custom=kept.custom, opaque=kept.opaque, origin=origin
+            )
 
 
 def _without_foreign(message: Message, origin: Origin) -> Message:
@@ -102,5 +192,13 @@ def _is_foreign(part: Part, origin: Origin) -> TypeGuard[Text | Reasoning | Tool
     return bool(part.origin.provider) and part.origin != origin
 
 
-def _size(place: Place, reasoning: tuple[Reasoning, ...]) -> int:
-    return len(place[2]) + sum(len(r.opaque or b"") + len(r.text) for r in reasoning)
+def _is_opaque(part: Part) -> bool:
+    return isinstance(part, Text | Reasoning | ToolCall) and part.opaque is not None
+
+
+def _is_of_reply(part: Part) -> TypeGuard[Text | Refusal | Reasoning | ToolCall]:
+    return isinstance(part, Text | Refusal | Reasoning | ToolCall)
+
+
+def _size(place: Place, reply: KeptReply) -> int:
+    return len(place[2]) + sum(len(part.opaque or b"") + len(part.text) for part in reply)

@@ -12,9 +12,7 @@ from typing import Protocol
 from hostler.core.deltas import (
     Delta,
     Failed,
-    ReasoningSealed,
     ReplyBuilder,
-    ToolCallStarted,
     UsageDelta,
     unfold,
 )
@@ -33,8 +31,6 @@ from hostler.wire.codecs import codec_of
 LARGEST_REPLY = 64 << 20
 """Bytes of a non-streamed reply that is held for translation."""
 _EVENTS = b"text/event-stream"
-_KEPT = (ReasoningSealed, ToolCallStarted)
-"""All that the opaque store needs of a stream: sealed blocks, and which call they led to."""
 
 
 class DeltaSink(Protocol):
@@ -132,7 +128,7 @@ class Translate(Attempt):
                 error = delta.error
                 batch = batch[:i]
                 break
-            elif isinstance(delta, _KEPT):
+            else:
                 self._kept.add(delta)
         if batch:
             self._sink.deltas(batch, self)

@@ -20,9 +20,10 @@ from typing import Final
 import msgspec
 
 from hostler import errors
-from hostler.core.messages import Origin, Reasoning
+from hostler.core.messages import Origin
 from hostler.engines.engine import EngineEndpoint
 from hostler.errors import EngineError, HostlerError
+from hostler.routing.opaque import KeptReply
 from hostler.settings import Settings
 
 
@@ -105,12 +106,12 @@ class GiveBack(msgspec.Struct, frozen=True, array_like=True, tag="give-back"):
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True, tag="kept"):
-    """Opaque reasoning of a tool call, for the stores of all workers: its client may come back through another."""
+    """A reply with opaque state, for the stores of all workers: its client may come back through another."""
 
     key_id: str
     origin: Origin
-    call_id: str
-    reasoning: tuple[Reasoning, ...]
+    anchor: str
+    reply: KeptReply
 
 
 class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
