@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.async_api import Locator, expect
 
+from hostler.cli.main import run
 from hostler.providers.fake.server import FakeVendor
 from tests.end_to_end import scripted_llama
 from tests.engines.hub_server import REPO, HubServer, serving
@@ -311,6 +312,7 @@ async def test_models_of_other_machines_are_loaded_kept_warm_and_unloaded(start:
         await expect(one.button("Unload mini/tiny:latest")).to_be_visible()
         await wait_until(lambda: len([seen for seen in box.seen if seen.target == "/api/generate"]) > asked)
         await one.shot("models-elsewhere")
+        assert await one.barriers() == []
         await other.button("Unload mini/tiny:latest").click()
         for page in (one, other):
             await expect(row(page, "mini/tiny:latest")).to_contain_text("not loaded")
@@ -368,7 +370,10 @@ async def test_without_a_file_or_a_model_it_says_what_to_do(start: Start, tab: O
     file = page.page.get_by_role("region", name="Providers file")
     await expect(file).to_contain_text("There is no such file yet")
     await expect(file).to_contain_text(str(server.providers_file))
-    await expect(page.page.get_by_text("hostler providers add").first).to_be_visible()
+    told = await file.locator("code", has_text="hostler providers add").inner_text()
+    command = told.replace("KIND", "ollama").replace("URL", "http://127.0.0.1:9").split()[1:]
+    assert await asyncio.to_thread(run, command) == 0, "what the page says to type works"
+    await expect(page.page.get_by_text("No models yet")).to_be_visible()
     await page.shot("models-empty")
     assert await page.barriers() == []
 
