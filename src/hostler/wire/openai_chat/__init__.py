@@ -9,12 +9,12 @@ from hostler.core.requests import Asked
 from hostler.core.wires import OPENAI_CHAT
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.openai_chat.bridge import bridge_tool_choice
-from hostler.wire.openai_chat.errors import decode_error, encode_error
 from hostler.wire.openai_chat.request_in import decode_request
 from hostler.wire.openai_chat.request_out import encode_request
 from hostler.wire.openai_chat.response import decode_response, encode_response
 from hostler.wire.openai_chat.stream_in import StreamDecoder
 from hostler.wire.openai_chat.stream_out import StreamEncoder
+from hostler.wire.openai_errors import decode_error, encode_error
 
 NAME: Final = OPENAI_CHAT
 KEEPALIVE: Final = b": keep-alive\n\n"

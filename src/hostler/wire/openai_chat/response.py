@@ -12,8 +12,8 @@ from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text, parse_object
 from hostler.wire.openai_chat.content_out import Json
 from hostler.wire.openai_chat.counts import read_finish, read_timings, read_usage, write_finish, write_usage
-from hostler.wire.openai_chat.errors import body_of, error_of
 from hostler.wire.openai_chat.messages_in import arguments_text, details_text
+from hostler.wire.openai_errors import body_of, error_of
 
 
 def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:

@@ -25,9 +25,9 @@ from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.openai_chat.calls_in import Calls
 from hostler.wire.openai_chat.counts import read_finish, read_timings, read_usage
-from hostler.wire.openai_chat.errors import body_of, error_of
 from hostler.wire.openai_chat.messages_in import details_text
 from hostler.wire.openai_chat.response import split_content
+from hostler.wire.openai_errors import body_of, error_of
 from hostler.wire.sse import SseDecoder, SseEvent
 
 DONE: Final = b"[DONE]"

@@ -27,8 +27,8 @@ from hostler.core.requests import Asked
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError
 from hostler.wire.openai_chat.counts import write_finish, write_usage
-from hostler.wire.openai_chat.errors import body_of, error_members
 from hostler.wire.openai_chat.response import reply_id
+from hostler.wire.openai_errors import body_of, error_members
 
 _END: Final = b'},"logprobs":null,"finish_reason":null}]}\n\n'
 _LINE_BREAKS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))

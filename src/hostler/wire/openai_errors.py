@@ -1,4 +1,4 @@
-"""Error bodies of the chat wire, read and written. Knows the shapes that servers of this wire use; sends nothing.
+"""Error bodies of the two OpenAI wires, read and written. Knows the shapes that servers of them use; sends nothing.
 
 Shapes read: `{"error": {...}}`, `{"error": "text"}`, vLLM's `{"object": "error", ...}`, FastAPI's `detail`, a list
 around one of these, plain text, HTML.
