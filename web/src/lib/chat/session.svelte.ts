@@ -10,7 +10,7 @@ import { untrack } from "svelte";
 
 import { alarm, announce } from "../a11y/announce.svelte";
 import { api, applyDelta, asApiError, live, segment } from "../api";
-import type { ApiError } from "../api/http";
+import { ApiError } from "../api/http";
 import type { DeltaData, Event, Message, Params, Part, Session, SessionSummary } from "../api/records";
 import { toast } from "../shell/toasts.svelte";
 import { Narrator } from "./narrator";
@@ -33,6 +33,9 @@ interface Loaded {
   session: Session;
   messages: Message[];
 }
+
+/** Code of the failure that is shown once the session was deleted under the page. */
+export const DELETED = "deleted";
 
 /** Reloads that a hole in the text asks for come no faster than this (ms): the server stores text twice a second. */
 const RELOAD_MS = 600;
@@ -157,9 +160,30 @@ export class ChatSession {
       case "session.changed":
         if (event.data.session.id === this.id) this.#summary(event.data.session);
         break;
+      case "session.deleted":
+        if (event.data.id === this.id) this.#gone();
+        break;
+      case "session.created":
+        // Restored, here or elsewhere.
+        if (event.data.session.id === this.id && !this.session) void this.load();
+        break;
       default:
         break;
     }
+  }
+
+  /** Deleted, here or elsewhere: what is shown could not be gone on with. */
+  #gone(): void {
+    this.session = null;
+    const message = "This session was deleted.";
+    this.failure = new ApiError(404, { code: DELETED, message, hint: "It can be restored for a week." });
+  }
+
+  /** Undoes the session's own deletion; the event of its return loads it. */
+  async restore(): Promise<void> {
+    await this.#try("The session did not come back", async () => {
+      await api.post(`/sessions/${segment(this.id)}/restore`);
+    });
   }
 
   #whole(message: Message): void {

@@ -6,6 +6,7 @@ import { MODES } from "$lib/theme/preference";
 import { PALETTES, PALETTE_TITLES } from "$lib/theme/tokens";
 
 import { sidebar } from "./sidebar.svelte";
+import { toast } from "./toasts.svelte";
 
 const MODE_TITLES = { system: "As the system", light: "Light", dark: "Dark", contrast: "High contrast" } as const;
 
@@ -15,6 +16,7 @@ export function baseCommands(): Command[] {
     { id: "palette", title: "Commands", group: "Page", keys: ["mod+k"], hidden: true, run: () => (commands.paletteOpen = !commands.paletteOpen) },
     { id: "help", title: "Keyboard shortcuts", group: "Page", keys: ["?", "mod+/"], run: () => (commands.helpOpen = true) },
     { id: "sidebar", title: "Show or hide the sidebar", group: "Page", keys: ["mod+b"], run: () => sidebar.toggle() },
+    { id: "undo", title: "Undo, or what else the newest notice offers", group: "Page", keys: ["alt+z"], enabled: () => toast.newest !== undefined, run: () => toast.act(toast.newest) },
     // Browsers keep Ctrl+N for themselves in a tab; the second one always arrives.
     { id: "chat.new", title: "New chat", group: "Chat", keys: ["mod+n", "alt+n"], words: "session conversation", run: () => router.go("/chat") },
     go("go.chat", "Chat", "/chat", ["g c"]),

@@ -24,7 +24,7 @@ class Toasts {
 
   /** A notice; with an action it stays 10 s, else 5 s. Returns its id. */
   info(title: string, { text = "", action, ms = action ? 10_000 : 5_000 }: ToastOptions = {}): number {
-    announce([title, text, action ? `${action.title} is possible.` : ""].filter(Boolean).join(". "));
+    announce([title, text, action ? `${action.title} is possible with Alt+Z.` : ""].filter(Boolean).join(". "));
     return this.#add({ kind: "info", title, text, ...(action ? { action } : {}) }, ms);
   }
 
@@ -41,6 +41,18 @@ class Toasts {
     clearTimeout(this.#timers.get(id));
     this.#timers.delete(id);
     this.items = this.items.filter((item) => item.id !== id);
+  }
+
+  /** The newest notice that something can be done about, mostly undone. */
+  get newest(): Toast | undefined {
+    return this.items.findLast((item) => item.action);
+  }
+
+  /** Does what a notice offers; it goes. */
+  act(item: Toast | undefined): void {
+    if (!item) return;
+    this.close(item.id);
+    item.action?.run();
   }
 
   /** The pointer or the focus is on it: it stays. */
