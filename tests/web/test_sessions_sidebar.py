@@ -3,8 +3,8 @@
 import json
 import re
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Locator, expect
 
+from hostler.client.sessions.tokens import parted
 from tests.web.chat import PATIENCE_MS, Chat, House, chat, house, script
 from tests.web.conftest import Open
 
@@ -66,6 +67,33 @@ async def test_rename_pin_move_delete_and_undo(desk: House, tab: Open) -> None:
     await expect(room.page).to_have_url(re.compile("/chat$"))
     await room.page.get_by_role("button", name="Undo").click()
     await expect(link(room, "Red apples")).to_be_visible()
+
+
+async def test_a_session_that_is_deleted_elsewhere_says_so_and_comes_back(desk: House, tab: Open) -> None:
+    session = await desk.session("to be missed")
+    room = await chat(tab, desk.server, f"/chat/{session}")
+    await expect(room.messages).to_have_count(2)
+    await desk.server.api(f"/sessions/{session}", method="DELETE")
+    await expect(room.page.get_by_text("This session was deleted.")).to_be_visible()
+    await expect(room.messages).to_have_count(0)
+    await room.page.get_by_role("button", name="Restore it").click()
+    await expect(room.messages).to_have_count(2)
+    await room.ask("still here")
+
+
+async def test_a_deletion_is_undone_by_keyboard_and_its_notice_hides_nothing(desk: House, tab: Open) -> None:
+    session = await desk.session("one", "two", title="Undone by keyboard")
+    room = await chat(tab, desk.server, f"/chat/{session}", viewport={"width": 360, "height": 740})
+    await room.more(room.last, "Delete from here on")
+    notice = room.page.get_by_role("region", name="Notices").get_by_role("group", name="Message deleted")
+    await expect(notice).to_be_visible()
+    await expect(room.messages).to_have_count(3)
+    around, composer = await notice.bounding_box(), await room.send.bounding_box()
+    assert around and composer and around["y"] + around["height"] < composer["y"]
+    await room.box.focus()
+    await room.page.keyboard.press("Alt+z")
+    await expect(room.messages).to_have_count(4)
+    await expect(notice).to_have_count(0)
 
 
 async def test_the_text_of_all_sessions_is_searched_and_leads_to_its_place(desk: House, tab: Open) -> None:
@@ -180,9 +208,17 @@ async def test_the_shared_page_opens_from_disk_without_scripts_or_requests(
     await page.screenshot(path=tmp_path / "shared.png")
 
 
+@contextmanager
+def beside(database: Path) -> Iterator[sqlite3.Connection]:
+    """The server's database, with the function that the search indexes' triggers call."""
+    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        connection.create_function("parted", 1, parted, deterministic=True)
+        yield connection
+
+
 def fill(database: Path) -> None:
     """Ten thousand sessions with a message each, as if they had been there for years."""
-    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+    with beside(database) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(sessions)")]
         assert {"id", "title", "created_ms", "updated_ms"} <= set(columns)
         start, step = 1_600_000_000_000, 10_000_000
@@ -213,7 +249,7 @@ async def test_ten_thousand_sessions_are_listed_and_scrolled(desk: House, tab: O
     await hits.first.click()
     await expect(room.page).to_have_title("Session number 4711 · hostler")
     await box.press("Escape")
-    with closing(sqlite3.connect(desk.server.data / "hostler.db", timeout=30)) as connection, connection:
+    with beside(desk.server.data / "hostler.db") as connection:
         connection.execute("DELETE FROM sessions WHERE title LIKE 'Session number %'")
 
 
