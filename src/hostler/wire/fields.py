@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -15,6 +15,7 @@ MAX_COUNT = 1 << 53
 """The largest count that is believed: more than anybody has, and safe in every client's numbers and in a database."""
 
 _decode = msgspec.json.Decoder().decode
+_T = TypeVar("_T")
 
 
 def parse_object(body: bytes) -> dict[str, object]:
@@ -26,6 +27,17 @@ def parse_object(body: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise WireError("The body must be a JSON object.")
     return cast("dict[str, object]", value)
+
+
+def parse(raw: msgspec.Raw | bytes, kind: type[_T], *, path: str) -> _T:
+    """Read `raw` as `kind`; a `WireError` names the place."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # msgspec's message, with its place in our form: `- at `$.a`` becomes `(a)`
+        text, found, place = str(error).partition(" - at `$")
+        said = f"{text} ({place.strip('`').lstrip('.')})" if found else text
+        raise WireError(f"{path}: {said}") from error
 
 
 @contextmanager

@@ -5,19 +5,19 @@ us about becomes an empty text part with its raw JSON, which only this wire send
 """
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
 from hostler.core.messages import Media, Part, Reasoning, Text, ToolCall, ToolResult
 from hostler.errors import WireError
 from hostler.wire.anthropic.vocabulary import HISTORY, UNSIGNED_SIGNATURE, CacheControl, cache_to_core
+from hostler.wire.fields import parse
 
 INVALID_JSON: Final = "INVALID_JSON"
 """The key under which the vendor's documentation asks for arguments that are no JSON object."""
 
 _NULL: Final = msgspec.Raw(b"null")
-_T = TypeVar("_T")
 
 
 class _Kind(msgspec.Struct):
@@ -92,20 +92,6 @@ class Notes:
     def __init__(self) -> None:
         self.lost: set[str] = set()
         self.keep_citations = True
-
-
-def parse(raw: msgspec.Raw | bytes, kind: type[_T], *, path: str) -> _T:
-    """Read `raw` as `kind`; a `WireError` names the place."""
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise WireError(f"{path}: {_plain(str(error))}") from error
-
-
-def _plain(message: str) -> str:
-    """msgspec's message with its place in our form: `- at `$.a`` becomes `(a)`."""
-    text, found, place = message.partition(" - at `$")
-    return f"{text} ({place.strip('`').lstrip('.')})" if found else text
 
 
 def decode_content(content: msgspec.Raw, path: str, *, notes: Notes) -> tuple[Part, ...]:

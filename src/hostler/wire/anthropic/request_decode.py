@@ -14,9 +14,9 @@ from hostler.core.requests import ChatRequest, Effort, OutputFormat, ReasoningOp
 from hostler.core.tools import Tool
 from hostler.core.wires import ANTHROPIC
 from hostler.errors import WireError
-from hostler.wire.anthropic.content_decode import Notes, decode_content, parse
+from hostler.wire.anthropic.content_decode import Notes, decode_content
 from hostler.wire.anthropic.vocabulary import CacheControl, cache_to_core
-from hostler.wire.fields import Members, as_text, need_members, parse_object, text_or_none
+from hostler.wire.fields import Members, as_text, need_members, parse, parse_object, text_or_none
 
 _NULL: Final = msgspec.Raw(b"null")
 _EFFORTS: Final[Mapping[str, Effort]] = {

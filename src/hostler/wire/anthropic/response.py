@@ -8,7 +8,7 @@ from hostler.core.messages import ToolCall
 from hostler.core.requests import Asked, Reply
 from hostler.core.usage import Usage
 from hostler.errors import UpstreamBroken, UpstreamGarbled, WireError
-from hostler.wire.anthropic.content_decode import Notes, decode_content, parse
+from hostler.wire.anthropic.content_decode import Notes, decode_content
 from hostler.wire.anthropic.content_encode import BlockEncoder
 from hostler.wire.anthropic.vocabulary import (
     WireUsage,
@@ -20,6 +20,7 @@ from hostler.wire.anthropic.vocabulary import (
 )
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
+from hostler.wire.fields import parse
 from hostler.wire.ids import ToolIds
 
 
