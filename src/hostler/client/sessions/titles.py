@@ -8,13 +8,15 @@ MADE: Final = 80
 LONGEST: Final = 200
 LONGEST_FOLDER: Final = 100
 LONGEST_SYSTEM: Final = 1_000_000
+_READ: Final = 10_000
+"""Characters that are looked at: a long text is pasted in one line, and each character of it costs."""
 _SHORTEST_CUT: Final = 20
 _MORE: Final = "…"
 
 
 def title_from(text: str) -> str:
     """The first line that says something, at most 80 characters, cut between words where there are any."""
-    line = next((found for line in text.splitlines() if (found := one_line(line))), "")
+    line = next((found for line in text[:_READ].splitlines() if (found := one_line(line))), "")
     if len(line) <= MADE:
         return line
     cut = line[: MADE - len(_MORE) + 1]
