@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hostler.core.messages import Origin, Reasoning
+from hostler.core.messages import Origin
 from hostler.core.wires import ANTHROPIC
 from hostler.engines.engine import EngineEndpoint
 from hostler.errors import (
@@ -24,6 +24,7 @@ from hostler.errors import (
 )
 from hostler.routing.lane_desk import LaneDesk
 from hostler.routing.lanes import LocalLanes
+from hostler.routing.opaque import KeptPart
 from hostler.routing.remote import OwnerAsks, RemoteEngines, RemoteLanes
 from hostler.routing.worker_messages import (
     Failed,
@@ -343,7 +344,9 @@ async def test_a_bug_at_the_owner_is_an_error_and_no_endless_wait(
 
 def test_messages_come_back_as_they_were() -> None:
     place = ("key", Origin("p", ANTHROPIC, "m"), "call-1")
-    kept = Kept(*place, (Reasoning(text="why", opaque=b"\x00\xff", origin=place[1]),))
+    kept = Kept(
+        *place, (KeptPart("reasoning", "why", opaque=b"\x00\xff"), KeptPart("call", "{}", id="call-1", name="f"))
+    )
     settings = Settings(GatewaySettings(keys=("k",), workers=2), aliases={"a": "b"}, environment={"E": "\u00e9"})
     for message in (kept, Welcome(settings, "t", 1, 2, b"{}"), Providers(b"\n\xff")):
         assert decode_from_owner(encode(message)) == message

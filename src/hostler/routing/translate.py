@@ -4,6 +4,7 @@ Knows: codecs, when a reply is whole, whose opaque state may be sent. Does not k
 `DeltaSink`), queues, retries.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
@@ -16,6 +17,7 @@ from hostler.core.deltas import (
     UsageDelta,
     unfold,
 )
+from hostler.core.history import repair
 from hostler.core.messages import Origin
 from hostler.core.requests import ChatRequest
 from hostler.errors import HostlerError, UpstreamGarbled
@@ -28,6 +30,7 @@ from hostler.system.upstream import Message
 from hostler.wire.codec import StreamDecoder
 from hostler.wire.codecs import codec_of
 
+_log = logging.getLogger(__name__)
 LARGEST_REPLY = 64 << 20
 """Bytes of a non-streamed reply that is held for translation."""
 _EVENTS = b"text/event-stream"
@@ -57,7 +60,10 @@ class Translate(Attempt):
     def message(self, target: Target) -> Message:
         provider = self.candidate.provider
         request = self._keeper.restore(self.call.plan.key_id, self._origin(), request=self._sink.request())
-        request = replace(request, model=self.way.model, include_usage=True)
+        repaired = repair(request.messages)
+        if repaired.repairs:
+            _log.info("call %s: the history was repaired: %s", self.call.id, "; ".join(repaired.repairs))
+        request = replace(request, messages=repaired.messages, model=self.way.model, include_usage=True)
         encoded = codec_of(provider.wire).encode_request(request, provider.dialect)
         self.dropped = encoded.dropped
         self._sink.take_dropped(encoded.dropped)
