@@ -1,5 +1,6 @@
 """A process that is killed while it writes: what it told is there, and nothing is there by half."""
 
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -41,20 +42,21 @@ asyncio.run(work())
 """
 
 
-def written_until_killed(path: Path) -> tuple[str, list[str]]:
-    """Let a process write and kill it in the middle: the session, and the replies whose beginning it told."""
+def written_until_killed(path: Path, turns: int) -> tuple[str, list[str]]:
+    """Let a process write and kill it after so many turns: the session, and the replies whose beginning it told."""
     with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         session = child.stdout.readline().strip()
-        told = [child.stdout.readline().strip() for _ in range(20)]
+        told = [child.stdout.readline().strip() for _ in range(turns)]
         child.kill()
     return session, told
 
 
 @pytest.mark.slow
-async def test_a_killed_process_leaves_whole_turns(tmp_path: Path) -> None:
+@pytest.mark.parametrize("turns", [1, random.randint(2, 60)], ids=["first", "any"])
+async def test_a_killed_process_leaves_whole_turns(tmp_path: Path, turns: int) -> None:
     path = tmp_path / "hostler.db"
-    session, told = written_until_killed(path)
+    session, told = written_until_killed(path, turns)
     store = Store.open(path, MIGRATIONS)
     try:
         sessions = Sessions(store, Told().publish, started_ms=0)
