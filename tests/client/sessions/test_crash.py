@@ -53,7 +53,7 @@ def written_until_killed(path: Path, turns: int) -> tuple[str, list[str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("turns", [1, random.randint(2, 60)], ids=["first", "any"])
+@pytest.mark.parametrize("turns", [1, random.randint(2, 20)], ids=["first", "any"])
 async def test_a_killed_process_leaves_whole_turns(tmp_path: Path, turns: int) -> None:
     path = tmp_path / "hostler.db"
     session, told = written_until_killed(path, turns)
@@ -70,8 +70,9 @@ async def test_a_killed_process_leaves_whole_turns(tmp_path: Path, turns: int) -
         assert {message.state for message in opened.messages} <= {"complete", "interrupted"}
         whole = [m for m in opened.messages if m.role == "assistant" and m.state == "complete"]
         assert {m.parts for m in whole} <= {(TextPart(text="whole"),)}
+        assert len(whole) >= 2 * (turns - 1), "a turn is told when the one before it has ended"
         assert not opened.session.running
-        assert len(await sessions.search("whole", limit=200)) == len(whole)
+        assert len(await sessions.search("whole", limit=200)) == min(len(whole), 200)
         await store.write(lambda c: c.execute("INSERT INTO message_search (message_search) VALUES ('integrity-check')"))
     finally:
         store.close()
