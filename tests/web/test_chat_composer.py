@@ -1,5 +1,6 @@
 """Where a message is written: drafts, attachments, pictures, models and favorites, parameters, prompts."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.web.chat import EYE, ODD, OTHER, PATIENCE_MS, TALK, Chat, House, Vendor, chat, entry, house, script
 from tests.web.conftest import Open
@@ -66,6 +67,7 @@ async def test_a_draft_outlives_a_reload_and_belongs_to_its_session(desk: House,
     await room.box.fill("for this one")
     await room.page.reload()
     await expect(room.box).to_have_value("for this one")
+    await expect(room.messages).to_have_count(2)
     await room.ask("for this one and more")
     await room.page.reload()
     await expect(room.messages).to_have_count(4)
@@ -142,6 +144,24 @@ async def test_what_is_written_while_a_message_is_on_its_way_stays(desk: House, 
     await room.page.evaluate("window.go()")
     await expect(room.last).to_contain_text("You said: the first", timeout=PATIENCE_MS)
     await expect(room.box).to_have_value(" and the next")
+
+
+async def test_a_message_sent_before_the_session_is_there_still_follows_it(desk: House, tab: Open) -> None:
+    session, loading = await desk.session("said before"), asyncio.Event()
+    room = await chat(tab, desk.server)
+
+    async def late(route: Route) -> None:
+        await loading.wait()
+        await route.continue_()
+
+    await room.page.route(f"**/hostler/api/sessions/{session}", late)
+    await room.tab.go(f"/chat/{session}")
+    await expect(room.page.get_by_role("button", name=f"Model: {TALK}", exact=True)).to_be_visible()
+    await room.box.fill("said at once")
+    await room.box.press("Enter")
+    loading.set()
+    await expect(room.last).to_contain_text("You said: said at once", timeout=PATIENCE_MS)
+    await expect(room.messages).to_have_count(4)
 
 
 async def test_enter_while_an_answer_is_written_says_why_nothing_is_sent(desk: House, tab: Open) -> None:

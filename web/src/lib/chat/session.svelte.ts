@@ -54,6 +54,7 @@ export class ChatSession {
   #shape = $state(0);
   #waiting: Event[] | null = null;
   #reload: ReturnType<typeof setTimeout> | null = null;
+  #opening: Promise<void> | null = null;
   readonly #narrator = new Narrator({ say: announce, cry: alarm });
 
   /** Built anew only when messages come or go. */
@@ -84,7 +85,7 @@ export class ChatSession {
     const stop = live.onAny((event) => {
       this.#take(event);
     });
-    void this.load();
+    this.#opening = this.load();
     return () => {
       stop();
       this.#narrator.end();
@@ -244,6 +245,9 @@ export class ChatSession {
   }
 
   async send(parts: Part[], ask: Ask): Promise<boolean> {
+    // Sent right after a reload: before the messages are here nobody knows which one it follows.
+    await this.#opening;
+    if (!this.session) return false;
     this.continued = true;
     const parent = this.path.at(-1) ?? null;
     return this.#try("The message was not sent", async () => {
