@@ -3,7 +3,7 @@
 import json
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -209,7 +209,7 @@ async def test_the_shared_page_opens_from_disk_without_scripts_or_requests(
 
 
 @contextmanager
-def beside(database: Path) -> Iterator[sqlite3.Connection]:
+def beside(database: Path) -> Generator[sqlite3.Connection]:
     """The server's database, with the function that the search indexes' triggers call."""
     with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
         connection.create_function("parted", 1, parted, deterministic=True)
