@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hostler.core.messages import Media, Refusal, Text
 from hostler.errors import Unsupported
-from hostler.wire.openai_chat.content_in import AUDIO_TYPES
+from hostler.wire.openai_content import AUDIO_TYPES
 
 Json = dict[str, object]
 Spoken = Text | Refusal | Media

@@ -19,7 +19,7 @@ from hostler.wire.fields import (
     need_text,
     text_or_none,
 )
-from hostler.wire.openai_chat.content_in import read_content
+from hostler.wire.openai_content import read_content
 
 CLIENT_ORIGIN = Origin("", OPENAI_CHAT, "")
 """Origin of reasoning in a client's history, which names no provider and no model."""

@@ -1,10 +1,11 @@
 """A chat request's body, read into a `ChatRequest`. Knows the top-level fields; leaves the rest in `extra`."""
 
-from typing import Final, cast, get_args
+from typing import Final, cast
 
 from hostler.core.requests import ChatRequest, Effort, OutputFormat, ReasoningOptions, Sampling
 from hostler.core.wires import OPENAI_CHAT
 from hostler.errors import WireError
+from hostler.wire.efforts import EFFORTS
 from hostler.wire.fields import (
     Members,
     as_members,
@@ -18,9 +19,7 @@ from hostler.wire.fields import (
     whole_or_none,
 )
 from hostler.wire.openai_chat.messages_in import read_messages
-from hostler.wire.openai_chat.tools_in import read_tool_choice, read_tools
-
-EFFORTS: Final[tuple[str, ...]] = get_args(Effort)
+from hostler.wire.openai_tools import read_tool_choice, read_tools
 
 _READ: Final = frozenset(
     {

@@ -3,7 +3,7 @@
 What a dialect refuses is left out and named; what it can say in another way is bridged.
 """
 
-from typing import Final
+from collections.abc import Sequence
 
 import msgspec
 
@@ -12,13 +12,11 @@ from hostler.core.tools import Tool
 from hostler.core.wires import OPENAI_CHAT
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
+from hostler.wire.efforts import effort_word
 from hostler.wire.fields import as_members
 from hostler.wire.openai_chat.content_out import Json
 from hostler.wire.openai_chat.messages_out import MessagesWriter
-from hostler.wire.openai_chat.request_in import EFFORTS
-
-_BUDGETS: Final = ((2048, "low"), (8192, "medium"))
-"""Thinking budgets in tokens up to which an effort is the nearest word; above the last one it is high."""
+from hostler.wire.tool_offers import offer_tools
 
 
 def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
@@ -77,16 +75,10 @@ class _FieldsWriter:
 
     def _tools(self) -> None:
         request, body = self._request, self._body
-        offered: list[Tool] = []
-        for tool in request.tools:
-            if tool.server is not None and request.wire != OPENAI_CHAT:
-                self.dropped.add(f"tools[].{tool.name}")
-            else:
-                offered.append(tool)
-        if request.tool_choice is not None:
-            offered = self._choice(request.tool_choice, offered)
-        if not offered and body.pop("tool_choice", "auto") not in ("auto", "none"):
-            self.dropped.add("tool_choice")
+        offered, choice = offer_tools(request, self._dialect, wire=OPENAI_CHAT, dropped=self.dropped)
+        if choice is not None:
+            named = choice.mode == "named" or choice.allowed
+            body["tool_choice"] = _choice_object(choice, offered) if named else choice.mode
         if offered:
             body["tools"] = [self._tool(tool) for tool in offered]
         if request.parallel_tool_calls is not None:
@@ -94,24 +86,6 @@ class _FieldsWriter:
                 body["parallel_tool_calls"] = request.parallel_tool_calls
             else:
                 self.dropped.add("parallel_tool_calls")
-
-    def _choice(self, choice: ToolChoice, offered: list[Tool]) -> list[Tool]:
-        """Write `tool_choice` as the dialect can say it; returns the tools that may still be offered beside it."""
-        dialect = self._dialect
-        wanted = {choice.name} if choice.mode == "named" else set(choice.allowed)
-        as_object = bool(wanted)
-        if as_object and not (dialect.named_tool_choice and dialect.tool_choice):
-            named = [tool for tool in offered if tool.name in wanted]
-            offered, as_object = named or offered, False
-        if not dialect.tool_choice:
-            if choice.mode in ("required", "named"):
-                self.dropped.add("tool_choice")
-            return [] if choice.mode == "none" else offered
-        if as_object:
-            self._body["tool_choice"] = _choice_object(choice, offered)
-        else:
-            self._body["tool_choice"] = "required" if choice.mode == "named" else choice.mode
-        return offered
 
     def _tool(self, tool: Tool) -> Json | msgspec.Raw:
         if tool.cache is not None:
@@ -134,23 +108,12 @@ class _FieldsWriter:
         return {"type": "function", "function": described}
 
     def _reasoning(self, reasoning: ReasoningOptions) -> None:
-        effort: str | None = reasoning.effort
-        if effort is None and reasoning.mode == "off":
-            effort = "none"
-        if effort is None and reasoning.budget is not None:
-            effort = next((word for bound, word in _BUDGETS if reasoning.budget <= bound), "high")
-            self.dropped.add("thinking.budget_tokens")
         if reasoning.hidden:
             self.dropped.add("thinking.display")
-        if effort is None:
-            if reasoning.mode is not None:
-                self.dropped.add("thinking")
-            return
-        if effort not in self._dialect.efforts:
-            self.dropped.add("reasoning_effort")
-        nearest = _nearest(effort, self._dialect.efforts)
-        if nearest is not None:
-            self._body["reasoning_effort"] = nearest
+        effort, dropped = effort_word(reasoning, self._dialect, name="reasoning_effort")
+        self.dropped |= dropped
+        if effort is not None:
+            self._body["reasoning_effort"] = effort
 
     def _format(self, asked: OutputFormat) -> None:
         if asked.kind == "json_object" or not self._dialect.json_schema:
@@ -185,7 +148,7 @@ class _FieldsWriter:
             self._body["stream_options"] = options
 
 
-def _choice_object(choice: ToolChoice, offered: list[Tool]) -> Json:
+def _choice_object(choice: ToolChoice, offered: Sequence[Tool]) -> Json:
     custom = {tool.name for tool in offered if tool.custom}
 
     def reference(name: str) -> Json:
@@ -196,10 +159,3 @@ def _choice_object(choice: ToolChoice, offered: list[Tool]) -> Json:
         return reference(choice.name)
     tools = [reference(name) for name in choice.allowed]
     return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": tools}}
-
-
-def _nearest(effort: str, known: tuple[str, ...]) -> str | None:
-    rank = EFFORTS.index(effort)
-    below = [word for word in EFFORTS[: rank + 1] if word in known]
-    above = [word for word in EFFORTS[rank:] if word in known]
-    return below[-1] if below else above[0] if above else None

@@ -1,4 +1,7 @@
-"""Tools and tool choice of a chat request, read into the core's. Knows both generations of the fields."""
+"""Tools and tool choice of the two OpenAI wires, read into the core's. Knows all generations of the fields.
+
+One of the wires nests what the other has flat, and clients mix them up: either form is taken on both.
+"""
 
 from typing import Literal
 
@@ -23,7 +26,7 @@ def read_tools(members: Members) -> tuple[Tool, ...]:
     """`tools`, and the legacy `functions` behind them."""
     tools: list[Tool] = []
     for index, item in enumerate(_items(members, "tools")):
-        tools.append(_tool(need_members(item, f"tools[{index}]"), f"tools[{index}]"))
+        tools.append(read_tool(need_members(item, f"tools[{index}]"), f"tools[{index}]"))
     for index, item in enumerate(_items(members, "functions")):
         tools.append(_function(need_members(item, f"functions[{index}]"), f"functions[{index}]"))
     return tuple(tools)
@@ -80,15 +83,22 @@ def _items(members: Members, key: str) -> list[object]:
     return [] if value is None else need_items(value, key)
 
 
-def _tool(tool: Members, path: str) -> Tool:
+def read_tool(tool: Members, path: str) -> Tool:
+    """One tool; one that the vendor runs itself is kept as JSON."""
     kind = tool.get("type")
     if kind == "function" or (kind is None and "function" in tool):
-        return _function(need_members(tool.get("function"), f"{path}.function"), f"{path}.function")
+        inner = tool.get("function")
+        if inner is None and "name" in tool:
+            return _function(tool, path)
+        return _function(need_members(inner, f"{path}.function"), f"{path}.function")
     if kind == "custom":
-        custom = need_members(tool.get("custom"), f"{path}.custom")
+        inner = tool.get("custom")
+        flat = inner is None and "name" in tool
+        custom = tool if flat else need_members(inner, f"{path}.custom")
+        place = path if flat else f"{path}.custom"
         return Tool(
-            name=need_text(custom.get("name"), f"{path}.custom.name"),
-            description=text_or_none(custom, "description", path=f"{path}.custom.") or "",
+            name=need_text(custom.get("name"), f"{place}.name"),
+            description=text_or_none(custom, "description", path=f"{place}.") or "",
             parameters=as_members(custom.get("format")),
             custom=True,
         )

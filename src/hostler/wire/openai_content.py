@@ -1,4 +1,7 @@
-"""Content parts of the chat wire, read into the core's parts. Knows text, images, sound, files; knows no messages."""
+"""Content parts of the two OpenAI wires, read into the core's parts. Knows text, images, sound, files; no messages.
+
+The two spell images and files differently, and clients mix them up: either spelling is taken on both.
+"""
 
 from typing import Final
 
@@ -40,6 +43,10 @@ def read_part(value: object, path: str) -> Text | Refusal | Media:
             return _by_data(need_members(part.get(kind), f"{path}.{kind}"), f"{path}.{kind}", kind=kind, cache=cache)
         case "file":
             return _file(need_members(part.get("file"), f"{path}.file"), f"{path}.file", cache=cache)
+        case "input_file":
+            return _file(part, path, cache=cache)
+        case "input_image":
+            return _input_image(part, path, cache=cache)
         case _:
             raise WireError(f"{path}.type: {kind!r} is not a content part that can be passed on.")
 
@@ -52,6 +59,15 @@ def split_data_url(url: str) -> tuple[str, str] | None:
     if not comma or not head.endswith(";base64"):
         return None
     return head.removesuffix(";base64").split(";")[0], data
+
+
+def _input_image(part: Members, path: str, *, cache: CacheMark | None) -> Media:
+    file_id = text_or_none(part, "file_id", path=f"{path}.")
+    if file_id:
+        return Media(kind="image", file_id=file_id, detail=as_text(part.get("detail")), cache=cache)
+    value = part.get("image_url")
+    image: Members = {"url": value} if isinstance(value, str) else need_members(value, f"{path}.image_url")
+    return _by_url({"detail": part.get("detail"), **image}, f"{path}.image_url", kind="image", cache=cache)
 
 
 def _by_url(value: object, path: str, *, kind: MediaKind, cache: CacheMark | None) -> Media:
@@ -80,7 +96,9 @@ def _file(members: Members, path: str, *, cache: CacheMark | None) -> Media:
     file_id = text_or_none(members, "file_id", path=f"{path}.")
     if file_id:
         return Media(kind="document", file_id=file_id, name=name, cache=cache)
-    data = need_text(members.get("file_data"), f"{path}.file_data")
+    data = text_or_none(members, "file_url", path=f"{path}.") or need_text(
+        members.get("file_data"), f"{path}.file_data"
+    )
     if data.startswith(("https://", "http://")):  # OpenRouter takes addresses here
         return Media(kind="document", url=data, name=name, cache=cache)
     inline = split_data_url(data)
@@ -91,14 +109,15 @@ def _file(members: Members, path: str, *, cache: CacheMark | None) -> Media:
 
 
 def _kind_of(media_type: str) -> MediaKind:
-    return "image" if media_type.startswith("image/") else "document"
+    kind = media_type.partition("/")[0]
+    return kind if kind in ("image", "audio", "video") else "document"
 
 
 def _cache_mark(part: Members) -> CacheMark | None:
     """A breakpoint in the published form, or in the form that several vendors took over from another wire."""
     published = as_members(part.get("prompt_cache_breakpoint"))
     if published:
-        return "1h" if published.get("ttl") else "5m"
+        return "1h" if published.get("ttl") == "12h" else "5m"
     borrowed = as_members(part.get("cache_control"))
     if borrowed:
         return "1h" if borrowed.get("ttl") == "1h" else "5m"

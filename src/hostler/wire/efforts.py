@@ -1,0 +1,39 @@
+"""How hard a model should think, in one word, for wires whose scale is words. Knows budgets' nearest words; no JSON."""
+
+from typing import Final, get_args
+
+from hostler.core.requests import Effort, ReasoningOptions
+from hostler.wire.dialects import Dialect
+
+EFFORTS: Final[tuple[str, ...]] = get_args(Effort)
+"""All words, the least first."""
+
+_BUDGETS: Final = ((2048, "low"), (8192, "medium"))
+"""Thinking budgets in tokens up to which an effort is the nearest word; above the last one it is high."""
+
+
+def effort_word(options: ReasoningOptions, dialect: Dialect, *, name: str) -> tuple[str | None, set[str]]:
+    """The word that `dialect` understands (None: say nothing), and what of the options it does not say.
+
+    `name` is how the wire calls the effort, for a word that had to be replaced by the nearest one.
+    """
+    dropped: set[str] = set()
+    effort: str | None = options.effort
+    if effort is None and options.mode == "off":
+        effort = "none"
+    if effort is None and options.budget is not None:
+        effort = next((word for bound, word in _BUDGETS if options.budget <= bound), "high")
+        dropped.add("thinking.budget_tokens")
+    if effort is None:
+        return None, dropped | ({"thinking"} if options.mode is not None else set())
+    if effort not in dialect.efforts:
+        dropped.add(name)
+    return nearest_effort(effort, dialect.efforts), dropped
+
+
+def nearest_effort(effort: str, known: tuple[str, ...]) -> str | None:
+    """`effort` itself, else the nearest known word below it, else above it; None where none is known."""
+    rank = EFFORTS.index(effort)
+    below = [word for word in EFFORTS[: rank + 1] if word in known]
+    above = [word for word in EFFORTS[rank:] if word in known]
+    return below[-1] if below else above[0] if above else None

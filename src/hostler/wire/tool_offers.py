@@ -1,0 +1,33 @@
+"""Which tools a request may offer within a dialect, and what may be said of their choice. Knows no wire's JSON."""
+
+from dataclasses import replace
+
+from hostler.core.requests import ChatRequest, ToolChoice
+from hostler.core.tools import Tool
+from hostler.core.wires import Wire
+from hostler.wire.dialects import Dialect
+
+
+def offer_tools(
+    request: ChatRequest, dialect: Dialect, *, wire: Wire, dropped: set[str]
+) -> tuple[tuple[Tool, ...], ToolChoice | None]:
+    """The tools that `wire` can offer and the choice among them (None: say nothing); adds to `dropped` what is lost.
+
+    A choice that names tools, where the dialect has only words, becomes fewer tools and a word.
+    """
+    for tool in request.tools:
+        if tool.server is not None and request.wire != wire:
+            dropped.add(f"tools[].{tool.name}")
+    tools = tuple(tool for tool in request.tools if tool.server is None or request.wire == wire)
+    choice = request.tool_choice
+    if choice is None:
+        return tools, None
+    wanted = {choice.name} if choice.mode == "named" else set(choice.allowed)
+    if wanted and not (dialect.named_tool_choice and dialect.tool_choice):
+        tools = tuple(tool for tool in tools if tool.name in wanted) or tools
+        choice = ToolChoice("required") if choice.mode == "named" else replace(choice, allowed=())
+    if dialect.tool_choice and tools:
+        return tools, choice
+    if choice.mode in ("required", "named"):
+        dropped.add("tool_choice")
+    return (() if choice.mode == "none" else tools), None
