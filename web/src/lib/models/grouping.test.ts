@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { toggled } from "./favorites";
-import { groups, matches, order, step, withEngines, withMemory, withoutKey, type View } from "./grouping";
+import { answered, groups, matches, order, step, withEngines, withMemory, withoutKey, type View } from "./grouping";
 import { engine, model, provider } from "./samples";
 
 const ALL: View = { query: "", filter: "all", favorites: [] };
@@ -82,4 +82,12 @@ test("what other machines hold in memory goes with their models", () => {
 test("names that end in numbers stand in the order of the numbers", () => {
   const models = [model("here/m10"), model("here/m9"), model("here/m1")];
   expect(order(groups(models, [here], ALL))).toEqual(["here/m1", "here/m9", "here/m10"]);
+});
+
+test("an answer about a machine's memory does not undo what the stream has told since it was asked for", () => {
+  const say = (provider: string, problem: string) => ({ provider, loads: true, renews: true, models: [], problem });
+  const before = new Map([["desk", say("desk", "old")], ["mini", say("mini", "old")]]);
+  const now = new Map(before).set("desk", say("desk", "told since"));
+  const after = answered([say("desk", "answered"), say("mini", "answered"), say("new", "answered")], before, now);
+  expect([...after.values()].map((machine) => machine.problem)).toEqual(["told since", "answered", "answered"]);
 });

@@ -110,6 +110,22 @@ export function step(ids: readonly string[], from: string | null, by: 1 | -1): s
   return ids[Math.min(ids.length - 1, Math.max(0, at + by))] ?? null;
 }
 
+/**
+ * Machines' memory by an answer that was asked for when `before` held. Where the stream has told something else since
+ * (`now`), that is newer than the answer.
+ */
+export function answered(
+  machines: readonly MachineMemory[],
+  before: ReadonlyMap<string, MachineMemory>,
+  now: ReadonlyMap<string, MachineMemory>,
+): ReadonlyMap<string, MachineMemory> {
+  const told = (machine: MachineMemory): MachineMemory => {
+    const known = now.get(machine.provider);
+    return known !== undefined && known !== before.get(machine.provider) ? known : machine;
+  };
+  return new Map(machines.map((machine) => [machine.provider, told(machine)]));
+}
+
 /** What other machines say of their memory, on top of the list. */
 export function withMemory(models: readonly Model[], memory: ReadonlyMap<string, MachineMemory>): Shown[] {
   const resident = new Map([...memory.values()].flatMap((machine) => machine.models.map((each) => [each.model, each])));

@@ -8,7 +8,7 @@ import { api, ApiError, asApiError, live, query, segment } from "$lib/api";
 import type { EngineState, Engines, Event, Failure, MachineMemory, Model, Models, Preferences, Provider, Providers, PullState } from "$lib/api";
 
 import { toggled } from "./favorites";
-import { withEngines, withMemory } from "./grouping";
+import { answered, withEngines, withMemory } from "./grouping";
 import type { Memory } from "./memory";
 import { sampled, type Sample } from "./pulls";
 
@@ -232,8 +232,9 @@ export class ModelsStore {
   }
 
   async #askMachines(): Promise<void> {
+    const before = this.held;
     const { machines } = await api.get<{ machines: MachineMemory[] }>("/machines/memory");
-    this.held = new Map(machines.map((machine) => [machine.provider, machine]));
+    this.held = answered(machines, before, this.held);
   }
 
   /** For what is asked in passing: the stream says by itself when the server is away. */
