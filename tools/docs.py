@@ -26,6 +26,7 @@ import click
 from hostler import errors, settings
 from hostler.core import capabilities
 from hostler.engines import llama_cpp, recipe
+from hostler.providers import vendors
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CLI = Path(settings.__file__).parent / "cli" / "main.py"
@@ -237,6 +238,22 @@ def capabilities_table() -> str:
     return markdown(("capability", "value", "meaning"), rows)
 
 
+def vendors_table() -> str:
+    """Every hosted vendor."""
+    rows = [
+        (
+            code(vendor.id),
+            vendor.label,
+            ", ".join(code(name) for name in vendor.env),
+            ", ".join(code(side.wire) for side in (vendor.main, *vendor.also)),
+            vendor.why,
+            vendor.checked,
+        )
+        for vendor in vendors.VENDORS.values()
+    ]
+    return markdown(("id", "vendor", "variables", "wires, the main one first", "why", "checked"), rows)
+
+
 def endpoints() -> tuple[str, ...]:
     """Every path that the gateway serves."""
     return tuple(import_module("hostler.gateway.routes").paths())
@@ -284,6 +301,7 @@ TABLES = (
     Table("commands", "cli.md", cli_table),
     Table("capabilities", "capabilities.md", capabilities_table),
     Table("knobs", "engines.md", knobs_table),
+    Table("vendors", "providers.md", vendors_table),
     Table("api", "workbench.md", api_table),
 )
 

@@ -5,14 +5,15 @@ providers file, model lists, sockets.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 from urllib.parse import quote
 
 from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
 from hostler.errors import ProviderNotReady
-from hostler.providers.vendors import ENGINE, KINDS, VENDOR_KINDS, VERSIONS, AuthStyle, Kind, Listing, Vendor
+from hostler.providers.vendors import ENGINE, KINDS, VENDOR_KINDS, VERSIONS, AuthStyle, Kind, Listing, Side, Vendor
 from hostler.system.address import Address, parse_base_url
+from hostler.wire.codecs import SERVED
 from hostler.wire.dialects import PLAIN, Dialect
 
 Operation = Literal["chat", "generate", "completions", "embeddings", "rerank", "models", "count_tokens"]
@@ -67,7 +68,9 @@ class Provider:
     `auth` is the header that carries the key, None where there is none; `headers` are sent with every request,
     `defaults` where the client sent none of that name; all names are lower case. `missing_key` names the variable
     that would hold the key, None when nothing is missing. `unready` is why it cannot be used at all ("" when it can).
-    Prebuilt: `host` is the `Host` header's value, `sent` the headers that every request carries (the key's first).
+    `sides` are the
+    same provider by the other wires that it speaks. Prebuilt: `host` is the `Host` header's value, `sent` the headers
+    that every request carries (the key's first).
     """
 
     id: str
@@ -89,6 +92,7 @@ class Provider:
     missing_key: str | None = None
     unready: str = ""
     sidecar: str = ""
+    sides: tuple["Provider", ...] = field(default=(), repr=False)
     paths: Mapping[str, str] = field(init=False, repr=False, compare=False)
     host: bytes = field(init=False, repr=False, compare=False)
     sent: tuple[Header, ...] = field(init=False, repr=False, compare=False)
@@ -113,6 +117,15 @@ class Provider:
             return path
         action = "streamGenerateContent?alt=sse" if stream and operation == "chat" else path
         return self.other_path(f"/models/{quote(model, safe='/')}:{action}")
+
+    def side(self, operation: Operation, wire: Wire) -> "Provider":
+        """This provider by the wire that suits an operation best: that of the face if it speaks it, else its main one.
+
+        Where that cannot do the operation, one that can.
+        """
+        sides = (self, *self.sides)
+        able = [side for side in sides if operation in side.paths]
+        return next((side for side in able if side.wire == wire), able[0] if able else self)
 
     @property
     def names_in_body(self) -> bool:
@@ -158,7 +171,7 @@ def auth_header(style: AuthStyle, key: str) -> Header:
     """The header that carries a key. The key must be plain printable ASCII: callers check."""
     if style == "bearer":
         return b"authorization", b"Bearer " + key.encode("ascii")
-    return b"x-api-key", key.encode("ascii")
+    return style.encode("ascii"), key.encode("ascii")
 
 
 def is_key(key: str) -> bool:
@@ -217,28 +230,34 @@ class Access:
 
 def from_vendor(vendor: Vendor, access: Access) -> Provider:
     """The provider that a vendor's row is, with or without a key."""
-    address, prefix = parse_base_url(vendor.base_url, vendor.wire)
-    auth, unready = access.key(vendor.id, vendor.env, vendor.auth)
+    served = [side for side in (vendor.main, *vendor.also) if side.wire in SERVED]
+    main, *others = [_side(vendor, side, access) for side in served or (vendor.main,)]
+    return replace(main, sides=tuple(others))
+
+
+def _side(vendor: Vendor, side: Side, access: Access) -> Provider:
+    address, prefix = parse_base_url(side.base_url, side.wire)
+    auth, unready = access.key(vendor.id, vendor.env, side.auth)
     return Provider(
         id=vendor.id,
         label=vendor.label,
-        kind=VENDOR_KINDS[vendor.wire],
-        wire=vendor.wire,
+        kind=VENDOR_KINDS[side.wire],
+        wire=side.wire,
         address=address,
         prefix=prefix,
-        version=vendor.version,
+        version=side.version,
         auth=auth,
-        defaults=wire_defaults(vendor.wire, vendor.dialect),
-        dialect=vendor.dialect,
+        defaults=wire_defaults(side.wire, side.dialect),
+        dialect=side.dialect,
         timeouts=access.timeouts,
         listing=vendor.listing,
         missing_key=vendor.env[0] if auth is None and not unready else None,
-        unready=unready,
+        unready=unready or not_served(KINDS[VENDOR_KINDS[side.wire]], vendor.id),
     )
 
 
 def not_served(kind: Kind, provider_id: str) -> str:
     """Why a kind whose wire does not exist yet cannot be used; "" for every other."""
-    if kind.served:
+    if kind.wire in SERVED:
         return ""
     return f"Provider '{provider_id}' is of kind '{kind.id}', which this version of hostler does not serve yet."

@@ -11,7 +11,8 @@ from typing import Final, Literal
 from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
 from hostler.wire.dialects import PLAIN, Dialect
 
-AuthStyle = Literal["bearer", "x-api-key"]
+AuthStyle = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key"]
+"""The header that carries a key."""
 Listing = Literal["none", "list", "cards", "props", "tags", "native"]
 """How models are found: the chat wire's list; a list with capability cards; the list plus a page of server
 properties; tags with a page per model; a native list beside the wire's own."""
@@ -36,9 +37,22 @@ VERSIONS: Final[Mapping[Wire, str]] = {
 """What stands between a base URL and the wire's own paths."""
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the wires that a vendor speaks without losing anything: bytes of that wire's clients pass through."""
+
+    wire: Wire
+    base_url: str
+    auth: AuthStyle = "bearer"
+    dialect: Dialect = PLAIN
+    version: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
     """One hosted API. `env`: variables that may hold the key, the first one that is set counts.
+
+    `wire` is the one that has most, `also` are others, `why` says what decided.
 
     `version` stands between the base URL's path and the wire's operation; empty: the wire's own.
     `checked`: when the row was last compared with `docs`.
@@ -53,23 +67,49 @@ class Vendor:
     dialect: Dialect = PLAIN
     listing: Listing = "list"
     version: str = ""
+    also: tuple[Side, ...] = ()
+    why: str = "the chat wire is the only one it speaks"
     docs: str
     checked: str
 
+    @property
+    def main(self) -> Side:
+        """Its preferred wire."""
+        return Side(self.wire, self.base_url, auth=self.auth, dialect=self.dialect, version=self.version)
+
 
 _OPENAI: Final = Dialect(forbidden=("top_k", "min_p"), efforts=("none", "minimal", "low", "medium", "high", "xhigh"))
+_SIGNED: Final = Dialect(max_tokens_default=32_000, tool_result_media=True)
+"""The messages wire's own maker: every model on sale allows so many tokens, and the wire demands a limit."""
+_OLD_LIMIT: Final = Dialect(max_tokens_field="max_tokens", forbidden=("top_k", "min_p"))
+"""Most compatible hosts know the older name of the limit, and refuse sampling parameters that are not of the wire."""
+_DEEPSEEK: Final = Dialect(
+    max_tokens_field="max_tokens",
+    forbidden=("top_k", "min_p"),
+    reasoning_back="tool-turns",
+    json_schema=False,
+    developer_role=False,
+    efforts=("none", "low", "high", "max"),
+)
+_MISTRAL: Final = Dialect(
+    max_tokens_field="max_tokens", forbidden=("top_k", "min_p"), tool_id_pattern="[A-Za-z0-9]{9}", developer_role=False
+)
+_ROUTED: Final = Dialect(max_tokens_field="max_tokens", reasoning_fields=("reasoning", "reasoning_details"))
+_CHECKED: Final = "2026-11-20"
 VENDORS: Final[Mapping[str, Vendor]] = {
     row.id: row
     for row in (
         Vendor(
             id="openai",
             label="OpenAI",
-            wire=OPENAI_CHAT,
+            wire=OPENAI_RESPONSES,
             base_url="https://api.openai.com/v1",
             env=("OPENAI_API_KEY",),
             dialect=_OPENAI,
-            docs="https://platform.openai.com/docs/api-reference/chat",
-            checked="2026-11-20",
+            also=(Side(wire=OPENAI_CHAT, base_url="https://api.openai.com/v1", dialect=_OPENAI),),
+            why="only responses carry reasoning from turn to turn; chat is kept for chat clients",
+            docs="https://platform.openai.com/docs/api-reference/responses",
+            checked=_CHECKED,
         ),
         Vendor(
             id="anthropic",
@@ -78,11 +118,199 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             base_url="https://api.anthropic.com",
             env=("ANTHROPIC_API_KEY",),
             auth="x-api-key",
-            # every model on sale allows this much; the wire demands a limit
-            dialect=Dialect(max_tokens_default=32_000, tool_result_media=True),
+            dialect=_SIGNED,
             listing="cards",
+            why="its own wire; the compatible one loses thinking and caching",
             docs="https://platform.claude.com/docs/en/api/messages",
-            checked="2026-11-20",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="gemini",
+            label="Google Gemini",
+            wire=GEMINI,
+            base_url="https://generativelanguage.googleapis.com",
+            env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+            auth="x-goog-api-key",
+            why="its own wire; the compatible one has no signatures, files or safety reasons",
+            docs="https://ai.google.dev/api/generate-content",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="deepseek",
+            label="DeepSeek",
+            wire=OPENAI_CHAT,
+            base_url="https://api.deepseek.com/v1",
+            env=("DEEPSEEK_API_KEY",),
+            dialect=_DEEPSEEK,
+            also=(Side(wire=ANTHROPIC, base_url="https://api.deepseek.com/anthropic", auth="x-api-key"),),
+            why="chat has its reasoning in the open; messages are served for their own clients",
+            docs="https://api-docs.deepseek.com",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="minimax",
+            label="MiniMax",
+            wire=ANTHROPIC,
+            base_url="https://api.minimax.io/anthropic",
+            env=("MINIMAX_API_KEY",),
+            dialect=_SIGNED,
+            listing="none",
+            why="its chat wire hides thinking within the text",
+            docs="https://platform.minimax.io/docs",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="minimax-cn",
+            label="MiniMax (China)",
+            wire=ANTHROPIC,
+            base_url="https://api.minimaxi.com/anthropic",
+            env=("MINIMAX_CN_API_KEY",),
+            dialect=_SIGNED,
+            listing="none",
+            why="its chat wire hides thinking within the text",
+            docs="https://platform.minimaxi.com/document",
+            checked=_CHECKED,
+        ),
+        *(
+            Vendor(
+                id=id_,
+                label=f"Qwen ({region})",
+                wire=DASHSCOPE,
+                base_url=f"https://{host}/api/v1",
+                env=env,
+                listing="none",
+                also=(
+                    Side(wire=OPENAI_CHAT, base_url=f"https://{host}/compatible-mode/v1", dialect=_OLD_LIMIT),
+                    Side(wire=ANTHROPIC, base_url=f"https://{host}/apps/anthropic"),
+                ),
+                why="its own wire has every parameter of thinking and caching; the others serve their own clients",
+                docs="https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-dashscope",
+                checked=_CHECKED,
+            )
+            for id_, region, host, env in (
+                ("qwen", "international", "dashscope-intl.aliyuncs.com", ("DASHSCOPE_API_KEY", "QWEN_API_KEY")),
+                ("qwen-cn", "China", "dashscope.aliyuncs.com", ("DASHSCOPE_CN_API_KEY",)),
+                ("qwen-us", "USA", "dashscope-us.aliyuncs.com", ("DASHSCOPE_US_API_KEY",)),
+            )
+        ),
+        Vendor(
+            id="xai",
+            label="xAI",
+            wire=OPENAI_RESPONSES,
+            base_url="https://api.x.ai/v1",
+            env=("XAI_API_KEY", "GROK_API_KEY"),
+            why="its chat wire is deprecated, and cannot carry encrypted reasoning",
+            docs="https://docs.x.ai/docs/api-reference",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="meta",
+            label="Meta Model API",
+            wire=OPENAI_RESPONSES,
+            base_url="https://api.meta.ai/v1",
+            env=("META_API_KEY", "MODEL_API_KEY", "META_MODEL_API_KEY"),
+            also=(
+                Side(wire=OPENAI_CHAT, base_url="https://api.meta.ai/v1", dialect=_OLD_LIMIT),
+                Side(wire=ANTHROPIC, base_url="https://api.meta.ai"),
+            ),
+            why="only responses carry its encrypted reasoning",
+            docs="https://dev.meta.ai/docs",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="llama",
+            label="Llama API (legacy)",
+            wire=OPENAI_CHAT,
+            base_url="https://api.llama.com/compat/v1",
+            env=("LLAMA_API_KEY",),
+            dialect=_OLD_LIMIT,
+            docs="https://llama.developer.meta.com/docs",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="mistral",
+            label="Mistral",
+            wire=OPENAI_CHAT,
+            base_url="https://api.mistral.ai/v1",
+            env=("MISTRAL_API_KEY",),
+            dialect=_MISTRAL,
+            docs="https://docs.mistral.ai/api",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="openrouter",
+            label="OpenRouter",
+            wire=OPENAI_CHAT,
+            base_url="https://openrouter.ai/api/v1",
+            env=("OPENROUTER_API_KEY",),
+            dialect=_ROUTED,
+            also=(
+                Side(wire=OPENAI_RESPONSES, base_url="https://openrouter.ai/api/v1"),
+                Side(wire=ANTHROPIC, base_url="https://openrouter.ai/api"),
+            ),
+            why="its chat wire carries every maker's reasoning in one form; the others serve their own clients",
+            docs="https://openrouter.ai/docs/api-reference",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="groq",
+            label="Groq",
+            wire=OPENAI_CHAT,
+            base_url="https://api.groq.com/openai/v1",
+            env=("GROQ_API_KEY",),
+            dialect=_ROUTED,
+            docs="https://console.groq.com/docs/api-reference",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="together",
+            label="Together AI",
+            wire=OPENAI_CHAT,
+            base_url="https://api.together.xyz/v1",
+            env=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY"),
+            dialect=Dialect(max_tokens_field="max_tokens"),
+            docs="https://docs.together.ai/reference",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="fireworks",
+            label="Fireworks AI",
+            wire=OPENAI_CHAT,
+            base_url="https://api.fireworks.ai/inference/v1",
+            env=("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY"),
+            dialect=Dialect(max_tokens_field="max_tokens"),
+            docs="https://docs.fireworks.ai/api-reference",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="cerebras",
+            label="Cerebras",
+            wire=OPENAI_CHAT,
+            base_url="https://api.cerebras.ai/v1",
+            env=("CEREBRAS_API_KEY",),
+            dialect=_ROUTED,
+            docs="https://inference-docs.cerebras.ai/api-reference",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="nvidia",
+            label="NVIDIA",
+            wire=OPENAI_CHAT,
+            base_url="https://integrate.api.nvidia.com/v1",
+            env=("NVIDIA_API_KEY", "NGC_API_KEY"),
+            dialect=_OLD_LIMIT,
+            docs="https://docs.api.nvidia.com/nim/reference",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="huggingface",
+            label="Hugging Face",
+            wire=OPENAI_CHAT,
+            base_url="https://router.huggingface.co/v1",
+            env=("HF_TOKEN", "HUGGINGFACE_API_KEY", "HUGGING_FACE_HUB_TOKEN"),
+            dialect=_OLD_LIMIT,
+            docs="https://huggingface.co/docs/inference-providers",
+            checked=_CHECKED,
         ),
     )
 }
@@ -93,7 +321,7 @@ class Kind:
     """What a `kind` in the providers file stands for.
 
     `wire` is what we speak to it; `paths` whose version segments its base URL may end with. `port` is the usual one.
-    `served` is false while its wire does not exist here yet. `counts_tokens`: the server counts tokens at the
+    `counts_tokens`: the server counts tokens at the
     `anthropic` wire's path and in its shape, whatever wire it is otherwise spoken to in.
     """
 
@@ -106,7 +334,6 @@ class Kind:
     port: int | None = None
     listing: Listing = "list"
     local: bool = False
-    served: bool = True
     counts_tokens: bool = False
     loading: Loading = "none"
 
@@ -150,16 +377,16 @@ KINDS: Final[Mapping[str, Kind]] = {
     row.id: row
     for row in (
         Kind(id="openai-compatible", label="OpenAI-compatible", dialect=Dialect(max_tokens_field="max_tokens")),
-        Kind(id="openai-responses", label="OpenAI Responses", wire=OPENAI_RESPONSES, served=False),
+        Kind(id="openai-responses", label="OpenAI Responses", wire=OPENAI_RESPONSES),
         Kind(
             id="anthropic",
             label="Anthropic-compatible",
             wire=ANTHROPIC,
             auth="x-api-key",
-            dialect=VENDORS["anthropic"].dialect,
+            dialect=_SIGNED,
             listing="cards",
         ),
-        Kind(id="gemini", label="Gemini", wire=GEMINI, listing="none", served=False),
+        Kind(id="gemini", label="Gemini", wire=GEMINI, auth="x-goog-api-key", listing="none"),
         Kind(
             id="ollama",
             label="Ollama",
@@ -171,7 +398,8 @@ KINDS: Final[Mapping[str, Kind]] = {
             local=True,
             loading="keep_alive",
         ),
-        Kind(id="dashscope", label="DashScope", wire=DASHSCOPE, listing="none", served=False),
+        Kind(id="dashscope", label="DashScope", wire=DASHSCOPE, listing="none"),
+        Kind(id="azure", label="Azure OpenAI", wire=OPENAI_CHAT, auth="api-key", dialect=_OPENAI),
         Kind(
             id="llama.cpp",
             label="llama.cpp server",

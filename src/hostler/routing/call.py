@@ -6,7 +6,7 @@ A client that keeps asking one model gives the same answers to nearly every ques
 asked once: a `Plan` holds them, with a `Way` for each candidate, and a `Call` adds what is its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import msgspec
@@ -93,8 +93,8 @@ class Way:
     )  # fmt: skip
 
     def __init__(self, plan: Plan, candidate: Candidate) -> None:
-        provider, recipe = candidate.provider, candidate.recipe
-        self.candidate = candidate
+        provider, recipe = candidate.provider.side(plan.operation, plan.face), candidate.recipe
+        self.candidate = candidate if provider is candidate.provider else replace(candidate, provider=provider)
         self.operation = plan.operation
         # an engine serves one model under whatever name: the asked one spares the splice
         self.model = candidate.model if recipe is None else plan.asked

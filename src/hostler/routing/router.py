@@ -17,7 +17,7 @@ from hostler.errors import (
     UpstreamRefused,
 )
 from hostler.registry.resolver import Candidate, Route
-from hostler.routing.call import Operation
+from hostler.routing.call import TRANSLATED, Operation
 
 T = TypeVar("T")
 _READS = ("embeddings", "rerank")
@@ -46,11 +46,11 @@ def _incapable(candidate: Candidate, operation: Operation) -> str:
     """Why a candidate cannot do an operation; empty when nothing is known against it."""
     provider, recipe = candidate.provider, candidate.recipe
     # chat is translated, everything else needs the upstream's own path
-    if operation != "chat" and provider.path(operation) is None:
+    if operation not in TRANSLATED and not any(operation in side.paths for side in (provider, *provider.sides)):
         return f"Provider '{provider.id}' has no way to do {operation.replace('_', ' ')}."
     if recipe is not None and not recipe.embedding and operation in _READS:
         return f"The model '{candidate.model_id}' generates text; it makes no {operation}."
-    if recipe is not None and recipe.embedding and operation in ("chat", "completions"):
+    if recipe is not None and recipe.embedding and operation in ("chat", "generate", "completions"):
         return f"The model '{candidate.model_id}' makes embeddings; it does not generate text."
     return ""
 

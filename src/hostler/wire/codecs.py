@@ -14,6 +14,7 @@ _MODULES: Final[Mapping[Wire, str]] = {
     ANTHROPIC: "hostler.wire.anthropic",
 }
 """Loaded when they are first spoken: most processes never speak most of them, and start and memory are dear."""
+SERVED: Final = frozenset(_MODULES)
 
 
 @cache
