@@ -1,0 +1,48 @@
+"""The wire `openai-responses`: responses, both directions. Knows the published format and the ways servers bend it.
+
+Does not know sockets, providers, keys or stored responses. The names are those of `codec.Codec`.
+"""
+
+from typing import Final
+
+from hostler.core.requests import Asked
+from hostler.core.wires import OPENAI_RESPONSES
+from hostler.wire.dialects import PLAIN, Dialect
+from hostler.wire.openai_errors import decode_error, encode_error
+from hostler.wire.openai_responses.request import decode_request, encode_request
+from hostler.wire.openai_responses.response import decode_response
+from hostler.wire.openai_responses.stream import StreamDecoder, StreamEncoder, encode_response
+
+NAME: Final = OPENAI_RESPONSES
+KEEPALIVE: Final = b": keep-alive\n\n"
+STREAM_TYPE: Final = b"text/event-stream"
+REQUEST_ID: Final = b"x-request-id"
+
+
+def stream_decoder(dialect: Dialect = PLAIN) -> StreamDecoder:
+    """A decoder for one stream."""
+    del dialect  # its reader takes what every known server writes
+    return StreamDecoder()
+
+
+def stream_encoder(asked: Asked) -> StreamEncoder:
+    """An encoder for one stream."""
+    return StreamEncoder(asked)
+
+
+__all__ = [
+    "KEEPALIVE",
+    "NAME",
+    "REQUEST_ID",
+    "STREAM_TYPE",
+    "StreamDecoder",
+    "StreamEncoder",
+    "decode_error",
+    "decode_request",
+    "decode_response",
+    "encode_error",
+    "encode_request",
+    "encode_response",
+    "stream_decoder",
+    "stream_encoder",
+]

@@ -1,0 +1,191 @@
+"""Whole replies of the Responses wire: read, and the `response` object that all replies share. Knows no items' growth.
+
+Facts: the types of the `openai` SDK 3.51; `usage.input_tokens` includes what was cached, `output_tokens` the reasoning.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from hostler.core.messages import Part, Refusal, ToolCall
+from hostler.core.requests import Asked, FinishReason, Reply
+from hostler.core.usage import Usage
+from hostler.errors import HostlerError, UpstreamGarbled, UpstreamRefused, WireError
+from hostler.wire.dialects import PLAIN, Dialect
+from hostler.wire.fields import Members, as_count, as_members, as_text, parse
+from hostler.wire.openai_errors import error_members, error_of
+from hostler.wire.openai_responses.request import Json, said, write_choice, write_tools
+
+_INCOMPLETE: Final[dict[str, FinishReason]] = {"max_output_tokens": "length", "content_filter": "content_filter"}
+_REASONS: Final[dict[FinishReason, str]] = {
+    "length": "max_output_tokens", "context": "max_output_tokens", "content_filter": "content_filter",
+}  # fmt: skip
+_CODES: Final = frozenset(
+    (
+        "server_error", "rate_limit_exceeded", "invalid_prompt", "context_length_exceeded", "insufficient_quota",
+        "server_is_overloaded", "usage_not_included",
+    )
+)  # fmt: skip
+"""The codes of a failed response that clients look for: the published ones that fit, and those that the vendor sends."""
+
+
+class Whole(Struct):
+    """The `response` object, as far as it is read."""
+
+    id: str | None = None
+    model: str | None = None
+    status: str | None = None
+    output: list[Raw] | None = None
+    usage: dict[str, object] | None = None
+    incomplete_details: dict[str, object] | None = None
+    error: object = None
+
+
+def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
+    """The reply that an upstream gave; raises UpstreamGarbled for what is none, UpstreamRefused for a failed one."""
+    del dialect  # its reader takes what every known server writes
+    try:
+        whole = parse(body, Whole, path="reply")
+        members = [(parse(raw, Json, path="output[]"), bytes(raw)) for raw in whole.output or ()]
+    except WireError as error:
+        raise UpstreamGarbled(f"The reply is none of its wire: {error.message}.") from error
+    raise_failed(whole, body)
+    if whole.output is None and whole.status is None:
+        raise UpstreamGarbled(f"The upstream's reply holds no output: {body[:200]!r}.")
+    reply_id, parts = whole.id or "", list[Part]()
+    for item, raw in members:
+        parts += said(item, raw, call_id=made_call_id(reply_id, len(parts)))
+    calls, refused = any(isinstance(p, ToolCall) for p in parts), any(isinstance(p, Refusal) for p in parts)
+    finish, raw_finish = read_finish(whole, calls=calls, refused=refused)
+    return Reply(
+        id=reply_id,
+        model=whole.model or "",
+        parts=tuple(parts),
+        finish=finish,
+        raw_finish=raw_finish,
+        usage=read_usage(whole.usage or {}),
+    )
+
+
+def raise_failed(whole: Whole, body: bytes) -> None:
+    """Raise what a response that failed tells of."""
+    if whole.error or whole.status in ("failed", "cancelled"):
+        raise failure({"error": whole.error or f"The response was {whole.status}."}, body)
+
+
+def failure(members: Members, body: bytes) -> HostlerError:
+    """The error that a failed response or an error event tells of: flat, as published, or nested, as it is sent."""
+    nested = as_members(members.get("error")) or members.get("error")
+    refused = error_of({"error": nested or {key: value for key, value in members.items() if key != "type"}})
+    if refused is None:
+        return UpstreamGarbled("The upstream broke off with an empty error.")
+    return UpstreamRefused(
+        refused.message, status=refused.status, kind=refused.kind, body=body, retry_after=refused.retry_after
+    )
+
+
+def made_call_id(reply: str, position: int) -> str:
+    """The id of a call whose upstream gave none: unlike any other, and the same for the same reply."""
+    return f"call_{reply.removeprefix('resp_')[-40:]}_{position}"
+
+
+def read_finish(whole: Whole, *, calls: bool, refused: bool) -> tuple[FinishReason, str]:
+    """The core's finish reason, and the upstream's own word."""
+    if whole.status == "incomplete":
+        reason = as_text((whole.incomplete_details or {}).get("reason"))
+        return _INCOMPLETE.get(reason, "unknown"), reason or "incomplete"
+    if whole.status not in ("completed", None):
+        return "unknown", whole.status
+    return "tool_calls" if calls else "refusal" if refused else "stop", whole.status or ""
+
+
+def read_usage(said_of: Members) -> Usage:
+    """Five disjoint counts; a vendor that leaves reasoning out of the output is told by the total."""
+    read, written = as_count(said_of.get("input_tokens")), as_count(said_of.get("output_tokens"))
+    details = as_members(said_of.get("input_tokens_details"))
+    cached, kept = as_count(details.get("cached_tokens")), as_count(details.get("cache_write_tokens"))
+    thought = as_count(as_members(said_of.get("output_tokens_details")).get("reasoning_tokens"))
+    stored = (cached or 0) + (kept or 0)
+    if read is not None and written is not None and thought:
+        apart = thought > written or as_count(said_of.get("total_tokens")) == read + written + thought
+        written = written if apart else written - thought
+    return Usage(read - stored if read is not None and stored <= read else read, cached, kept, written, thought)
+
+
+def write_usage(usage: Usage, asked: Asked) -> Json:
+    """`usage`, always in numbers: clients do arithmetic on it. Our own count stands in for an unknown prompt."""
+    known = usage.input is not None or usage.cache_read is not None
+    prompt = usage.prompt_tokens if known else asked.prompt_tokens
+    return {
+        "input_tokens": prompt,
+        "input_tokens_details": {"cached_tokens": usage.cache_read or 0, "cache_write_tokens": usage.cache_write or 0},
+        "output_tokens": usage.completion_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
+        "total_tokens": prompt + usage.completion_tokens,
+    }
+
+
+def write_error(error: HostlerError) -> Json:
+    """The `error` of a failed response. Whether to try again is told by its code, and when by its message."""
+    code = error.kind if isinstance(error, UpstreamRefused) and error.kind in _CODES else ""
+    if not code:
+        again = error.status >= 500 or error.status in (408, 409)
+        code = "rate_limit_exceeded" if error.status == 429 else "server_error" if again else "invalid_prompt"
+    wait = "" if error.retry_after is None else f" Please try again in {error.retry_after:g}s."
+    return {"code": code, "message": error.text if "try again in" in error.text else error.text + wait}
+
+
+def error_event(error: HostlerError) -> Json:
+    """An error event: its fields as published, and once more in the nested form that the vendor sends."""
+    nested = as_members(error_members(error)["error"])
+    return {"code": nested["code"], "message": nested["message"], "param": None, "error": nested}
+
+
+class ResponseObject:
+    """The `response` of one reply. What the client asked for is repeated in it, as the vendor does."""
+
+    def __init__(self, asked: Asked) -> None:
+        request = asked.request
+        extra = request.extra if request is not None else {}
+        choice = request.tool_choice if request is not None else None
+        self._fixed: Json = {
+            "id": asked.id if asked.id.startswith("resp_") else f"resp_{asked.id}",
+            "object": "response",
+            "created_at": asked.created,
+            "model": asked.model,
+            "background": False,
+            "instructions": None,
+            "max_output_tokens": request.max_tokens if request is not None else None,
+            "metadata": extra.get("metadata", {}),
+            "parallel_tool_calls": request is None or request.parallel_tool_calls is not False,
+            "previous_response_id": extra.get("previous_response_id"),
+            "reasoning": {
+                "effort": request.reasoning.effort if request and request.reasoning else None,
+                "summary": None,
+            },
+            "store": extra.get("store", False),
+            "temperature": request.sampling.temperature if request is not None else None,
+            "text": {"format": {"type": "text"}},
+            "tool_choice": write_choice(choice, request) if choice is not None and request is not None else "auto",
+            "tools": write_tools(request.tools, request) if request is not None else [],
+            "top_p": request.sampling.top_p if request is not None else None,
+            "truncation": extra.get("truncation", "disabled"),
+        }
+        self._asked = asked
+
+    def write(
+        self, status: str, output: Sequence[object] = (), *, usage: Usage | None = None, more: Json | None = None
+    ) -> Raw:
+        """The object in a state: in_progress, completed, incomplete or failed."""
+        counts = None if usage is None else write_usage(usage, self._asked)
+        state = {"status": status, "error": None, "incomplete_details": None, "output": output, "usage": counts}
+        return Raw(msgspec.json.encode({**self._fixed, **state, **(more or {})}))
+
+    def finished(self, reason: FinishReason, output: Sequence[object], usage: Usage) -> tuple[str, Raw]:
+        """The object of a whole reply, and the status that it has."""
+        why = _REASONS.get(reason)
+        if why is None:
+            return "completed", self.write("completed", output, usage=usage)
+        return "incomplete", self.write("incomplete", output, usage=usage, more={"incomplete_details": {"reason": why}})

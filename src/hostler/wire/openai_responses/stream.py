@@ -1,0 +1,423 @@
+"""The stream of the Responses wire, both ways. Knows its events, their order and numbers; does not know who reads them.
+
+An item is closed before the next one opens. A reply is read by what its whole items say: deltas only come earlier.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from hostler.core.deltas import (
+    Delta,
+    Failed,
+    Finished,
+    PartEnded,
+    ReasoningDelta,
+    ReasoningSealed,
+    RefusalDelta,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallEnded,
+    ToolCallStarted,
+    UsageDelta,
+    unfold,
+)
+from hostler.core.messages import Reasoning, Refusal, Text, ToolCall
+from hostler.core.requests import Asked, Reply
+from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
+from hostler.wire.blocks import Block, BlockWriter
+from hostler.wire.codec import Encoded
+from hostler.wire.fields import Members, as_members, as_text
+from hostler.wire.free_text import unwrapped
+from hostler.wire.openai_responses.request import Json, said, spelled
+from hostler.wire.openai_responses.response import (
+    ResponseObject,
+    Whole,
+    error_event,
+    failure,
+    made_call_id,
+    raise_failed,
+    read_finish,
+    read_usage,
+    write_error,
+)
+from hostler.wire.quoting import one_line, quoted
+from hostler.wire.sse import SseDecoder, SseEvent
+
+_TEXT_DELTA: Final = "response.output_text.delta"
+_REASONING_DELTAS: Final = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
+_CALL_DELTAS: Final = ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta")
+_ENDS: Final = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
+_CALLS: Final = ("function_call", "custom_tool_call")
+_GROWTH: Final = {
+    "text": ("output_text", "text", "content_index"),
+    "refusal": ("refusal", "refusal", "content_index"),
+    "reasoning": ("reasoning_summary_text", "text", "summary_index"),
+    "function_call": ("function_call_arguments", "arguments", ""),
+    "custom_tool_call": ("custom_tool_call_input", "input", ""),
+}
+"""The events by which an item grows, the field that holds the whole, and which number tells its parts apart."""
+_PREFIXES: Final = {
+    "text": "msg", "refusal": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc",
+}  # fmt: skip
+_OTHER_ITEMS: Final = ("message", "mcp_list_tools", "mcp_approval_request", "program", "additional_tools")
+
+
+class _Event(Struct, gc=False):
+    type: str = ""
+    delta: str | None = None
+    output_index: int | None = None
+    summary_index: int | None = None
+    item: Raw = Raw()
+    response: Raw = Raw()
+
+
+class _Item:
+    """An output item while it grows."""
+
+    __slots__ = ("grown", "seen", "slot", "source")
+
+    def __init__(self, slot: int = -1) -> None:
+        self.slot = slot
+        self.grown = False  # something of it came in pieces
+        self.source = ""  # which of the two kinds of thinking is read
+        self.seen = 0  # the last part of its summary
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+_decode_whole = msgspec.json.Decoder(Whole).decode
+_decode_item = msgspec.json.Decoder(Json).decode
+
+
+class StreamDecoder:
+    """Bytes in, deltas out, for one reply. After a failure or its terminal event it stays silent."""
+
+    def __init__(self) -> None:
+        self._sse = SseDecoder()
+        self._items: dict[int, _Item] = {}
+        self._ended: set[object] = set()  # ids of whole items, or their places where they have none
+        self._slots = 0
+        self._reply = ""
+        self._started = self._refused = self._over = False
+
+    def feed(self, data: bytes) -> list[Delta]:
+        """The deltas that `data` completes."""
+        out: list[Delta] = []
+        try:
+            if not self._over:
+                self._take(self._sse.feed(data), out)
+        except HostlerError as error:
+            self._fail(error, out)
+        return out
+
+    def flush(self) -> list[Delta]:
+        """What is left at the end of the body; a stream that ended before its terminal event fails here."""
+        out: list[Delta] = []
+        try:
+            if not self._over:
+                self._take(self._sse.flush(), out)
+        except UpstreamGarbled:
+            pass  # a cut event: the stream broke, it is not garbled
+        except HostlerError as error:
+            self._fail(error, out)
+        if not self._over:
+            self._fail(UpstreamBroken("The upstream's reply ended before its end."), out)
+        return out
+
+    def _fail(self, error: HostlerError, out: list[Delta]) -> None:
+        self._over = True
+        out.append(Failed(error))
+
+    def _take(self, events: list[SseEvent], out: list[Delta]) -> None:
+        items = self._items
+        for event in events:
+            try:
+                read = _decode(event.data)
+                if read.type == _TEXT_DELTA and read.delta:
+                    item = items.get(read.output_index or 0)
+                    if item is None:
+                        item = items[read.output_index or 0] = _Item()
+                    item.grown = True
+                    out.append(TextDelta(read.delta))
+                else:
+                    self._take_other(read, event, out=out)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                self._on_unreadable(event, error, out=out)
+            if self._over:
+                return
+
+    def _on_unreadable(self, event: SseEvent, error: Exception, *, out: list[Delta]) -> None:
+        word = event.data.strip()
+        if word == b"[DONE]":
+            self._end(Whole(), event.data, out=out)
+        elif event.event == "error":
+            raise failure({"message": event.data.decode("utf-8", "replace")}, event.data)
+        elif word:
+            raise UpstreamGarbled(f"An event of the upstream's stream cannot be read: {error}")
+
+    def _take_other(self, read: _Event, event: SseEvent, *, out: list[Delta]) -> None:
+        kind, index = read.type or event.event, read.output_index or 0
+        if kind == "response.output_item.done":
+            self._end_item(index, bytes(read.item), out=out)
+        elif kind == "response.output_item.added":
+            self._begin_item(index, _decode_item(read.item), out=out)
+        elif kind in _CALL_DELTAS or kind in _REASONING_DELTAS or kind == "response.refusal.delta":
+            if read.delta:
+                self._grow(self._items.setdefault(index, _Item()), kind, read, out=out)
+        elif kind in ("response.created", "response.in_progress", "response.queued"):
+            self._start(_decode_whole(read.response), out)
+        elif kind in _ENDS:
+            self._end(_decode_whole(read.response), bytes(event.data), out=out)
+        elif kind == "error" or (not read.type and b'"error"' in event.data):
+            raise failure(_decode_item(event.data), event.data)
+
+    def _start(self, whole: Whole, out: list[Delta]) -> None:
+        if not self._started:
+            self._started, self._reply = True, whole.id or ""
+            out.append(Started(self._reply, whole.model or ""))
+
+    def _begin_item(self, index: int, item: Members, *, out: list[Delta]) -> None:
+        self._items[index] = _Item()
+        if item.get("type") in _CALLS and item.get("name"):
+            self._items[index].slot = self._start_call(item, out)
+
+    def _start_call(self, item: Members, out: list[Delta]) -> int:
+        slot = self._slots
+        self._slots += 1
+        call = said({**item, "arguments": "", "input": ""}, b"", call_id=made_call_id(self._reply, slot))[0]
+        if isinstance(call, ToolCall):
+            out.append(ToolCallStarted(slot, call.id, call.name, call.custom))
+        return slot
+
+    def _grow(self, item: _Item, kind: str, read: _Event, *, out: list[Delta]) -> None:
+        text = read.delta or ""
+        if kind in _CALL_DELTAS:
+            if item.slot >= 0:  # else its name is still to come, and the arguments once more
+                item.grown = True
+                out.append(ToolCallDelta(item.slot, text))
+            return
+        if kind == "response.refusal.delta":
+            self._refused = True
+            out.append(RefusalDelta(text))
+        elif kind == (item.source or kind):
+            if (read.summary_index or 0) > item.seen and item.grown:
+                text = f"\n\n{text}"
+            item.source, item.seen = kind, read.summary_index or 0
+            out.append(ReasoningDelta(text))
+        item.grown = True
+
+    def _end_item(self, index: int, raw: bytes, *, out: list[Delta]) -> None:
+        members = _decode_item(raw)
+        item = self._items.pop(index, None) or _Item()
+        self._ended |= {each for key in ("id", "call_id") if (each := members.get(key))} or {index}
+        for part in said(members, raw):
+            match part:
+                case Reasoning(text=text, opaque=opaque):
+                    out += [ReasoningDelta(text)] if text and not item.grown else []
+                    out.append(PartEnded() if opaque is None else ReasoningSealed(opaque))
+                case Text(text=text, opaque=opaque):
+                    out += [TextDelta(text)] if text and not item.grown else []
+                    out.append(PartEnded(opaque))
+                case Refusal(text=text):
+                    self._refused = True
+                    out += [PartEnded()] if item.grown else [RefusalDelta(text), PartEnded()]
+                case ToolCall(arguments=arguments, opaque=opaque):
+                    slot = item.slot if item.slot >= 0 else self._start_call(members, out)
+                    out += [ToolCallDelta(slot, arguments)] if arguments and not item.grown else []
+                    out.append(ToolCallEnded(slot, opaque))
+                case _:
+                    pass  # an item of the model's says nothing else
+
+    def _end(self, whole: Whole, body: bytes, *, out: list[Delta]) -> None:
+        self._start(whole, out)
+        raise_failed(whole, body)
+        for index, raw in enumerate(whole.output or ()):  # what some servers tell only here
+            item = _decode_item(raw)
+            if not {item.get("id"), item.get("call_id"), index} & self._ended:
+                self._end_item(index, bytes(raw), out=out)
+        out += [ToolCallEnded(item.slot) for item in self._items.values() if item.slot >= 0]
+        finish, raw_finish = read_finish(whole, calls=self._slots > 0, refused=self._refused)
+        out += [UsageDelta(read_usage(whole.usage))] if whole.usage else []
+        out.append(Finished(finish, raw_finish))
+        self._over = True
+
+
+class StreamEncoder(BlockWriter):
+    """Deltas in, bytes out, for one reply. `dropped` names what this wire could not express; `output` holds its items."""
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__()
+        self.dropped: set[str] = set()
+        self.output: list[Raw] = []
+        self._asked = asked
+        self._custom = {t.name for t in asked.request.tools if t.custom} if asked.request is not None else set[str]()
+        self._response = ResponseObject(asked)
+        self._number = 0
+        self._begun = False
+
+    def encode(self, deltas: Iterable[Delta]) -> bytes:
+        """The events that `deltas` amount to; may be empty."""
+        out: list[bytes] = []
+        for delta in deltas:
+            block = self.growing
+            if type(delta) is TextDelta and block is not None and block.kind == "text" and block.prefix and delta.text:
+                block.text.append(delta.text)
+                self.write_piece(block, delta.text, out=out)
+            else:
+                self.take(delta, out)
+        return b"".join(out)
+
+    def finish(self) -> bytes:
+        """The events that end a good reply. A reply whose upstream failed midway ends with an error instead."""
+        if self.finished.reason == "error":
+            return self.fail(UpstreamBroken("The upstream failed while it was answering."))
+        out: list[bytes] = []
+        self._begin(out)
+        self.end_blocks(out)
+        status, response = self.whole()
+        self._event(f"response.{status}", {"response": response}, out)
+        return b"".join(out)
+
+    def whole(self) -> tuple[str, Raw]:
+        """The `response` object of the whole reply, and its status."""
+        return self._response.finished(self.finished.reason, self.output, self.usage)
+
+    def fail(self, error: HostlerError) -> bytes:
+        """An error event and a failed response, since some clients look for the one and some for the other."""
+        out: list[bytes] = []
+        self._event("error", error_event(error), out)
+        failed = self._response.write("failed", self.output, more={"error": write_error(error)})
+        self._event("response.failed", {"response": failed}, out)
+        return b"".join(out)
+
+    def open_block(self, block: Block, out: list[bytes]) -> None:
+        """The events that begin an item; one that is whole already is written when it is closed."""
+        self._begin(out)
+        if block.opaque is not None:
+            return
+        block.tag = block.kind
+        if block.call is not None:
+            custom = block.call.custom or block.call.name in self._custom
+            block.tag = "custom_tool_call" if custom else "function_call"
+        self._event("response.output_item.added", self._place(block, item=self._item(block, "in_progress")), out)
+        self._part(block, "added", out)
+        if block.tag != "custom_tool_call" or (block.call is not None and block.call.custom):
+            self._let_grow(block)  # else its text stands in JSON, and can be taken out only when that is whole
+
+    def write_piece(self, block: Block, text: str, *, out: list[bytes]) -> None:
+        """A piece of an open item."""
+        out.append(b'%b%b,"sequence_number":%d}\n\n' % (block.prefix, quoted(text), self._number))
+        self._number += 1
+
+    def close_block(self, block: Block, out: list[bytes]) -> None:
+        """The events that end an item."""
+        ours = _item_in(block)
+        if block.opaque is not None and not ours:
+            self.dropped.add(f"output[].{block.kind}" if block.kind in ("reasoning", "raw") else "output[].opaque")
+        if not block.tag:
+            if ours and block.opaque is not None:
+                self._event("response.output_item.added", self._place(block, item=Raw(block.opaque)), out)
+                self._end_item(block, block.opaque, out)
+            else:
+                self.opened -= 1  # nothing of it is written
+            return
+        last = unwrapped("".join(block.waiting)) if block.waiting else ""
+        if block.tag == "function_call" and not any(piece.strip() for piece in block.text):
+            last = "{}"
+        if last:
+            self._let_grow(block)
+            self.write_piece(block, last, out=out)
+            block.text.append(last)
+        name, field, number = _GROWTH[block.tag]
+        done: Json = {field: "".join(block.text)} | ({"logprobs": []} if block.tag == "text" else {})
+        self._event(f"response.{name}.done", self._growing_place(block, number) | done, out)
+        self._part(block, "done", out)
+        item = {**ours, "id": self._id(block)} if ours else self._item(block, "completed")
+        self._end_item(block, msgspec.json.encode(item), out)
+
+    def _begin(self, out: list[bytes]) -> None:
+        if not self._begun:
+            self._begun = True
+            for status in ("created", "in_progress"):
+                self._event(f"response.{status}", {"response": self._response.write("in_progress")}, out)
+
+    def _event(self, kind: str, members: Json, out: list[bytes]) -> None:
+        data = msgspec.json.encode({"type": kind, **members, "sequence_number": self._number})
+        self._number += 1
+        out.append(b"event: %b\ndata: %b\n\n" % (kind.encode(), one_line(data)))
+
+    def _id(self, block: Block) -> str:
+        return f"{_PREFIXES[block.tag]}_{self._asked.id}_{block.index}"
+
+    def _place(self, block: Block, *, item: object) -> Json:
+        return {"output_index": block.index, "item": item}
+
+    def _growing_place(self, block: Block, number: str) -> Json:
+        return {"output_index": block.index, "item_id": self._id(block)} | ({number: 0} if number else {})
+
+    def _let_grow(self, block: Block) -> None:
+        name, _, number = _GROWTH[block.tag]
+        kind = f"response.{name}.delta"
+        place = self._growing_place(block, number) | ({"logprobs": []} if block.tag == "text" else {})
+        head = msgspec.json.encode({"type": kind, **place})[:-1]
+        block.prefix = b'event: %b\ndata: %b,"delta":' % (kind.encode(), head)
+
+    def _part(self, block: Block, state: str, out: list[bytes]) -> None:
+        number = _GROWTH[block.tag][2]
+        if number:
+            kind = "reasoning_summary_part" if block.tag == "reasoning" else "content_part"
+            members = self._growing_place(block, number) | {"part": _part_of(block)}
+            self._event(f"response.{kind}.{state}", members, out)
+
+    def _item(self, block: Block, status: str) -> Json:
+        parts = [_part_of(block)] if status == "completed" else []
+        if block.tag == "reasoning":
+            return {"id": self._id(block), "type": "reasoning", "summary": parts}
+        if block.call is None:
+            message: Json = {"type": "message", "status": status, "role": "assistant", "content": parts}
+            return {"id": self._id(block), **message}
+        state = {"status": status} if block.tag == "function_call" else {}
+        call_id = block.call.id or f"call_{self._asked.id}_{block.call.slot}"
+        names = spelled(block.call.name, self._asked.request)
+        text = {_GROWTH[block.tag][1]: "".join(block.text)}
+        return {"id": self._id(block), "type": block.tag, **state, "call_id": call_id, **names, **text}
+
+    def _end_item(self, block: Block, item: bytes, out: list[bytes]) -> None:
+        self.output.append(Raw(item))
+        self._event("response.output_item.done", self._place(block, item=Raw(item)), out)
+
+
+def _part_of(block: Block) -> Json:
+    text = "".join(block.text)
+    if block.tag == "text":
+        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    return {"type": "refusal", "refusal": text} if block.tag == "refusal" else {"type": "summary_text", "text": text}
+
+
+def _item_in(block: Block) -> Members:
+    """The item of this wire that a block's opaque state is; empty for another wire's state."""
+    try:
+        members = as_members(msgspec.json.decode(block.opaque or b"{}"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    kind = as_text(members.get("type"))
+    if block.kind == "raw":
+        known = kind.endswith(("_call", "_output")) or kind in _OTHER_ITEMS or "encrypted_content" in members
+    elif block.kind == "call":
+        known = kind in _CALLS
+    else:
+        known = kind == ("reasoning" if block.kind == "reasoning" else "message")
+    return members if known else {}
+
+
+def encode_response(reply: Reply, asked: Asked) -> Encoded:
+    """The reply as this wire's clients expect it. Raises UpstreamBroken for one that failed midway."""
+    if reply.finish == "error":
+        raise UpstreamBroken("The upstream failed while it was answering.")
+    encoder = StreamEncoder(asked)
+    encoder.encode(unfold(reply))
+    encoder.end_blocks([])
+    return Encoded(bytes(encoder.whole()[1]), tuple(sorted(encoder.dropped)))
