@@ -34,6 +34,7 @@ from hostler.settings import GatewaySettings
 from hostler.system.http_server import Exchange
 from hostler.wire import anthropic
 from hostler.wire.codecs import codec_of
+from hostler.wire.form import find_model, is_form
 from hostler.wire.scan import BodyScanner
 
 _log = logging.getLogger(__name__)
@@ -217,10 +218,10 @@ class Gateway:
         number = self._requests = self._requests + 1
         outlet = HttpOutlet(exchange, face.wire, f"{self._request_prefix}{number:x}", self._tools, head.cors)
         try:
-            plan = self._read(exchange.body, face, head)
+            plan = self._read(exchange, face, head)
         except HostlerError as error:
             self._note_refusal(
-                face, error, caller=head.caller, request_id=outlet.request_id, asked=face.model or self._asked(exchange)
+                face, error, caller=head.caller, request_id=outlet.request_id, asked=self._asked(exchange, face)
             )
             outlet.fail(error)
             return
@@ -233,10 +234,13 @@ class Gateway:
             self._waiting.add(outlet)
         running.start()
 
-    def _read(self, body: bytes, face: Face, head: Head) -> Plan:  # signature: positions, on every request's way
+    def _read(self, exchange: Exchange, face: Face, head: Head) -> Plan:  # signature: positions, on every request's way
         if self._draining:
             raise Draining("hostler is shutting down.", retry_after=5)
-        model, stream = (face.model, None) if face.model else self._scanner.scan(body)
+        if face.named_in_body:
+            model, stream = self._scanner.scan(exchange.body)
+        else:
+            model, stream = _named(exchange, face), None
         if not model:
             raise WireError("model: is missing.", hint="GET /v1/models lists what there is.")
         if stream is None:
@@ -272,10 +276,10 @@ class Gateway:
             answer.fail(Draining("hostler is shutting down.", retry_after=5))
         answer.close()
 
-    def _asked(self, exchange: Exchange) -> str | None:
+    def _asked(self, exchange: Exchange, face: Face) -> str | None:
         """The model that a refused call asked for, as far as its body can be read."""
         try:
-            return self._scanner.scan(exchange.body)[0]
+            return self._scanner.scan(exchange.body)[0] if face.named_in_body else _named(exchange, face)
         except HostlerError:
             return None
 
@@ -352,6 +356,16 @@ class Gateway:
     def _next_id(self) -> str:
         self._requests += 1
         return f"{self._request_prefix}{self._requests:x}"
+
+
+def _named(exchange: Exchange, face: Face) -> str | None:
+    """The model that a path or a form names."""
+    if face.model:
+        return face.model
+    kind = exchange.header(b"content-type") or b""
+    if is_form(kind):
+        return find_model(exchange.body, kind).name
+    return BodyScanner().scan(exchange.body)[0]
 
 
 def _is_api(place: Face | Plain | None) -> bool:

@@ -1,12 +1,13 @@
 """Which path means what. Knows paths and methods of the faces; does not know what is done with them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import unquote
 
 from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_CHAT, Wire
-from hostler.routing.call import Operation
+from hostler.providers.provider import Operation
+from hostler.routing.call import FILES
 
 Page = Literal["front", "health", "models", "model", "control", "api", "page"]
 API: Final = "/hostler/api/"
@@ -28,6 +29,12 @@ class Face:
     operation: Operation
     model: str = ""
     streams: bool = False
+    named_in_body: bool = field(init=False)
+    """Whether the model is a top-level field of a JSON body; else the path names it, or perhaps a form does."""
+
+    def __post_init__(self) -> None:
+        # frozen: set once, since every request asks
+        object.__setattr__(self, "named_in_body", not self.model and self.operation not in FILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,13 @@ _FACES: Final[dict[str, Face]] = {
     "/v1/chat/completions": Face(OPENAI_CHAT, "chat"),
     "/v1/completions": Face(OPENAI_CHAT, "completions"),
     "/v1/embeddings": Face(OPENAI_CHAT, "embeddings"),
+    "/v1/rerank": Face(OPENAI_CHAT, "rerank"),
+    "/v1/audio/speech": Face(OPENAI_CHAT, "speech"),
+    "/v1/audio/transcriptions": Face(OPENAI_CHAT, "transcriptions"),
+    "/v1/audio/translations": Face(OPENAI_CHAT, "translations"),
+    "/v1/images/generations": Face(OPENAI_CHAT, "images"),
+    "/v1/images/edits": Face(OPENAI_CHAT, "image_edits"),
+    "/v1/images/variations": Face(OPENAI_CHAT, "image_variations"),
     "/v1/messages": Face(ANTHROPIC, "chat"),
     "/v1/messages/count_tokens": Face(ANTHROPIC, "count_tokens"),
 }

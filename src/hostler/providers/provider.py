@@ -16,7 +16,10 @@ from hostler.system.address import Address, parse_base_url
 from hostler.wire.codecs import SERVED
 from hostler.wire.dialects import PLAIN, Dialect
 
-Operation = Literal["chat", "generate", "completions", "embeddings", "rerank", "models", "count_tokens"]
+Operation = Literal[
+    "chat", "generate", "completions", "embeddings", "rerank", "models", "count_tokens", "speech", "transcriptions",
+    "translations", "images", "image_edits", "image_variations",
+]  # fmt: skip
 """`generate` is the ollama wire's call for a prompt without roles."""
 Header = tuple[bytes, bytes]
 
@@ -30,6 +33,12 @@ _CHAT_PATHS: Final[Mapping[str, str]] = {
     "embeddings": "/embeddings",
     "rerank": "/rerank",
     "models": "/models",
+    "speech": "/audio/speech",
+    "transcriptions": "/audio/transcriptions",
+    "translations": "/audio/translations",
+    "images": "/images/generations",
+    "image_edits": "/images/edits",
+    "image_variations": "/images/variations",
 }
 _MESSAGES_PATHS: Final[Mapping[str, str]] = {
     "chat": "/messages",

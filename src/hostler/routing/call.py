@@ -7,23 +7,24 @@ asked once: a `Plan` holds them, with a `Way` for each candidate, and a `Call` a
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from hostler.accounts.ledger import CallKind, encode_kind
 from hostler.core.requests import ChatRequest
 from hostler.core.wires import ANTHROPIC, Wire
-from hostler.providers.provider import Header, Provider
+from hostler.providers.provider import Header, Operation, Provider
 from hostler.registry.resolver import Candidate, Route
 from hostler.system.upstream import Door, Patience
 from hostler.wire.scan import Echo, opening
 
-Operation = Literal["chat", "generate", "completions", "embeddings", "rerank", "count_tokens"]
 TRANSLATED: Final = ("chat", "generate")
 """Operations that may go to an upstream of another wire; each of the others has one shape that many servers know."""
 STREAMED: Final = ("chat", "generate", "completions")
-"""Operations whose reply may be a stream."""
+"""Operations whose reply may be a stream of events."""
+FILES: Final = frozenset(("speech", "transcriptions", "translations", "images", "image_edits", "image_variations"))
+"""Operations with sound and images: their bodies may be forms, their replies any kind of file."""
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -82,14 +83,14 @@ class Way:
     may have to be mended for what the upstream is known to refuse although its wire has it. `lines` are the answer's
     header lines that tell which attempt served, for a first one. `front` stands for `opening` in a body that begins
     with it, as most clients write theirs: the model is its first field. `splices`: bodies must name another model than
-    they do. `echo` writes `asked` into replies. `target`
+    they do; `files`: they may be forms, and replies files. `echo` writes `asked` into replies. `target`
     and the request's `head` are kept here where they are the same for good, which an engine's are not; `seen` is the
     head of the last reply.
     """
 
     __slots__ = (
-        "asked", "bridges", "candidate", "cost", "echo", "front", "head", "kind", "lane", "lines", "model", "opening",
-        "operation", "passes", "path", "seen", "slots", "splices", "target",
+        "asked", "bridges", "candidate", "cost", "echo", "files", "front", "head", "kind", "lane", "lines", "model",
+        "opening", "operation", "passes", "path", "seen", "slots", "splices", "target",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, candidate: Candidate) -> None:
@@ -104,6 +105,7 @@ class Way:
             provider.wire == ANTHROPIC or not provider.dialect.named_tool_choice
         )
         operation = plan.operation if self.passes else "chat"
+        self.files = plan.operation in FILES
         self.path = provider.call_path(operation, self.model, stream=plan.stream)
         self.splices = self.model != plan.asked and provider.names_in_body
         self.lines = attempt_lines(candidate.model_id, 1)

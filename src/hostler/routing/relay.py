@@ -17,6 +17,7 @@ from hostler.routing.inflate import inflate_for
 from hostler.routing.requests import request_head, whole_request
 from hostler.system.upstream import KnownReply, Message
 from hostler.wire import anthropic, openai_chat
+from hostler.wire.form import find_model, is_form
 from hostler.wire.meter import Meter, read_reply, stream_meter
 from hostler.wire.scan import BodyScanner, StreamEcho
 
@@ -27,6 +28,7 @@ _JSON_ENDS = (b"}", b"]")
 _NO_CONTENT = (204, 205)
 _BLANKS = 16
 """Bytes of white space that may stand behind a reply."""
+_JSON = b"application/json"
 _PAGE = b"text/html"
 """A log-in page or a proxy's greeting: never what a model says."""
 _NOT_FOR_CLIENTS = frozenset(
@@ -74,6 +76,8 @@ class Relay(Attempt):
         body, front, rest = call.body, b"", 0
         if way.bridges:
             body = self._bridged(body)
+        if way.files:
+            return self._file_message(target)
         if way.splices:
             if body.startswith(way.opening):
                 front, rest = way.front, len(way.opening)
@@ -85,6 +89,16 @@ class Relay(Attempt):
             if target is way.target:
                 way.head = head
         return whole_request(head, body, rest, front)
+
+    def _file_message(self, target: Target) -> Message:
+        """A request with sound or images: a form stays one, with its own boundary."""
+        call, way = self.call, self.way
+        kind = self._answer.exchange.header(b"content-type")
+        if kind is None or not is_form(kind):
+            body = self._scanner.splice_model(call.body, call.plan.asked, way.model) if way.splices else call.body
+            return whole_request(request_head(way, target, lines=call.plan.lines), body)
+        body = find_model(call.body, kind).replaced(call.body, way.model) if way.splices else call.body
+        return whole_request(request_head(way, target, lines=call.plan.lines, kind=kind), body)
 
     def _bridged(self, body: bytes) -> bytes:
         """The body without what this upstream is known to refuse although its wire has it."""
@@ -117,6 +131,9 @@ class Relay(Attempt):
             echoes = candidate.recipe is not None and asked != candidate.model_id
             echo = StreamEcho(candidate.model_id, asked) if echoes else None
             self._begin_stream(_Stream(stream_meter(self._answer.face), echo))
+            return
+        if self.way.files and kind and not kind.startswith(_JSON):
+            self._begin_stream(_Stream(None, None))
             return
         if kind.startswith(_PAGE):
             raise UpstreamGarbled("The upstream answered with a page (content type text/html) where JSON was expected.")
@@ -167,7 +184,7 @@ class Relay(Attempt):
         stream = self._stream
         if stream is None:
             return self._answer_whole(self.take())
-        if not self.connection.framed and not (
+        if not (self.connection.framed or self.way.files) and not (
             stream.last in _JSON_ENDS if stream.meter is None else stream.meter.ended
         ):
             # without framing only the end of what was sent tells a whole reply from a broken one

@@ -11,6 +11,7 @@ from hostler.providers.provider import Header
 from hostler.routing.call import Target, Way
 from hostler.system.upstream import Message
 
+JSON = b"application/json"
 LONG = 16 * 1024
 """Bytes from which on a body is sent as a piece of its own."""
 MOST_REMEMBERED = 4 * 1024
@@ -48,17 +49,17 @@ def _without(lines: bytes, names: set[bytes]) -> bytes:
     return b"".join([line + b"\r\n" for line in lines.split(b"\r\n") if line and line.partition(b":")[0] not in names])
 
 
-def request_head(way: Way, target: Target, *, lines: bytes = b"") -> bytes:
+def request_head(way: Way, target: Target, *, lines: bytes = b"", kind: bytes = JSON) -> bytes:
     """A request's head but for its length: the same for all calls that a client makes over a connection.
 
-    `lines` are further header lines; those that the provider's wire demands are added. Raises Unsupported when the
-    provider has no path for the operation.
+    `lines` are further header lines, `kind` is the body's content type; what the provider's wire demands is added.
+    Raises Unsupported when the provider has no path for the operation.
     """
     provider = way.candidate.provider
     if not way.path:
         raise Unsupported(f"Provider '{provider.id}' has no way to do {way.operation.replace('_', ' ')}.")
-    make = _head if len(lines) <= MOST_REMEMBERED else _head.__wrapped__
-    return make(way.path, target.host, target.sent, provider.defaults, lines)
+    make = _head if len(lines) <= MOST_REMEMBERED and kind is JSON else _head.__wrapped__
+    return make(way.path, target.host, target.sent, provider.defaults, lines, kind)
 
 
 def whole_request(  # signature: positions, since a name costs every request time
@@ -73,12 +74,12 @@ def whole_request(  # signature: positions, since a name costs every request tim
 
 @lru_cache(maxsize=512)
 def _head(
-    path: str, host: bytes, sent: tuple[Header, ...], defaults: tuple[Header, ...], lines: bytes
+    path: str, host: bytes, sent: tuple[Header, ...], defaults: tuple[Header, ...], lines: bytes, kind: bytes
 ) -> bytes:  # signature: all that a head is made of, as the cache's key
     parts = [b"POST %b HTTP/1.1\r\nhost: %b\r\n" % (path.encode(), host)]
     parts += [b"%b: %b\r\n" % header for header in sent]
     lines = _without(lines, {name for name, _ in sent})
     parts += [b"%b: %b\r\n" % (n, v) for n, v in defaults if b"\r\n%b: " % n not in b"\r\n" + lines]
-    parts.append(b"accept-encoding: identity\r\ncontent-type: application/json\r\n")
+    parts.append(b"accept-encoding: identity\r\ncontent-type: %b\r\n" % kind)
     parts.append(lines)
     return b"".join(parts)

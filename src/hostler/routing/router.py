@@ -16,8 +16,9 @@ from hostler.errors import (
     UpstreamError,
     UpstreamRefused,
 )
+from hostler.providers.provider import Operation
 from hostler.registry.resolver import Candidate, Route
-from hostler.routing.call import TRANSLATED, Operation
+from hostler.routing.call import FILES, TRANSLATED
 
 T = TypeVar("T")
 _READS = ("embeddings", "rerank")
@@ -48,6 +49,8 @@ def _incapable(candidate: Candidate, operation: Operation) -> str:
     # chat is translated, everything else needs the upstream's own path
     if operation not in TRANSLATED and not any(operation in side.paths for side in (provider, *provider.sides)):
         return f"Provider '{provider.id}' has no way to do {operation.replace('_', ' ')}."
+    if recipe is not None and operation in FILES:
+        return f"The model '{candidate.model_id}' works with text; it does no {operation.replace('_', ' ')}."
     if recipe is not None and not recipe.embedding and operation in _READS:
         return f"The model '{candidate.model_id}' generates text; it makes no {operation}."
     if recipe is not None and recipe.embedding and operation in ("chat", "generate", "completions"):
