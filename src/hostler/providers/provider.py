@@ -88,7 +88,7 @@ class Provider:
     wire: Wire
     address: Address
     prefix: str = ""
-    version: str = ""
+    version: str | None = None
     auth: Header | None = field(default=None, repr=False)
     headers: tuple[Header, ...] = field(default=(), repr=False)
     defaults: tuple[Header, ...] = ()
@@ -143,7 +143,8 @@ class Provider:
 
     def other_path(self, tail: str) -> str:
         """The request path of anything else on the wire: `/audio/speech` becomes `<prefix>/v1/audio/speech`."""
-        return f"{self.prefix}{self.version or VERSIONS[self.wire]}{tail}"
+        version = VERSIONS[self.wire] if self.version is None else self.version
+        return f"{self.prefix}{version}{tail}"
 
     @property
     def ours(self) -> bool:

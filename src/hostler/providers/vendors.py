@@ -5,7 +5,7 @@ A new OpenAI-compatible vendor is one row of at most ten lines in `VENDORS`, and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
@@ -45,7 +45,7 @@ class Side:
     base_url: str
     auth: AuthStyle = "bearer"
     dialect: Dialect = PLAIN
-    version: str = ""
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Vendor:
 
     `wire` is the one that has most, `also` are others, `why` says what decided.
 
-    `version` stands between the base URL's path and the wire's operation; empty: the wire's own.
+    `version` stands between the base URL's path and the wire's operation; None: the wire's own.
     `checked`: when the row was last compared with `docs`.
     """
 
@@ -66,7 +66,7 @@ class Vendor:
     auth: AuthStyle = "bearer"
     dialect: Dialect = PLAIN
     listing: Listing = "list"
-    version: str = ""
+    version: str | None = None
     also: tuple[Side, ...] = ()
     why: str = "the chat wire is the only one it speaks"
     docs: str
@@ -91,10 +91,29 @@ _DEEPSEEK: Final = Dialect(
     developer_role=False,
     efforts=("none", "low", "high", "max"),
 )
+_DEEPSEEK_RESPONSES: Final = Dialect(efforts=("none", "low", "high", "max"))
+"""Its Responses take schemas, keep nothing, and are documented without a version in the path."""
 _MISTRAL: Final = Dialect(
-    max_tokens_field="max_tokens", forbidden=("top_k", "min_p"), tool_id_pattern="[A-Za-z0-9]{9}", developer_role=False
+    max_tokens_field="max_tokens",
+    forbidden=("min_p", "seed", "user"),
+    tool_id_pattern="[A-Za-z0-9]{9}",
+    developer_role=False,
+    stream_usage=False,
 )
+"""It refuses fields that it does not know; streams always end with usage, and its seed has another name."""
 _ROUTED: Final = Dialect(max_tokens_field="max_tokens", reasoning_fields=("reasoning", "reasoning_details"))
+_FAST: Final = Dialect(
+    forbidden=("top_k", "min_p"), reasoning_fields=("reasoning",), efforts=("none", "low", "medium", "high")
+)
+"""Hosts with chips of their own: the newer name of the limit, thinking in `reasoning`."""
+_HOST: Final = Dialect(max_tokens_field="max_tokens", efforts=("none", "low", "medium", "high"))
+"""Hosts of open models: the older name of the limit, and the samplers that such models have."""
+_XAI: Final = Dialect(forbidden=("top_k", "min_p"), efforts=("none", "low", "medium", "high", "xhigh"))
+_META: Final = Dialect(forbidden=("top_k", "min_p"), efforts=("minimal", "low", "medium", "high", "xhigh"))
+"""Thinking cannot be switched off."""
+_META_CHAT: Final = replace(_META, max_tokens_field="max_tokens")
+_QWEN_KEYS: Final = ("DASHSCOPE_API_KEY", "QWEN_API_KEY", "ALIBABA_API_KEY")
+_QWEN_RESPONSES: Final = "/api/v2/apps/protocols/compatible-mode/v1"
 _CHECKED: Final = "2026-11-20"
 VENDORS: Final[Mapping[str, Vendor]] = {
     row.id: row
@@ -116,7 +135,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             label="Anthropic",
             wire=ANTHROPIC,
             base_url="https://api.anthropic.com",
-            env=("ANTHROPIC_API_KEY",),
+            env=("ANTHROPIC_API_KEY", "CLAUDE_API_KEY"),
             auth="x-api-key",
             dialect=_SIGNED,
             listing="cards",
@@ -129,7 +148,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             label="Google Gemini",
             wire=GEMINI,
             base_url="https://generativelanguage.googleapis.com",
-            env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+            env=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"),
             auth="x-goog-api-key",
             why="its own wire; the compatible one has no signatures, files or safety reasons",
             docs="https://ai.google.dev/api/generate-content",
@@ -142,8 +161,13 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             base_url="https://api.deepseek.com/v1",
             env=("DEEPSEEK_API_KEY",),
             dialect=_DEEPSEEK,
-            also=(Side(wire=ANTHROPIC, base_url="https://api.deepseek.com/anthropic", auth="x-api-key"),),
-            why="chat has its reasoning in the open; messages are served for their own clients",
+            also=(
+                Side(
+                    wire=OPENAI_RESPONSES, base_url="https://api.deepseek.com", dialect=_DEEPSEEK_RESPONSES, version=""
+                ),
+                Side(wire=ANTHROPIC, base_url="https://api.deepseek.com/anthropic", auth="x-api-key"),
+            ),
+            why="chat has its reasoning in the open, for every model; the others serve their own clients",
             docs="https://api-docs.deepseek.com",
             checked=_CHECKED,
         ),
@@ -154,9 +178,9 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             base_url="https://api.minimax.io/anthropic",
             env=("MINIMAX_API_KEY",),
             dialect=_SIGNED,
-            listing="none",
+            listing="cards",
             why="its chat wire hides thinking within the text",
-            docs="https://platform.minimax.io/docs",
+            docs="https://platform.minimax.io/docs/api-reference/text-anthropic-api",
             checked=_CHECKED,
         ),
         Vendor(
@@ -166,9 +190,9 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             base_url="https://api.minimaxi.com/anthropic",
             env=("MINIMAX_CN_API_KEY",),
             dialect=_SIGNED,
-            listing="none",
+            listing="cards",
             why="its chat wire hides thinking within the text",
-            docs="https://platform.minimaxi.com/document",
+            docs="https://platform.minimaxi.com/docs/api-reference/text-anthropic-api",
             checked=_CHECKED,
         ),
         *(
@@ -181,6 +205,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
                 listing="none",
                 also=(
                     Side(wire=OPENAI_CHAT, base_url=f"https://{host}/compatible-mode/v1", dialect=_OLD_LIMIT),
+                    Side(wire=OPENAI_RESPONSES, base_url=f"https://{host}{_QWEN_RESPONSES}"),
                     Side(wire=ANTHROPIC, base_url=f"https://{host}/apps/anthropic"),
                 ),
                 why="its own wire has every parameter of thinking and caching; the others serve their own clients",
@@ -188,7 +213,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
                 checked=_CHECKED,
             )
             for id_, region, host, env in (
-                ("qwen", "international", "dashscope-intl.aliyuncs.com", ("DASHSCOPE_API_KEY", "QWEN_API_KEY")),
+                ("qwen", "international", "dashscope-intl.aliyuncs.com", _QWEN_KEYS),
                 ("qwen-cn", "China", "dashscope.aliyuncs.com", ("DASHSCOPE_CN_API_KEY",)),
                 ("qwen-us", "USA", "dashscope-us.aliyuncs.com", ("DASHSCOPE_US_API_KEY",)),
             )
@@ -199,8 +224,9 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             wire=OPENAI_RESPONSES,
             base_url="https://api.x.ai/v1",
             env=("XAI_API_KEY", "GROK_API_KEY"),
+            dialect=_XAI,
             why="its chat wire is deprecated, and cannot carry encrypted reasoning",
-            docs="https://docs.x.ai/docs/api-reference",
+            docs="https://docs.x.ai/developers/model-capabilities/text/best-practices",
             checked=_CHECKED,
         ),
         Vendor(
@@ -208,9 +234,10 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             label="Meta Model API",
             wire=OPENAI_RESPONSES,
             base_url="https://api.meta.ai/v1",
-            env=("META_API_KEY", "MODEL_API_KEY", "META_MODEL_API_KEY"),
+            env=("MODEL_API_KEY", "META_API_KEY", "META_MODEL_API_KEY"),
+            dialect=_META,
             also=(
-                Side(wire=OPENAI_CHAT, base_url="https://api.meta.ai/v1", dialect=_OLD_LIMIT),
+                Side(wire=OPENAI_CHAT, base_url="https://api.meta.ai/v1", dialect=_META_CHAT),
                 Side(wire=ANTHROPIC, base_url="https://api.meta.ai"),
             ),
             why="only responses carry its encrypted reasoning",
@@ -258,7 +285,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             wire=OPENAI_CHAT,
             base_url="https://api.groq.com/openai/v1",
             env=("GROQ_API_KEY",),
-            dialect=_ROUTED,
+            dialect=_FAST,
             docs="https://console.groq.com/docs/api-reference",
             checked=_CHECKED,
         ),
@@ -266,10 +293,10 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             id="together",
             label="Together AI",
             wire=OPENAI_CHAT,
-            base_url="https://api.together.xyz/v1",
-            env=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY"),
-            dialect=Dialect(max_tokens_field="max_tokens"),
-            docs="https://docs.together.ai/reference",
+            base_url="https://api.together.ai/v1",
+            env=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY"),
+            dialect=_HOST,
+            docs="https://docs.together.ai/docs/inference/openai-compatibility",
             checked=_CHECKED,
         ),
         Vendor(
@@ -278,7 +305,9 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             wire=OPENAI_CHAT,
             base_url="https://api.fireworks.ai/inference/v1",
             env=("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY"),
-            dialect=Dialect(max_tokens_field="max_tokens"),
+            dialect=_HOST,
+            also=(Side(wire=ANTHROPIC, base_url="https://api.fireworks.ai/inference"),),
+            why="its models' own chat; messages are served for their own clients",
             docs="https://docs.fireworks.ai/api-reference",
             checked=_CHECKED,
         ),
@@ -288,7 +317,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             wire=OPENAI_CHAT,
             base_url="https://api.cerebras.ai/v1",
             env=("CEREBRAS_API_KEY",),
-            dialect=_ROUTED,
+            dialect=_FAST,
             docs="https://inference-docs.cerebras.ai/api-reference",
             checked=_CHECKED,
         ),
@@ -297,7 +326,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             label="NVIDIA",
             wire=OPENAI_CHAT,
             base_url="https://integrate.api.nvidia.com/v1",
-            env=("NVIDIA_API_KEY", "NGC_API_KEY"),
+            env=("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY", "NGC_API_KEY"),
             dialect=_OLD_LIMIT,
             docs="https://docs.api.nvidia.com/nim/reference",
             checked=_CHECKED,
@@ -307,7 +336,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             label="Hugging Face",
             wire=OPENAI_CHAT,
             base_url="https://router.huggingface.co/v1",
-            env=("HF_TOKEN", "HUGGINGFACE_API_KEY", "HUGGING_FACE_HUB_TOKEN"),
+            env=("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN", "HUGGINGFACE_API_KEY"),
             dialect=_OLD_LIMIT,
             docs="https://huggingface.co/docs/inference-providers",
             checked=_CHECKED,
