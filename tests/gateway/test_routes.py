@@ -100,3 +100,14 @@ def test_paths_of_the_gemini_wire_name_the_model(path: str, face: Face) -> None:
 
 def test_a_colon_in_a_models_name_is_no_action() -> None:
     assert routes.find("/v1/models/box/qwen3:8b") == Plain("model", ("GET", "HEAD"), "box/qwen3:8b")
+
+
+@pytest.mark.parametrize(
+    ("query", "as_array"),
+    [("", True), ("key=1", True), ("alt=sse", False), ("key=1&alt=sse", False), ("alt=json", True)],
+)
+def test_a_stream_of_the_gemini_wire_is_an_array_unless_events_are_asked_for(query: str, as_array: bool) -> None:
+    place = routes.with_query(routes.find("/v1beta/models/m:streamGenerateContent"), query)
+    assert isinstance(place, Face) and place.as_array is as_array
+    whole = routes.find("/v1beta/models/m:generateContent")
+    assert routes.with_query(whole, query) == whole

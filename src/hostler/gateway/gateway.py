@@ -190,7 +190,7 @@ class Gateway:
     # inner workings
 
     def _find_place(self, exchange: Exchange) -> Face | Plain:
-        place = routes.find(exchange.path)
+        place = routes.with_query(routes.find(exchange.path), exchange.query)
         if self._workbench is None:
             place = None if isinstance(place, Plain) and place.page in ("api", "page") else place
         elif place is None and exchange.method in ("GET", "HEAD") and _is_browser(exchange):
@@ -259,8 +259,9 @@ class Gateway:
             plans.clear()
         streams = stream and face.operation in STREAMED
         plan = plans[route.asked] = Plan(
-            route, face.wire, operation=face.operation, stream=streams, key_id=head.caller.key_id, lines=head.lines
-        )
+            route, face.wire, operation=face.operation, stream=streams, as_array=face.as_array,
+            key_id=head.caller.key_id, lines=head.lines,
+        )  # fmt: skip
         return plan
 
     def _ended(self, running: Running, error: BaseException | None) -> None:

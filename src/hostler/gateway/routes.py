@@ -1,7 +1,7 @@
 """Which path means what. Knows paths and methods of the faces; does not know what is done with them."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 from urllib.parse import unquote
 
@@ -29,6 +29,8 @@ class Face:
     operation: Operation
     model: str = ""
     streams: bool = False
+    as_array: bool = False
+    """Whether a stream is one JSON array: on the gemini wire, where the query does not ask for events."""
     named_in_body: bool = field(init=False)
     """Whether the model is a top-level field of a JSON body; else the path names it, or perhaps a form does."""
 
@@ -68,6 +70,7 @@ _ACTIONS: Final[dict[str, tuple[Operation, bool]]] = {
     "batchEmbedContents": ("embeddings", False),
 }
 """What a path of the gemini wire asks for behind the model's name, and whether as a stream."""
+_EVENTS: Final = "alt=sse"
 _READ: Final = ("GET", "HEAD")
 _ANY: Final = (*_READ, "POST", "PUT", "PATCH", "DELETE")
 _API: Final = Plain("api", _ANY)
@@ -81,6 +84,13 @@ _PLAIN: Final[dict[str, Plain]] = {
     "/health": Plain("health", _READ),
     _MODELS: Plain("models", _READ),
 }
+
+
+def with_query(place: Face | Plain | None, query: str) -> Face | Plain | None:
+    """What a path leads to together with its query."""
+    if isinstance(place, Face) and place.wire == GEMINI and place.streams and _EVENTS not in query.split("&"):
+        return replace(place, as_array=True)
+    return place
 
 
 def find(path: str) -> Face | Plain | None:

@@ -7,7 +7,7 @@ Does not know: upstreams, candidates' connections.
 import time
 from http import HTTPStatus
 
-from hostler.core.requests import Asked
+from hostler.core.requests import Asked, ChatRequest
 from hostler.core.wires import Wire
 from hostler.errors import EngineMissing, HostlerError, ModelFileError, ProviderNotReady, UpstreamRefused, WireError
 from hostler.routing.call import Headers, Way, header_text
@@ -57,6 +57,10 @@ class Answer:
         """The face's codec."""
         return codec_of(self.face)
 
+    def asked(self, request: ChatRequest | None = None) -> Asked:
+        """What encoders echo; `request` is the client's, once it was decoded."""
+        return Asked(model="", id=self.request_id, created=int(time.time()), request=request)
+
     def own_headers(self) -> Headers:
         """The headers that are ours: request id, and once an upstream was tried, which and at which attempt."""
         headers: Headers = [(X_REQUEST_ID, self.request_id.encode()), *self.extra]
@@ -104,7 +108,7 @@ class Answer:
     def start_stream(self) -> None:
         """Send the head of an event stream of the face."""
         if not self.started:
-            kind = (b"content-type", self.codec.STREAM_TYPE)
+            kind = JSON_TYPE if self.asked().as_array else (b"content-type", self.codec.STREAM_TYPE)
             self.start(200, [kind, (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"), *self.face_id()])
 
     def keep_alive(self) -> None:
@@ -127,10 +131,9 @@ class Answer:
         if not self.events:
             exchange.abort()
             return
-        asked = Asked(model="", id=self.request_id, created=int(time.time()))
         # what was forwarded may have been cut within a frame: an empty line ends that frame first
         exchange.keep_alive = False
-        exchange.end((b"\n\n" if self.forwarded else b"") + self.codec.stream_encoder(asked).fail(error))
+        exchange.end((b"\n\n" if self.forwarded else b"") + self.codec.stream_encoder(self.asked()).fail(error))
 
     def _upstreams_body(self, error: HostlerError) -> bytes:
         """The upstream's own error body, if it is one of the face's wire: nobody tells it better."""

@@ -45,19 +45,22 @@ class Plan:
     """What calls have in common: who asks which face for which model, and the ways there, the preferred one first.
 
     `asked` is the model id as the client wrote it, `key_id` is empty where no key was asked for. `lines` are the
-    client's header lines that a pass-through sends on. Good as long as its `route` is: until the providers change.
+    client's header lines that a pass-through sends on; `as_array`: a stream is one JSON array instead of events. Good
+    as long as its `route` is: until the providers change.
     """
 
-    __slots__ = ("asked", "face", "key_id", "lines", "operation", "route", "stream", "ways")
+    __slots__ = ("as_array", "asked", "face", "key_id", "lines", "operation", "route", "stream", "ways")
 
     def __init__(  # signature: all that a plan is made of
-        self, route: Route, face: Wire, *, operation: Operation, stream: bool, key_id: str = "", lines: bytes = b""
-    ) -> None:
+        self, route: Route, face: Wire, *, operation: Operation, stream: bool, as_array: bool = False,
+        key_id: str = "", lines: bytes = b"",
+    ) -> None:  # fmt: skip
         self.route = route
         self.asked = route.asked
         self.face: Wire = face
         self.operation: Operation = operation
         self.stream = stream
+        self.as_array = as_array
         self.key_id = key_id
         self.lines = lines
         self.ways = tuple(Way(self, candidate) for candidate in route.candidates)
@@ -100,7 +103,8 @@ class Way:
         # an engine serves one model under whatever name: the asked one spares the splice
         self.model = candidate.model if recipe is None else plan.asked
         self.lane, self.slots = (provider.id, 0) if recipe is None else (candidate.model_id, recipe.slots)
-        self.passes = plan.operation not in TRANSLATED or provider.wire == plan.face
+        # upstreams are asked for streams of events only
+        self.passes = plan.operation not in TRANSLATED or (provider.wire == plan.face and not plan.as_array)
         self.bridges = plan.operation == "chat" and (
             provider.wire == ANTHROPIC or not provider.dialect.named_tool_choice
         )

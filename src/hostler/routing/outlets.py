@@ -19,7 +19,8 @@ from hostler.routing.opaque import OpaqueStore
 from hostler.routing.relay import Relay
 from hostler.routing.translate import Translate
 from hostler.system.http_server import Exchange
-from hostler.wire.codec import StreamEncoder
+from hostler.wire.codec import Codec, StreamEncoder
+from hostler.wire.codecs import codec_of
 from hostler.wire.scan import BodyScanner
 
 GATHER_S = 0.01
@@ -52,6 +53,19 @@ class HttpOutlet(Answer):
         if self._rendering is None:
             self._rendering = Rendering(self, self.call)
         return Translate(self.call, way, number=number, sink=self._rendering, keeper=tools.keeper)
+
+    @property
+    def codec(self) -> Codec:
+        call = getattr(self, "call", None)
+        return codec_of(self.face) if call is None else codec_of(self.face, call.plan.operation)
+
+    def asked(self, request: ChatRequest | None = None) -> Asked:
+        plan = self.call.plan
+        include = request is None or request.include_usage
+        return Asked(
+            model=plan.asked, id=self.request_id, created=int(time.time()), include_usage=include,
+            as_array=plan.as_array, request=request,
+        )  # fmt: skip
 
     def close(self) -> None:
         """The call is over: let go of what holds this, since a circle would wait for the garbage collector."""
@@ -115,11 +129,7 @@ class Rendering:
         attempt.settle()
 
     def _asked(self) -> Asked:
-        request, call = self._request, self._call
-        include = request is None or request.include_usage
-        return Asked(
-            model=call.plan.asked, id=call.id, created=int(time.time()), include_usage=include, request=request
-        )
+        return self._answer.asked(self._request)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Final, cast
 
-from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, Wire
+from hostler.core.wires import ANTHROPIC, OLLAMA, OPENAI_CHAT, Wire
 from hostler.errors import Unsupported
 from hostler.wire.codec import Codec
 
@@ -14,12 +14,15 @@ _MODULES: Final[Mapping[Wire, str]] = {
     ANTHROPIC: "hostler.wire.anthropic",
 }
 """Loaded when they are first spoken: most processes never speak most of them, and start and memory are dear."""
+_OTHERS: Final[Mapping[tuple[Wire, str], str]] = {(OLLAMA, "generate"): "generate"}
+"""Operations with a codec of their own, and its name in the wire's package."""
 SERVED: Final = frozenset(_MODULES)
 
 
 @cache
-def codec_of(wire: Wire) -> Codec:
-    """The codec of a wire; raises Unsupported for one that is not served yet."""
+def codec_of(wire: Wire, operation: str = "chat") -> Codec:
+    """The codec of a wire, for one of its operations; raises Unsupported for a wire that is not served yet."""
     if wire not in _MODULES:
         raise Unsupported(f"The wire '{wire}' is not served yet.")
-    return cast("Codec", import_module(_MODULES[wire]))
+    package = import_module(_MODULES[wire])
+    return cast("Codec", getattr(package, _OTHERS[wire, operation]) if (wire, operation) in _OTHERS else package)
