@@ -3,8 +3,43 @@
 Knows: which departures exist and their defaults. Does not know: which vendor has which (rows in `providers`).
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+import re
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+ThinkingForm = Literal["adaptive", "enabled", "disabled", "between_tools"]
+"""How the messages wire is told to think: by the model's own measure, within a budget, not at all, or only between
+calls."""
+ThinkingAs = Literal["effort", "object", "switch", "flag", "template"]
+"""How the chat wire is told to think: `reasoning_effort`; `reasoning: {effort, max_tokens, enabled}`;
+`thinking: {type}` beside the effort; `enable_thinking` with `thinking_budget`; `chat_template_kwargs`."""
+ForcedChoice = Literal["always", "without-thinking", "never"]
+"""When a tool may be forced: "without-thinking" turns thinking off for it."""
+Prefill = Literal["free", "marked", "none"]
+"""Whether a conversation may end with the beginning of the answer; "marked": with `prefix: true` beside it."""
+CacheMarks = Literal["none", "breakpoint", "cache_control"]
+"""How the chat wire marks the end of a prefix worth caching."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRule:
+    """What differs for the models in whose name `pattern` is found; `forbidden` adds up, None changes nothing."""
+
+    pattern: str
+    forbidden: tuple[str, ...] = ()
+    max_tokens_default: int | None = None
+    efforts: tuple[str, ...] | None = None
+    adaptive_thinking: bool | None = None
+    thinking_forms: tuple[ThinkingForm, ...] | None = None
+    thinking_as: ThinkingAs | None = None
+    forced_tool_choice: ForcedChoice | None = None
+    developer_role: bool | None = None
+    mid_system: bool | None = None
+    json_schema: bool | None = None
+    prefill: Prefill | None = None
+    cache_marks: CacheMarks | None = None
+    stream_only: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,18 +48,32 @@ class Dialect:
 
     reasoning_fields: tuple[str, ...] = ("reasoning_content", "reasoning")
     """Where replies carry readable thinking; the first one found counts."""
+    reasoning_tags: tuple[str, ...] = ()
+    """Names of tags in which thinking may open a reply's text: `<think>...</think>`. Further in it is only text."""
     reasoning_back: Literal["never", "tool-turns", "always"] = "never"
-    """Whether readable thinking must be sent back in history, in `reasoning_fields[0]`."""
+    """Whether readable thinking must be sent back in history. "tool-turns": with each answer once there are tools,
+    empty where none is known."""
+    reasoning_back_as: Literal["field", "tags", "chunks"] = "field"
+    """Where it goes: in `reasoning_fields[0]`, within the text in the first of `reasoning_tags`, or as a chunk of the
+    content of its own."""
     max_tokens_field: str = "max_completion_tokens"
     """Name of the limit on output tokens."""
     max_tokens_default: int | None = None
     """Sent where the client gave none and the wire demands one."""
     forbidden: tuple[str, ...] = ()
     """Parameters that are refused even at their defaults: dropped and named."""
+    forbidden_since: tuple[tuple[str, tuple[str, ...]], ...] = (("2026-10-21", ("temperature", "top_p", "top_k")),)
+    """The same, from an `api_version` on (of the messages wire, platform.claude.com/docs/en/api/versioning)."""
+    renamed: tuple[tuple[str, str], ...] = ()
+    """Parameters that go by another name: the wire's own, and theirs."""
+    constants: tuple[tuple[str, str | int | bool], ...] = ()
+    """Parameters that every request needs."""
     named_tool_choice: bool = True
     """Object form of `tool_choice`; without it, only the named tool is sent, with "required"."""
     tool_choice: bool = True
     """`tool_choice` at all."""
+    forced_tool_choice: ForcedChoice = "always"
+    """Whether a choice may force a call; where not, the model is left to choose, and the loss is named."""
     parallel_tool_calls: bool = True
     """The `parallel_tool_calls` switch."""
     tool_id_pattern: str = r"[A-Za-z0-9_-]{1,64}"
@@ -36,18 +85,60 @@ class Dialect:
     mid_system: bool = True
     """`system` messages behind the first turn; without it they become wrapped user text."""
     json_schema: bool = True
-    """Structured output by schema."""
+    """Structured output by schema. Without it any JSON object is asked for, and the schema told in words."""
+    inline_refs: bool = False
+    """Schemas may not refer to `$defs`: each reference is replaced by what it refers to."""
+    strict_schemas: bool = True
+    """A schema to be followed strictly must close every object and require every property."""
     adaptive_thinking: bool = True
     """The model measures its own thinking, by effort; without it an effort is sent as a budget in tokens."""
+    thinking_forms: tuple[ThinkingForm, ...] = ("adaptive", "enabled", "disabled")
+    """What of `thinking` on the messages wire is not refused; another form is sent as the nearest, and named."""
+    thinking_as: ThinkingAs = "effort"
+    """How thinking is asked for on the chat wire."""
     stream_usage: bool = True
     """`stream_options.include_usage` is understood."""
     efforts: tuple[str, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
     """Efforts that are understood; another one is sent as the nearest below it (else above it) and named."""
     text_parts: bool = True
     """Several texts in one message as an array of parts; without it they are joined by an empty line."""
+    prefill: Prefill = "free"
+    """Whether the last message may be the assistant's; where not, the user asks to go on from there."""
+    cache_marks: CacheMarks = "none"
+    """Prompt-cache breakpoints on the chat wire, at most four."""
+    audio_data_url: bool = False
+    """Sound on the chat wire is a `data:` URL, not bare base64."""
+    stream_only: bool = False
+    """Only streams are served: a whole reply is folded from one."""
+    models: tuple[ModelRule, ...] = ()
+    """What differs by model; all rules that match count, in their order."""
+    num_ctx: int | None = None
+    """Context window in tokens to ask for, of a server that else takes a small one and cuts prompts without a word."""
     api_version: str = ""
     """Value of the wire's version header; empty: the wire's own default."""
+
+    def of(self, model: str) -> "Dialect":
+        """The dialect that `model` speaks, with its API version's refusals."""
+        return _resolved(self, model) if self.models or self.api_version else self
 
 
 PLAIN: Final = Dialect()
 """No departure from the wire at all."""
+
+
+@lru_cache(maxsize=1024)
+def _resolved(dialect: Dialect, model: str) -> Dialect:
+    forbidden = dialect.forbidden
+    for since, names in dialect.forbidden_since:
+        if dialect.api_version >= since:
+            forbidden += names
+    changes: dict[str, Any] = {}  # the names are those of `Dialect`, which a test holds
+    for rule in dialect.models:
+        if re.search(rule.pattern, model, re.IGNORECASE):
+            forbidden += rule.forbidden
+            given = {field.name: getattr(rule, field.name) for field in fields(rule)}
+            changes |= {name: value for name, value in given.items() if name not in _OF_RULE and value is not None}
+    return replace(dialect, **changes, forbidden=tuple(dict.fromkeys(forbidden)), models=())
+
+
+_OF_RULE: Final = ("pattern", "forbidden")
