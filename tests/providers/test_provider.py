@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, WIRES, Wire
 from hostler.errors import ConfigError, ProviderNotReady
-from hostler.providers.provider import Credentials, Provider, auth_header, is_key, wire_defaults
+from hostler.providers.provider import Credentials, Provider, auth_header, is_key, read_base_url, wire_defaults
+from hostler.providers.vendors import KINDS
 from hostler.system.address import Address, parse_base_url, split_url
 from hostler.wire.dialects import Dialect
 
@@ -176,3 +177,53 @@ def test_a_calls_path_holds_what_its_wire_puts_there(
 def test_a_model_name_cannot_leave_its_place_in_the_path() -> None:
     path = provider(GEMINI, "gemini").call_path("chat", "x?key=1#a b", stream=False)
     assert path == "/v1beta/models/x%3Fkey%3D1%23a%20b:generateContent"
+
+
+AZURE = KINDS["azure"]
+
+
+@pytest.mark.parametrize(
+    ("url", "chat", "models"),
+    [
+        ("https://x.openai.azure.com", "/openai/v1/chat/completions", "/openai/v1/models"),
+        ("https://x.openai.azure.com/openai/v1/", "/openai/v1/chat/completions", "/openai/v1/models"),
+        (
+            "https://x.openai.azure.com/openai/v1?api-version=preview",
+            "/openai/v1/chat/completions?api-version=preview",
+            "/openai/v1/models?api-version=preview",
+        ),
+        *(
+            (
+                f"https://x.openai.azure.com/openai/deployments/gpt-4o{tail}?api-version=2024-10-21",
+                "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
+                "/openai/deployments/gpt-4o/models?api-version=2024-10-21",
+            )
+            for tail in ("", "/", "/chat/completions")
+        ),
+    ],
+)
+def test_base_urls_of_deployments(url: str, chat: str, models: str) -> None:
+    endpoint = read_base_url(url, AZURE)
+    box = Provider(
+        id="box",
+        label="Box",
+        kind="azure",
+        wire=OPENAI_CHAT,
+        address=endpoint.address,
+        prefix=endpoint.prefix,
+        version=endpoint.version,
+        query=endpoint.query,
+    )
+    assert (box.path("chat"), box.path("models")) == (chat, models)
+    assert box.call_path("chat", "any", stream=True) == chat
+
+
+@pytest.mark.parametrize("query", ["?", "?a b", "?a#b", "?a=\u00e9"])
+def test_a_query_that_cannot_stand_in_a_request_is_refused(query: str) -> None:
+    with pytest.raises(ConfigError):
+        read_base_url(f"https://x.openai.azure.com/openai/v1{query}", AZURE)
+
+
+def test_only_deployments_have_a_query() -> None:
+    with pytest.raises(ConfigError, match="query"):
+        read_base_url("https://x.example/v1?api-version=1", KINDS["openai-compatible"])

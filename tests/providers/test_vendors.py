@@ -1,6 +1,7 @@
 """Vendors and kinds are rows; every row must be whole."""
 
 import inspect
+import json
 import re
 from datetime import date
 
@@ -8,10 +9,13 @@ import pytest
 
 from hostler.core.wires import WIRES
 from hostler.providers import vendors
-from hostler.providers.provider import Access, Credentials, from_vendor
+from hostler.providers.provider import Access, Credentials, Provider, from_vendor
 from hostler.providers.vendors import ENGINE, KINDS, LEGACY_KIND, VENDOR_KINDS, VENDORS, Vendor
-from hostler.registry.file_format import ID_PATTERN
-from hostler.system.address import split_url
+from hostler.registry.directory import from_document
+from hostler.registry.file_format import ID_PATTERN, parse
+from hostler.settings import Settings
+from hostler.system.address import Address, split_url
+from hostler.wire.codecs import SERVED
 
 
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=lambda vendor: vendor.id)
@@ -99,3 +103,48 @@ def test_another_version_path_is_part_of_the_row() -> None:
         checked="2026-11-20",
     )
     assert from_vendor(row, Access()).path("chat") == "/api/paas/v4/chat/completions"
+
+
+KEY = "the-key"
+
+
+def at(host: str, vendor: Vendor, **more: object) -> Provider:
+    """The provider of a file entry with the vendor's id and its own path at another host."""
+    path = split_url(vendor.base_url)[1]
+    entry = {"id": vendor.id, "kind": VENDOR_KINDS[vendor.wire], "baseUrl": f"https://{host}{path}", **more}
+    text = json.dumps({"providers": [entry]}).encode()
+    settings = Settings(environment={"REGION_KEY": KEY})
+    return from_document(parse(text, "file"), settings).providers[vendor.id]
+
+
+@pytest.mark.parametrize("vendor", VENDORS.values(), ids=lambda vendor: vendor.id)
+def test_an_entry_with_the_vendors_id_moves_it_to_another_region(vendor: Vendor) -> None:
+    by_row = from_vendor(vendor, Access(credentials=Credentials(dict.fromkeys(vendor.env, KEY))))
+    moved = at("eu.region.example", vendor, apiKeyEnv="REGION_KEY")
+    assert moved.address == Address("eu.region.example", 443, True)
+    if vendor.wire not in SERVED:
+        assert vendor.id in moved.unready
+        return
+    assert (moved.auth, moved.dialect, moved.listing) == (by_row.auth, by_row.dialect, by_row.listing)
+    assert (moved.wire, moved.paths) == (by_row.wire, by_row.paths)
+    assert len(moved.sides) == len(by_row.sides)
+    for side in by_row.sides:
+        (beside,) = [each for each in moved.sides if each.wire == side.wire]
+        assert (beside.address, beside.auth, beside.dialect) == (moved.address, side.auth, side.dialect)
+        assert (beside.paths, beside.defaults) == (side.paths, side.defaults)
+
+
+def test_an_entry_gets_no_key_but_the_one_that_it_names() -> None:
+    vendor = VENDORS["mistral"]
+    entry = {"id": "mistral", "kind": "openai-compatible", "baseUrl": "https://api.eu.mistral.ai/v1"}
+    settings = Settings(environment=dict.fromkeys(vendor.env, KEY))
+    moved = from_document(parse(json.dumps({"providers": [entry]}).encode(), "file"), settings).providers["mistral"]
+    assert moved.auth is None
+    assert moved.dialect == vendor.dialect
+
+
+def test_an_entry_at_another_path_has_none_of_the_vendors_other_wires() -> None:
+    entry = {"id": "deepseek", "kind": "openai-compatible", "baseUrl": "https://proxy.example/ds/v1"}
+    moved = from_document(parse(json.dumps({"providers": [entry]}).encode(), "file"), Settings()).providers["deepseek"]
+    assert moved.sides == ()
+    assert moved.path("chat") == "/ds/v1/chat/completions"

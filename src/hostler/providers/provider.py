@@ -4,15 +4,16 @@ Knows: paths and auth headers of the wires, what a vendor's row or a kind's row 
 providers file, model lists, sockets.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 from urllib.parse import quote
 
 from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
-from hostler.errors import ProviderNotReady
+from hostler.errors import ConfigError, ProviderNotReady
 from hostler.providers.vendors import ENGINE, KINDS, VENDOR_KINDS, VERSIONS, AuthStyle, Kind, Listing, Side, Vendor
-from hostler.system.address import Address, parse_base_url
+from hostler.system.address import Address, parse_base_url, split_url
 from hostler.wire.codecs import SERVED
 from hostler.wire.dialects import PLAIN, Dialect
 
@@ -70,6 +71,40 @@ class Timeouts:
     idle_s: float = 600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a base URL leads: `prefix` stands before the version segment (None: the wire's own), `query` behind every
+    path."""
+
+    address: Address
+    prefix: str = ""
+    version: str | None = None
+    query: str = ""
+
+
+_DEPLOYMENT: Final = re.compile(r"/deployments/[^/]+$")
+_QUERY: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/?-]+")
+
+
+def read_base_url(url: str, kind: Kind) -> Endpoint:
+    """Read a base URL of the providers file; raises ConfigError with the reason.
+
+    Where the kind has deployments (learn.microsoft.com/azure/ai-foundry/openai/reference) a query is kept, the path of
+    one deployment gets no version segment, and a host alone means its `/openai`.
+    """
+    if not kind.deployments:
+        return Endpoint(*parse_base_url(url, kind.url_wire))
+    plain, mark, query = url.partition("?")
+    if mark and not _QUERY.fullmatch(query):
+        raise ConfigError("the query holds characters that must be percent-encoded, or nothing")
+    address, path = split_url(plain)
+    path = path.removesuffix("/chat/completions")
+    if _DEPLOYMENT.search(path):
+        return Endpoint(address, path, "", query)
+    address, prefix = parse_base_url(address.url + path, kind.url_wire)
+    return Endpoint(address, prefix or "/openai", None, query)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """One endpoint. For kind `engine` the address has port 0: the supervisor knows where the engine listens.
@@ -89,6 +124,7 @@ class Provider:
     address: Address
     prefix: str = ""
     version: str | None = None
+    query: str = ""
     auth: Header | None = field(default=None, repr=False)
     headers: tuple[Header, ...] = field(default=(), repr=False)
     defaults: tuple[Header, ...] = ()
@@ -144,7 +180,7 @@ class Provider:
     def other_path(self, tail: str) -> str:
         """The request path of anything else on the wire: `/audio/speech` becomes `<prefix>/v1/audio/speech`."""
         version = VERSIONS[self.wire] if self.version is None else self.version
-        return f"{self.prefix}{version}{tail}"
+        return f"{self.prefix}{version}{tail}{'?' if self.query else ''}{self.query}"
 
     @property
     def ours(self) -> bool:
@@ -263,6 +299,40 @@ def _side(vendor: Vendor, side: Side, access: Access) -> Provider:
         listing=vendor.listing,
         missing_key=vendor.env[0] if auth is None and not unready else None,
         unready=unready or not_served(KINDS[VENDOR_KINDS[side.wire]], vendor.id),
+    )
+
+
+def moved(provider: Provider, vendor: Vendor, side: Side) -> Provider:
+    """A provider of the file that is a vendor's `side` at another address (a region, a proxy): as its row says.
+
+    Where it is the vendor's main one, and the path is the row's own too, the other wires are beside it.
+    """
+    prefix, version = provider.prefix, side.version
+    if version and prefix.endswith(version):
+        provider = replace(provider, prefix=prefix.removesuffix(version))
+    provider = replace(provider, version=version)
+    if side != vendor.main or provider.prefix != parse_base_url(side.base_url, side.wire)[1]:
+        return provider
+    provider = replace(provider, listing=vendor.listing)
+    others = [other for other in vendor.also if other.wire in SERVED]
+    return replace(provider, sides=tuple(_beside(provider, other) for other in others))
+
+
+def _beside(provider: Provider, side: Side) -> Provider:
+    """The same provider by another of its vendor's wires; its own headers and key are kept."""
+    auth = provider.auth
+    if auth is not None:
+        auth = auth_header(side.auth, auth[1].removeprefix(b"Bearer ").decode("ascii"))
+    named = {name for name, _ in provider.headers}
+    return replace(
+        provider,
+        kind=VENDOR_KINDS[side.wire],
+        wire=side.wire,
+        prefix=parse_base_url(side.base_url, side.wire)[1],
+        version=side.version,
+        auth=auth,
+        defaults=tuple(h for h in wire_defaults(side.wire, side.dialect) if h[0] not in named),
+        dialect=side.dialect,
     )
 
 

@@ -350,8 +350,9 @@ class Kind:
     """What a `kind` in the providers file stands for.
 
     `wire` is what we speak to it; `paths` whose version segments its base URL may end with. `port` is the usual one.
-    `counts_tokens`: the server counts tokens at the
-    `anthropic` wire's path and in its shape, whatever wire it is otherwise spoken to in.
+    `deployments`: a base URL may lead to one deployment, by `/deployments/NAME` and a query with the API's version.
+    `counts_tokens`: the server counts tokens at the `anthropic` wire's path and in its shape, whatever wire it is
+    otherwise spoken to in.
     """
 
     id: str
@@ -365,6 +366,7 @@ class Kind:
     local: bool = False
     counts_tokens: bool = False
     loading: Loading = "none"
+    deployments: bool = False
 
     @property
     def url_wire(self) -> Wire:
@@ -428,7 +430,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             loading="keep_alive",
         ),
         Kind(id="dashscope", label="DashScope", wire=DASHSCOPE, listing="none"),
-        Kind(id="azure", label="Azure OpenAI", wire=OPENAI_CHAT, auth="api-key", dialect=_OPENAI),
+        Kind(id="azure", label="Azure OpenAI", wire=OPENAI_CHAT, auth="api-key", dialect=_OPENAI, deployments=True),
         Kind(
             id="llama.cpp",
             label="llama.cpp server",
@@ -469,3 +471,12 @@ VENDOR_KINDS: Final[Mapping[Wire, str]] = {
     DASHSCOPE: "dashscope",
 }
 """The kind that a vendor's row counts as, by its wire."""
+
+
+def row_of(provider_id: str, kind: str) -> tuple[Vendor, Side] | None:
+    """The vendor that an entry of the providers file means by its id, and the side that is of the entry's kind."""
+    vendor = VENDORS.get(provider_id)
+    if vendor is None:
+        return None
+    side = next((side for side in (vendor.main, *vendor.also) if VENDOR_KINDS[side.wire] == kind), None)
+    return None if side is None else (vendor, side)

@@ -14,17 +14,20 @@ from hostler.errors import ConfigError
 from hostler.providers.provider import (
     Access,
     Credentials,
+    Endpoint,
     Header,
     Provider,
     Timeouts,
     from_vendor,
+    moved,
     not_served,
+    read_base_url,
     wire_defaults,
 )
-from hostler.providers.vendors import ENGINE, HERE, KINDS, LEGACY_KIND, VENDORS, Kind
+from hostler.providers.vendors import ENGINE, HERE, KINDS, LEGACY_KIND, VENDORS, AuthStyle, row_of
 from hostler.registry.file_format import Document, ProviderEntry, TimeoutsEntry, read_recipe
 from hostler.settings import Settings
-from hostler.system.address import Address, parse_base_url
+from hostler.system.address import Address
 
 DEMO: Final = "demo"
 LEGACY_ID: Final = "local"
@@ -35,7 +38,7 @@ NOWHERE: Final = Address("127.0.0.1", 0)
 Source = Literal["file", "legacy", "built-in"]
 
 _ENGINES_OFF: Final = "Engines are switched off on this machine (--no-engine, or [engine] enabled in settings.toml)."
-_AUTH_HEADERS: Final = frozenset({b"authorization", b"x-api-key"})
+_AUTH_HEADERS: Final = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,42 +108,46 @@ def _timeouts(entry: TimeoutsEntry, settings: Settings) -> Timeouts:
 
 
 def _provider(entry: ProviderEntry, settings: Settings, *, access: Access) -> Provider:
-    kind = KINDS[entry.kind]
-    address, prefix = (NOWHERE, "") if entry.base_url is None else parse_base_url(entry.base_url, kind.url_wire)
+    kind, row = KINDS[entry.kind], row_of(entry.id, entry.kind)
+    endpoint = Endpoint(NOWHERE) if entry.base_url is None else read_base_url(entry.base_url, kind)
     headers = tuple((name.lower().encode("ascii"), value.encode("ascii")) for name, value in entry.headers.items())
-    auth, missing, unready = _auth(entry, kind, access=access, headers=headers)
+    style, dialect = (row[1].auth, row[1].dialect) if row else (kind.auth, kind.dialect)
+    auth, missing, unready = _auth(entry, style, access=access, headers=headers)
     if kind.id == ENGINE and not settings.engine.enabled:
         unready = _ENGINES_OFF
     named = {name for name, _ in headers}
-    return Provider(
+    provider = Provider(
         id=entry.id,
         label=entry.label or entry.id,
         kind=kind.id,
         wire=kind.wire,
-        address=address,
-        prefix=prefix,
+        address=endpoint.address,
+        prefix=endpoint.prefix,
+        version=endpoint.version,
+        query=endpoint.query,
         auth=auth,
         headers=headers,
-        defaults=tuple(h for h in wire_defaults(kind.wire, kind.dialect) if h[0] not in named),
-        dialect=kind.dialect,
+        defaults=tuple(h for h in wire_defaults(kind.wire, dialect) if h[0] not in named),
+        dialect=dialect,
         timeouts=_timeouts(entry.timeouts, settings),
         local=kind.local,
         tags=entry.tags,
-        listing=kind.listing,
+        listing="none" if endpoint.version == "" else kind.listing,
         enabled=entry.enabled,
         missing_key=missing,
         unready=not_served(kind, entry.id) or unready,
         sidecar=entry.sidecar_url or "",
     )
+    return moved(provider, *row) if row else provider
 
 
 def _auth(
-    entry: ProviderEntry, kind: Kind, *, access: Access, headers: tuple[Header, ...]
+    entry: ProviderEntry, style: AuthStyle, *, access: Access, headers: tuple[Header, ...]
 ) -> tuple[Header | None, str | None, str]:
     """The key's header, the variable that is missing, and why the key cannot be used. The entry's own header wins."""
     if any(name in _AUTH_HEADERS for name, _ in headers):
         return None, None, ""
     variables = (entry.api_key_env,) if entry.api_key_env else ()
-    auth, unready = access.key(entry.id, variables, kind.auth)
+    auth, unready = access.key(entry.id, variables, style)
     missing = entry.api_key_env if auth is None and not unready else None
     return auth, missing, unready

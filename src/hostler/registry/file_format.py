@@ -16,9 +16,10 @@ from msgspec import Meta, Struct
 
 from hostler.engines.recipe import OTHER_NAMES, Recipe, recipe_from_dict
 from hostler.errors import ConfigError
+from hostler.providers.provider import read_base_url
 from hostler.providers.vendors import ENGINE, HERE, KINDS, VENDORS
 from hostler.registry.json_places import Path, line_of, show
-from hostler.system.address import parse_base_url, split_url
+from hostler.system.address import split_url
 
 MAX_BYTES: Final = 1 << 20
 ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -329,7 +330,7 @@ def _kind_faults(entry: ProviderEntry) -> Iterator[tuple[Path, str]]:
 def _url_faults(entry: ProviderEntry) -> Iterator[tuple[Path, str]]:
     if entry.base_url is not None:
         try:
-            parse_base_url(entry.base_url, KINDS[entry.kind].url_wire)
+            read_base_url(entry.base_url, KINDS[entry.kind])
         except ConfigError as error:
             yield ("baseUrl",), error.message
     if entry.sidecar_url is not None:
