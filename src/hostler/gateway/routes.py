@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 from urllib.parse import unquote
 
-from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_CHAT, Wire
+from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_CHAT, OPENAI_RESPONSES, Wire
 from hostler.providers.provider import Operation
 from hostler.routing.call import FILES
 
@@ -59,6 +59,7 @@ _FACES: Final[dict[str, Face]] = {
     "/v1/images/generations": Face(OPENAI_CHAT, "images"),
     "/v1/images/edits": Face(OPENAI_CHAT, "image_edits"),
     "/v1/images/variations": Face(OPENAI_CHAT, "image_variations"),
+    "/v1/responses": Face(OPENAI_RESPONSES, "chat"),
     "/v1/messages": Face(ANTHROPIC, "chat"),
     "/v1/messages/count_tokens": Face(ANTHROPIC, "count_tokens"),
 }

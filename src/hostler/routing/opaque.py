@@ -27,9 +27,12 @@ Place = tuple[str, Origin, str]
 
 @dataclass(frozen=True, slots=True)
 class KeptPart:
-    """A part of a reply in one flat form, which processes can send each other. `text` is a call's arguments too."""
+    """A part of a reply in one flat form, which processes can send each other.
 
-    kind: Literal["text", "refusal", "reasoning", "call"]
+    `text` is a call's arguments too; an `item` is one of a wire's own, all in `opaque`.
+    """
+
+    kind: Literal["text", "refusal", "reasoning", "call", "item"]
     text: str
     opaque: bytes | None = None
     redacted: bool = False
@@ -58,9 +61,20 @@ class OpaqueStore:
         anchor = _anchor(parts)
         if anchor:
             place, kept = (key_id, origin, anchor), tuple(_flat(part) for part in parts if _is_of_reply(part))
-            self.put(place, kept)
-            if self.on_kept is not None:
-                self.on_kept(place, kept)
+            self.share(place, kept)
+
+    def share(self, place: Place, reply: KeptReply) -> None:
+        """Keep something, and let others hear of it."""
+        self.put(place, reply)
+        if self.on_kept is not None:
+            self.on_kept(place, reply)
+
+    def find(self, place: Place) -> KeptReply | None:
+        """What is kept there, which counts as used now."""
+        kept = self._entries.get(place)
+        if kept is not None:
+            self._entries.move_to_end(place)
+        return kept
 
     def restore(self, key_id: str, origin: Origin, *, request: ChatRequest) -> ChatRequest:
         """The request with kept state back in its place, and foreign opaque state of the same wire left out."""
@@ -74,10 +88,9 @@ class OpaqueStore:
         if not self._entries or any(_is_opaque(part) for part in message.parts):
             return message
         place = (key_id, origin, _anchor(message.parts))
-        kept = self._entries.get(place)
+        kept = self.find(place)
         if kept is None:
             return message
-        self._entries.move_to_end(place)
         parts = tuple(_part(part, origin) for part in kept)
         return replace(message, parts=parts if _is_same(message.parts, parts) else _mixed(message.parts, parts))
 
@@ -169,6 +182,8 @@ def _part(kept: KeptPart, origin: Origin) -> Part:
             return Refusal(text=kept.text, origin=origin)
         case "reasoning":
             return Reasoning(text=kept.text, opaque=kept.opaque, redacted=kept.redacted, origin=origin)
+        case "item":
+            raise AssertionError("items are of stored responses, and no reply holds one")
         case "call":
             return ToolCall(
                 id=kept.id, name=kept.name, arguments=kept.text, custom=kept.custom, opaque=kept.opaque, origin=origin

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from hostler.core.deltas import Delta, ReplyBuilder
 from hostler.core.requests import Asked, ChatRequest
-from hostler.core.wires import Wire
+from hostler.core.wires import OPENAI_RESPONSES, Wire
 from hostler.errors import Cancelled, HostlerError
 from hostler.routing.answer import JSON_HEAD, Answer
 from hostler.routing.attempt import Attempt
 from hostler.routing.call import Call, Headers, Way
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.relay import Relay
+from hostler.routing.stored_responses import StoredResponses
 from hostler.routing.translate import Translate
 from hostler.system.http_server import Exchange
 from hostler.wire.codec import Codec, StreamEncoder
@@ -51,7 +52,7 @@ class HttpOutlet(Answer):
         if way.passes:
             return Relay(self.call, way, number, self, tools.scanner)
         if self._rendering is None:
-            self._rendering = Rendering(self, self.call)
+            self._rendering = Rendering(self, self.call, keeper=tools.keeper)
         return Translate(self.call, way, number=number, sink=self._rendering, keeper=tools.keeper)
 
     @property
@@ -75,19 +76,23 @@ class HttpOutlet(Answer):
 class Rendering:
     """A reply's deltas as the face's bytes, over all attempts of a call; a `DeltaSink`."""
 
-    __slots__ = ("_answer", "_builder", "_call", "_encoder", "_request")
+    __slots__ = ("_answer", "_builder", "_call", "_encoder", "_request", "_standing", "_stored")
 
-    def __init__(self, answer: Answer, call: Call) -> None:
+    def __init__(self, answer: Answer, call: Call, *, keeper: OpaqueStore) -> None:
         self._answer = answer
         self._call = call
         self._request: ChatRequest | None = None
         self._encoder: StreamEncoder | None = None
         self._builder = ReplyBuilder()
+        self._stored = StoredResponses(keeper, call.plan.key_id) if call.plan.face == OPENAI_RESPONSES else None
+        self._standing = call.body
 
     def request(self) -> ChatRequest:
         """The client's request, decoded when a translation first needs it."""
         if self._request is None:
-            self._request = self._answer.codec.decode_request(self._call.body)
+            if self._stored is not None:
+                self._standing = self._stored.standing(self._call.body)
+            self._request = self._answer.codec.decode_request(self._standing)
         return self._request
 
     def take_dropped(self, names: tuple[str, ...]) -> None:
@@ -115,15 +120,17 @@ class Rendering:
             encoder = self._encoder or answer.codec.stream_encoder(self._asked())
             answer.start_stream()
             last = encoder.finish()
-            self._settle(attempt, encoder.dropped)
+            self._settle(attempt, encoder.dropped, last)
             answer.exchange.end(last)
             return
         encoded = answer.codec.encode_response(self._builder.reply(), self._asked())
-        self._settle(attempt, encoded.dropped)
+        self._settle(attempt, encoded.dropped, encoded.body)
         answer.whole(JSON_HEAD + b"".join([b"%b: %b\r\n" % h for h in answer.face_id()]), encoded.body)
 
-    def _settle(self, attempt: Attempt, dropped: Iterable[str]) -> None:
+    def _settle(self, attempt: Attempt, dropped: Iterable[str], last: bytes) -> None:  # signature: all of an end
         """Let the ledger's row and the header name what was lost on the way there and on the way back."""
+        if self._stored is not None:
+            self._stored.keep(self._standing, last)
         answer = self._answer
         answer.dropped = attempt.dropped = tuple(sorted({*answer.dropped, *dropped}))
         attempt.settle()
