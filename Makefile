@@ -9,7 +9,7 @@ LOCK    := .venv/bin/uv lock --no-config --default-index https://pypi.org/simple
 WORKERS ?= 2
 ARGS    ?=
 
-.PHONY: help up test check bench web types clean lock
+.PHONY: help up test check bench web types model-data clean lock
 CHECKS := check-lock check-format check-lint check-types check-floors check-house check-docs check-web
 .PHONY: $(CHECKS)
 
@@ -19,6 +19,7 @@ help:
 	@echo "make check   format, lint, types, floors, house rules, docs, lock file"
 	@echo "make bench   run the benchmarks and keep their results"
 	@echo "make web     build the workbench's front end, if it changed (needs Node 20.19 or later)"
+	@echo "make model-data  bring the snapshot of model facts and prices up to date"
 	@echo "make clean   remove everything that was built, .venv included"
 
 $(RUNS): $(INPUTS)
@@ -91,6 +92,10 @@ web: $(RUNS)
 # The page's types of the server's API, after a change of the API.
 types: $(READY)
 	@$(PYTHON) tools/web.py types
+
+# What hostler knows of hosted models and their prices, from the newest packages that publish such facts.
+model-data: $(READY)
+	@$(PYTHON) tools/model_data.py
 
 clean:
 	rm -rf .venv .venv-newest build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -233,7 +233,13 @@ def option_cells(option: click.Option, context: click.Context) -> tuple[str, str
 
 def capabilities_table() -> str:
     """Every column of the capability matrix."""
-    words = {"answer": "yes, no, unknown", "tokens": "tokens", "usd_per_million": "US dollars", "text": "text"}
+    words = {
+        "answer": "yes, no, unknown",
+        "tokens": "tokens",
+        "usd_per_million": "US dollars",
+        "text": "text",
+        "tiers": "tiers",
+    }
     rows = [(code(field.name), words[field.kind], field.doc) for field in capabilities.FIELDS.values()]
     return markdown(("capability", "value", "meaning"), rows)
 

@@ -31,9 +31,12 @@ V2 = (
 )
 
 
+PRICES = ("cache_read_price", "cache_write_price", "batch_input_price", "batch_output_price", "price_tiers")
+
+
 def test_all_fields_are_defined_and_described() -> None:
     assert (len(V1), len(V2)) == (12, 12)
-    assert tuple(FIELDS) == (*V1, *V2, "max_output", "cache_minimum")
+    assert tuple(FIELDS) == (*V1, *V2, "max_output", "cache_minimum", *PRICES)
     assert tuple(field.name for field in fields(Capabilities)) == tuple(FIELDS)
     assert all(field.doc.endswith(".") for field in FIELDS.values())
 
@@ -73,6 +76,7 @@ def test_the_user_is_never_uncertain_and_never_overruled() -> None:
         ("context_window", -1),
         ("notes", 5),
         ("input_price", "1"),
+        ("price_tiers", "above 200k"),
     ],
 )
 def test_wrong_fields_and_kinds_are_refused(name: str, value: Scalar) -> None:
@@ -85,6 +89,7 @@ VALUE = {
     "text": st.text(max_size=5),
     "tokens": st.integers(0, 10**7),
     "usd_per_million": st.floats(0, 1000),
+    "tiers": st.sampled_from(["200000: 6/22.5/0.6/-", "32000: 2/9/-/-; 128000: 3/12/-/-"]),
 }
 LAYERS = st.lists(
     st.fixed_dictionaries({}, optional={field.name: VALUE[field.kind] for field in FIELDS.values()}).flatmap(

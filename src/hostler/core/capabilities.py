@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Generic, Literal, TypeVar, cast
 
+from hostler.core.price_tiers import read_tiers
+
 Answer = Literal["yes", "no", "unknown"]
-FieldKind = Literal["text", "answer", "tokens", "usd_per_million"]
+FieldKind = Literal["text", "answer", "tokens", "usd_per_million", "tiers"]
 Scalar = bool | int | float | str
 
 USER: Final = "user"
@@ -60,6 +62,11 @@ class Capabilities:
     structured_output: Fact[bool] | None = None
     max_output: Fact[int] | None = None
     cache_minimum: Fact[int] | None = None
+    cache_read_price: Fact[float] | None = None
+    cache_write_price: Fact[float] | None = None
+    batch_input_price: Fact[float] | None = None
+    batch_output_price: Fact[float] | None = None
+    price_tiers: Fact[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,11 @@ FIELDS: Final[Mapping[str, Field]] = {
         Field("structured_output", "answer", "Keeps to a JSON Schema."),
         Field("max_output", "tokens", "The longest reply."),
         Field("cache_minimum", "tokens", "The shortest prefix that a prompt cache takes."),
+        Field("cache_read_price", "usd_per_million", "US dollars per million tokens read from a prompt cache."),
+        Field("cache_write_price", "usd_per_million", "US dollars per million tokens written into a prompt cache."),
+        Field("batch_input_price", "usd_per_million", "US dollars per million tokens read anew in a batch."),
+        Field("batch_output_price", "usd_per_million", "US dollars per million tokens written in a batch."),
+        Field("price_tiers", "tiers", "Other prices for all of a request whose prompt is longer than so many tokens."),
     )
 }
 
@@ -187,6 +199,8 @@ def _fits(kind: FieldKind, value: Scalar) -> bool:
             return isinstance(value, bool)
         case "text":
             return isinstance(value, str)
+        case "tiers":
+            return isinstance(value, str) and read_tiers(value) is not None
         case "tokens":
             return isinstance(value, int) and not isinstance(value, bool) and value >= 0
         case "usd_per_million":

@@ -1,4 +1,7 @@
-"""Token usage as five disjoint counts. Knows how counts merge and add up; does not know any wire's field names."""
+"""Token usage as five disjoint counts, and the cost where the upstream names it.
+
+Knows: how counts merge and add up. Does not know: any wire's field names, prices.
+"""
 
 from typing import NamedTuple
 
@@ -7,7 +10,8 @@ class Usage(NamedTuple):
     """Tokens of one reply in five disjoint counts; None: the upstream did not say.
 
     `input` is what was read anew, `cache_read` and `cache_write` what came from or went into a prompt cache,
-    `output` the visible reply with its tool calls, `reasoning` the hidden rest.
+    `output` the visible reply with its tool calls, `reasoning` the hidden rest. `cost` is what the upstream itself says
+    that the reply costs, in US dollars; None, as nearly everywhere: it does not say.
     """
 
     input: int | None = None
@@ -15,6 +19,7 @@ class Usage(NamedTuple):
     cache_write: int | None = None
     output: int | None = None
     reasoning: int | None = None
+    cost: float | None = None
 
     @property
     def prompt_tokens(self) -> int:
@@ -44,6 +49,7 @@ class Usage(NamedTuple):
             self.cache_write if newer.cache_write is None else newer.cache_write,
             self.output if newer.output is None else newer.output,
             self.reasoning if newer.reasoning is None else newer.reasoning,
+            self.cost if newer.cost is None else newer.cost,
         )
 
 
