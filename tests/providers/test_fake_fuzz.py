@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hostler.providers.fake import anthropic, anthropic_requests, openai_chat, openai_chat_requests, openai_more
 from hostler.providers.fake.answer import answer_to, example_of
-from hostler.providers.fake.asked import Fault
+from hostler.providers.fake.asked import Fault, Rules
 from hostler.providers.fake.frames import frame_bytes
 from hostler.providers.fake.json_values import Json, is_object
 from hostler.providers.fake.script import Framing, Reply
@@ -74,7 +74,7 @@ def test_chat(body: Json) -> None:
 def test_messages(body: Json) -> None:
     asked = anthropic_requests.read("messages", body)
     try:
-        anthropic_requests.check(asked, {"anthropic-version": "2023-06-01"})
+        anthropic_requests.check(asked, Rules(headers={"anthropic-version": "2023-06-01"}))
     except Fault as fault:
         assert fault.message
     answer = answer_to(asked, REPLY, number=1, created=1)

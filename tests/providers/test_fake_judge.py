@@ -5,13 +5,14 @@ import pytest
 
 from hostler.providers.fake.anthropic_requests import check as check_messages
 from hostler.providers.fake.anthropic_requests import read as read_messages
-from hostler.providers.fake.asked import Fault
+from hostler.providers.fake.asked import Fault, Rules
 from hostler.providers.fake.openai_chat_requests import check as check_chat
 from hostler.providers.fake.openai_chat_requests import read as read_chat
 from tests.fakes import raw_post, serving
 
 USER = {"role": "user", "content": "hi"}
 VERSION = {"anthropic-version": "2023-06-01"}
+RULES = Rules(headers=VERSION)
 
 
 def chat_call(*ids: str) -> dict[str, object]:
@@ -135,21 +136,21 @@ TOOL = {"name": "t", "input_schema": {"type": "object"}}
 )
 def test_messages_refuses(body: dict[str, object], message: str) -> None:
     with pytest.raises(Fault) as caught:
-        check_messages(read_messages("messages", {"model": "m", "max_tokens": 9, **body}), VERSION)
+        check_messages(read_messages("messages", {"model": "m", "max_tokens": 9, **body}), RULES)
     assert message in caught.value.message
     assert caught.value.status == 400
 
 
 def test_what_depends_on_the_version_and_the_operation() -> None:
     asked = read_messages("messages", {"model": "m", "max_tokens": 9, "messages": [USER], "temperature": 1})
-    check_messages(asked, VERSION)
+    check_messages(asked, RULES)
     with pytest.raises(Fault, match="temperature"):
-        check_messages(asked, {"anthropic-version": "2026-10-21"})
+        check_messages(asked, Rules(headers={"anthropic-version": "2026-10-21"}))
     with pytest.raises(Fault, match="header is required"):
-        check_messages(asked, {})
+        check_messages(asked, Rules())
     with pytest.raises(Fault, match="max_tokens: Field required"):
-        check_messages(read_messages("messages", {"model": "m", "messages": [USER]}), VERSION)
-    check_messages(read_messages("count_tokens", {"model": "m", "messages": [USER]}), VERSION)
+        check_messages(read_messages("messages", {"model": "m", "messages": [USER]}), RULES)
+    check_messages(read_messages("count_tokens", {"model": "m", "messages": [USER]}), RULES)
 
 
 def test_good_conversations_pass() -> None:
@@ -167,7 +168,7 @@ def test_good_conversations_pass() -> None:
                 "tool_choice": {"type": "tool", "name": "t"},
             },
         ),
-        VERSION,
+        RULES,
     )  # fmt: skip
     developer = {"role": "developer", "content": [{"type": "text", "text": "s"}]}
     messages = [developer, USER, chat_call("a", "b"), chat_result("b"), chat_result("a"), USER]

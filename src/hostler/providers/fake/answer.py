@@ -12,7 +12,7 @@ import msgspec
 
 from hostler.providers.fake.asked import Asked, AskedTool
 from hostler.providers.fake.json_values import Json, array_at, is_array, is_number, is_object, object_at, text_at
-from hostler.providers.fake.script import Call, Chunks, Counts, Framing, Reply
+from hostler.providers.fake.script import PLAIN, Call, Chunks, Counts, Dialect, Framing, Reply
 
 _WORD: Final = re.compile(r"\S+\s*|\s+")
 _ITEMS: Final = 16  # elements of an array at most, whatever the schema asks for
@@ -21,17 +21,26 @@ _DEPTH: Final = 8  # levels of a schema that are filled in; a schema may contain
 
 @dataclass(frozen=True, slots=True)
 class AnswerCall:
-    """A tool call: `pieces` joined are its argument text; `arguments` is that text read, {} where it is no object."""
+    """A tool call: `pieces` joined are its argument text; `arguments` is that text read, {} where it is no object.
+
+    `tool` is the one of the request that is called, where it offers such a one.
+    """
 
     id: str
     name: str
     pieces: tuple[str, ...]
     arguments: Json
+    tool: AskedTool | None = None
 
     @property
     def text(self) -> str:
         """The argument text, whole."""
         return "".join(self.pieces)
+
+    @property
+    def custom(self) -> bool:
+        """Whether its argument is free text."""
+        return self.tool is not None and self.tool.kind == "custom"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +60,16 @@ class Answer:
     finish: str
     usage: Counts
     framing: Framing
+    dialect: Dialect = PLAIN
 
 
-def answer_to(asked: Asked, reply: Reply, *, number: int, created: int) -> Answer:
+def answer_to(asked: Asked, reply: Reply, *, number: int, created: int, dialect: Dialect = PLAIN) -> Answer:
     """The answer that `reply` gives to this request; `number` makes its ids unique within one fake."""
-    calls = tuple(_called(call, f"{number}_{place}") for place, call in enumerate(_calls(asked, reply)))
+    offered = {tool.name: tool for tool in asked.tools}
+    calls = tuple(
+        _called(call, f"{number}_{place}", tool=offered.get(call.name), whole=not dialect.fragments)
+        for place, call in enumerate(_calls(asked, reply))
+    )
     says = "" if calls and reply.call_first_tool else reply.text + (asked.text if reply.echo else "")
     text = reply.chunks.pieces or pieces_of(says, reply.chunks)
     reasoning = pieces_of(reply.reasoning, reply.chunks)
@@ -73,6 +87,7 @@ def answer_to(asked: Asked, reply: Reply, *, number: int, created: int) -> Answe
         finish=reply.finish or _finish(reply, calls),
         usage=reply.usage or Counts(input=max(1, asked.words), output=_said(text, calls), reasoning=_words(reasoning)),
         framing=reply.framing,
+        dialect=dialect,
     )
 
 
@@ -156,7 +171,7 @@ def _calls(asked: Asked, reply: Reply) -> tuple[Call, ...]:
     tool = _first_tool(asked)
     if tool is None:
         return ()
-    made = example_of(tool.schema)
+    made = {"input": "example"} if tool.kind == "custom" else example_of(tool.schema)
     return (Call(name=tool.name, arguments=made if is_object(made) else {}),)
 
 
@@ -167,15 +182,17 @@ def _first_tool(asked: Asked) -> AskedTool | None:
     return next(iter(named or asked.tools), None)
 
 
-def _called(call: Call, number: str) -> AnswerCall:
+def _called(call: Call, number: str, *, tool: AskedTool | None, whole: bool) -> AnswerCall:
     text = call.raw if call.raw is not None else msgspec.json.encode(call.arguments).decode()
-    size = call.fragment or len(text) or 1
+    if tool and tool.kind == "custom" and call.raw is None:
+        text = text_at(call.arguments, "input") or text
+    size = (0 if whole else call.fragment) or len(text) or 1
     pieces = tuple(text[at : at + size] for at in range(0, len(text), size))
     try:
         read: object = msgspec.json.decode(text)
     except msgspec.DecodeError:
         read = None
-    return AnswerCall(call.id or number, call.name, pieces, read if is_object(read) else {})
+    return AnswerCall(call.id or number, call.name, pieces, read if is_object(read) else {}, tool)
 
 
 def _finish(reply: Reply, calls: tuple[AnswerCall, ...]) -> str:

@@ -5,11 +5,11 @@ vendor refuses. Written after the published API reference; does not know replies
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from hostler.providers.fake.answer import count_words, signature_of
-from hostler.providers.fake.asked import Asked, AskedTool, Fault
+from hostler.providers.fake.asked import Asked, AskedTool, Fault, Rules
 from hostler.providers.fake.json_values import (
     Json,
     array_at,
@@ -97,13 +97,10 @@ def _tool_choice(choice: Json) -> str:
 # ---------------------------------------------------------------------------- what the vendor refuses
 
 
-def check(asked: Asked, headers: Mapping[str, str], *, signatures: frozenset[str] = frozenset()) -> None:
-    """Raise Fault with the vendor's words for the first thing that it would refuse.
-
-    `headers` have lower-cased names; `signatures` are those that the script gives by itself.
-    """
+def check(asked: Asked, rules: Rules) -> None:
+    """Raise Fault with the vendor's words for the first thing that it would refuse."""
     body = asked.body
-    version = headers.get("anthropic-version")
+    version = rules.headers.get("anthropic-version")
     if not version:
         raise Fault("anthropic-version: header is required")
     known = _FIELDS if asked.operation == "messages" else _COUNT_FIELDS
@@ -117,7 +114,7 @@ def check(asked: Asked, headers: Mapping[str, str], *, signatures: frozenset[str
     for place, message in enumerate(messages):
         _check_content(message, f"messages.{place}", last=place == len(messages) - 1)
     _check_pairs(messages)
-    _check_signatures(messages, signatures)
+    _check_signatures(messages, rules.signatures)
     _check_system(body.get("system"))
     _check_tools(body)
     _check_thinking(body)

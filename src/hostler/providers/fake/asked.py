@@ -1,21 +1,25 @@
 """Knows what the fake wants to know of a request, whatever its wire; and which reply a model gives to it.
 
-Does not know: either wire's JSON.
+Does not know: any wire's JSON.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from hostler.providers.fake.json_values import Json
-from hostler.providers.fake.script import Model, Operation, Reply, When, Wire
+from hostler.providers.fake.script import PLAIN, Dialect, Model, Operation, Reply, When, Wire
 
 
 @dataclass(frozen=True, slots=True)
 class AskedTool:
-    """A tool that the request offers."""
+    """A tool that the request offers. A `custom` one takes free text; a namespace stands before the name in calls."""
 
     name: str
     schema: Json
+    kind: Literal["function", "custom"] = "function"
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,29 @@ class Asked:
     tools: tuple[AskedTool, ...] = ()
     tool_choice: str = "auto"
     words: int = 0
+    array: bool = False
+    """The stream is asked for as one JSON array, not as events."""
     body: Json = field(default_factory=dict[str, object])
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a strict vendor goes by, besides the request: its dialect, headers (names in lower case), signatures that
+    the script gives by itself."""
+
+    dialect: Dialect = PLAIN
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    signatures: frozenset[str] = frozenset()
+
+
+OPEN: Final = Rules()
+"""No habits, no headers, no signatures of its own."""
+
+
 class Fault(Exception):
-    """What is wrong with a request, as its vendor says it; `kind` is the error type, the rest belongs to chat."""
+    """What is wrong with a request, as its vendor says it; `kind` is the error type (on the gemini wire the reason),
+    `param` and `code` belong to OpenAI's wires. `retry_s` is set where the body is to say it.
+    """
 
     def __init__(
         self, message: str, status: int = 400, *, kind: str = "", param: str | None = None, code: str | None = None
@@ -52,6 +74,7 @@ class Fault(Exception):
         self.kind = kind
         self.param = param
         self.code = code
+        self.retry_s: float | None = None
 
 
 @dataclass(slots=True)

@@ -20,6 +20,16 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def object_of(value: object) -> Json:
+    """The value as an object; an empty one when it is none."""
+    return value if is_object(value) else {}
+
+
+def objects_of(value: object) -> list[Json]:
+    """The objects in an array; none when it is no array."""
+    return [one for one in value if is_object(one)] if is_array(value) else []
+
+
 def object_at(value: object, key: str) -> Json:
     """The object under `key`, or an empty one."""
     found = value.get(key) if is_object(value) else None

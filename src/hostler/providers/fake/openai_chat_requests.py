@@ -6,26 +6,34 @@ vendor refuses. Written after the published API reference; does not know replies
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from hostler.providers.fake.answer import count_words
-from hostler.providers.fake.asked import Asked, AskedTool, Fault
+from hostler.providers.fake.asked import OPEN, Asked, AskedTool, Fault, Rules
 from hostler.providers.fake.json_values import (
     Json,
     array_at,
     is_array,
     is_number,
     is_object,
-    kind_of,
     object_at,
     text_at,
     texts_of,
 )
-from hostler.providers.fake.script import Operation
+from hostler.providers.fake.openai_faults import (
+    KIND,
+    missing,
+    out_of_range,
+    unknown,
+    unsupported,
+    wrong_pattern,
+    wrong_type,
+    wrong_value,
+)
+from hostler.providers.fake.script import Dialect, Operation
 
-KIND: Final = "invalid_request_error"
 _ROLES: Final = ("system", "assistant", "user", "function", "tool", "developer")
-_ROLE_LIST: Final = "'system', 'assistant', 'user', 'function', 'tool', and 'developer'"
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _NAME_LENGTH: Final = 64
 _PARTS: Final = {
@@ -55,6 +63,7 @@ _RANGES: Final = {
     "top_logprobs": (0, 20),
 }
 _CHOICES: Final = ("none", "auto", "required")
+_INSTEAD: Final = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
 
 def read(operation: Operation, body: object) -> Asked:
@@ -103,6 +112,8 @@ def _tools(body: Json) -> Iterator[AskedTool]:
         if text_at(tool, "type") == "function":
             function = object_at(tool, "function")
             yield AskedTool(text_at(function, "name"), object_at(function, "parameters"))
+        elif text_at(tool, "type") == "custom":
+            yield AskedTool(text_at(object_at(tool, "custom"), "name"), {}, "custom")
 
 
 def _tool_choice(body: Json) -> str:
@@ -115,20 +126,23 @@ def _tool_choice(body: Json) -> str:
 # ---------------------------------------------------------------------------- what the vendor refuses
 
 
-def check(asked: Asked) -> None:
+def check(asked: Asked, rules: Rules = OPEN) -> None:
     """Raise Fault with the vendor's words for the first thing that it would refuse."""
     body = asked.body
     if asked.operation == "embeddings":
         if "input" not in body:
-            raise _missing("input")
+            raise missing("input")
         return
     if asked.operation == "completions":
         return
     for name in body:
         if name not in _FIELDS:
-            raise Fault(f"Unknown parameter: '{name}'.", kind=KIND, param=name, code="unknown_parameter")
+            raise unknown(name)
+        if name in rules.dialect.forbidden:
+            raise unsupported(name, instead=_INSTEAD.get(name, ""))
     _check_messages(body)
     _check_pairs(array_at(body, "messages"))
+    _check_habits(body, rules.dialect)
     _check_tools(body)
     _check_numbers(body)
     _check_combinations(body)
@@ -136,10 +150,10 @@ def check(asked: Asked) -> None:
 
 def _check_messages(body: Json) -> None:
     if "messages" not in body:
-        raise _missing("messages")
+        raise missing("messages")
     messages = body["messages"]
     if not is_array(messages):
-        raise _wrong_type("messages", "an array of objects", value=messages)
+        raise wrong_type("messages", "an array of objects", value=messages)
     if not messages:
         text = (
             "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead."
@@ -148,12 +162,11 @@ def _check_messages(body: Json) -> None:
     for place, message in enumerate(messages):
         where = f"messages[{place}]"
         if not is_object(message):
-            raise _wrong_type(where, "an object", value=message)
+            raise wrong_type(where, "an object", value=message)
         if "role" not in message:
-            raise _missing(f"{where}.role")
+            raise missing(f"{where}.role")
         if message["role"] not in _ROLES:
-            text = f"Invalid value: '{message['role']}'. Supported values are: {_ROLE_LIST}."
-            raise Fault(text, kind=KIND, param=f"{where}.role", code="invalid_value")
+            raise wrong_value(f"{where}.role", message["role"], known=_ROLES)
         _check_content(message, where)
         for number, call in enumerate(array_at(message, "tool_calls")):
             _check_call(call, f"{where}.tool_calls[{number}]")
@@ -172,32 +185,30 @@ def _check_content(message: Json, where: str) -> None:
     if isinstance(content, str):
         return
     if not is_array(content):
-        raise _wrong_type(f"{where}.content", "one of a string or array of objects", value=content)
+        raise wrong_type(f"{where}.content", "one of a string or array of objects", value=content)
     for place, part in enumerate(content):
         allowed = _PARTS[role]
         if not is_object(part):
-            raise _wrong_type(f"{where}.content[{place}]", "an object", value=part)
+            raise wrong_type(f"{where}.content[{place}]", "an object", value=part)
         kind = part.get("type")
         if kind not in allowed:
-            names = ", ".join(f"'{name}'" for name in allowed)
-            text = f"Invalid value: '{kind}'. Supported values are: {names}."
-            raise Fault(text, kind=KIND, param=f"{where}.content[{place}].type", code="invalid_value")
+            raise wrong_value(f"{where}.content[{place}].type", kind, known=allowed)
         if kind not in part:
-            raise _missing(f"{where}.content[{place}].{kind}")
+            raise missing(f"{where}.content[{place}].{kind}")
 
 
 def _check_call(call: object, where: str) -> None:
     if not is_object(call):
-        raise _wrong_type(where, "an object", value=call)
+        raise wrong_type(where, "an object", value=call)
     for name in ("id", "type"):
         if name not in call:
-            raise _missing(f"{where}.{name}")
+            raise missing(f"{where}.{name}")
     function = object_at(call, "function")
     if call["type"] == "function":
         if "name" not in function:
-            raise _missing(f"{where}.function.name")
+            raise missing(f"{where}.function.name")
         if not isinstance(function.get("arguments"), str):
-            raise _wrong_type(f"{where}.function.arguments", "a string", value=function.get("arguments"))
+            raise wrong_type(f"{where}.function.arguments", "a string", value=function.get("arguments"))
 
 
 def _check_pairs(messages: list[object]) -> None:
@@ -207,7 +218,7 @@ def _check_pairs(messages: list[object]) -> None:
         if text_at(message, "role") == "tool":
             answered = text_at(message, "tool_call_id")
             if not answered:
-                raise _missing(f"messages[{place}].tool_call_id")
+                raise missing(f"messages[{place}].tool_call_id")
             if answered not in waiting:
                 text = (
                     "Invalid parameter: messages with role 'tool' must be a response to a preceeding message "
@@ -223,6 +234,59 @@ def _check_pairs(messages: list[object]) -> None:
         raise _unanswered(waiting, len(messages) - 1)
 
 
+def _check_habits(body: Json, dialect: Dialect) -> None:
+    """What single vendors refuse, each in its words."""
+    messages = [message for message in array_at(body, "messages") if is_object(message)]
+    if array_at(body, "tools") and not dialect.tools:
+        raise Fault("This model does not support tools.", kind=KIND, param="tools")
+    if dialect.stream_only and body.get("stream") is not True:
+        raise Fault(
+            "This model only support stream mode, please enable the stream parameter to access the model.",
+            kind=KIND,
+            code="invalid_parameter_error",
+        )
+    choice = body.get("tool_choice")
+    if not dialect.forced_tools and (choice == "required" or is_object(choice)):
+        raise Fault("Thinking mode does not support this tool_choice", kind=KIND, code=KIND)
+    if not dialect.schemas and text_at(object_at(body, "response_format"), "type") == "json_schema":
+        raise Fault("This response_format type is unavailable now", kind=KIND, code=KIND)
+    if dialect.reasoning_back == "calls" and array_at(body, "tools"):
+        _check_reasoning_back(messages)
+    if dialect.tool_id:
+        _check_call_ids(messages, dialect.tool_id)
+    _check_order(messages, dialect)
+
+
+def _check_reasoning_back(messages: list[Json]) -> None:
+    for message in messages:
+        if array_at(message, "tool_calls") and not isinstance(message.get("reasoning_content"), str):
+            text = "The `reasoning_content` in the thinking mode must be passed back to the API."
+            raise Fault(text, kind=KIND, code=KIND)
+
+
+def _check_call_ids(messages: list[Json], pattern: str) -> None:
+    for message in messages:
+        for call in array_at(message, "tool_calls"):
+            if not re.fullmatch(pattern, found := text_at(call, "id")):
+                text = (
+                    f"Tool call id was {found} but must be a-z, A-Z, 0-9, with a length of 9."
+                    if pattern == r"[a-zA-Z0-9]{9}"
+                    else f"Tool call id was {found} but must match {pattern}."
+                )
+                raise Fault(text, kind=KIND, code="3280")
+
+
+def _check_order(messages: list[Json], dialect: Dialect) -> None:
+    roles = [text_at(message, "role") for message in messages]
+    if dialect.system == "first" and any(role in ("system", "developer") for role in roles[1:]):
+        raise Fault("System message must be at the beginning.", kind="BadRequestError", code="400")
+    if dialect.turns == "alternate":
+        spoken = [role for role in roles if role in ("user", "assistant")]
+        if any(one == other == "user" for one, other in pairwise(spoken)) or spoken[:1] == ["assistant"]:
+            text = "Conversation roles must alternate user/assistant/user/assistant/..."
+            raise Fault(text, kind="BadRequestError", code="400")
+
+
 def _unanswered(ids: list[str], place: int) -> Fault:
     text = (
         "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
@@ -235,18 +299,13 @@ def _check_tools(body: Json) -> None:
     for place, tool in enumerate(array_at(body, "tools")):
         kind = text_at(tool, "type")
         if kind not in ("function", "custom"):
-            text = f"Invalid value: '{kind}'. Supported values are: 'function' and 'custom'."
-            raise Fault(text, kind=KIND, param=f"tools[{place}].type", code="invalid_value")
+            raise wrong_value(f"tools[{place}].type", kind, known=("function", "custom"))
         where = f"tools[{place}].{kind}.name"
         name = object_at(tool, kind).get("name")
         if name is None:
-            raise _missing(where)
+            raise missing(where)
         if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > _NAME_LENGTH:
-            text = (
-                f"Invalid '{where}': string does not match pattern. "
-                "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
-            )
-            raise Fault(text, kind=KIND, param=where, code="invalid_value")
+            raise wrong_pattern(where)
     if "tool_choice" in body:
         _check_choice(body)
 
@@ -257,8 +316,7 @@ def _check_choice(body: Json) -> None:
         raise Fault(text, kind=KIND, param="tool_choice")
     choice = body["tool_choice"]
     if isinstance(choice, str) and choice not in _CHOICES:
-        text = f"Invalid value: '{choice}'. Supported values are: 'none', 'auto', and 'required'."
-        raise Fault(text, kind=KIND, param="tool_choice", code="invalid_value")
+        raise wrong_value("tool_choice", choice, known=_CHOICES)
     named = text_at(object_at(choice, "function"), "name")
     offered = {tool.name for tool in _tools(body)}
     if named and named not in offered:
@@ -272,17 +330,9 @@ def _check_numbers(body: Json) -> None:
         if value is None:
             continue
         if not is_number(value):
-            raise _wrong_type(name, "a decimal", value=value)
-        if value < least:
-            text = (
-                f"Invalid '{name}': decimal below minimum value. Expected a value >= {least}, but got {value} instead."
-            )
-            raise Fault(text, kind=KIND, param=name, code="decimal_below_min_value")
-        if most is not None and value > most:
-            text = (
-                f"Invalid '{name}': decimal above maximum value. Expected a value <= {most}, but got {value} instead."
-            )
-            raise Fault(text, kind=KIND, param=name, code="decimal_above_max_value")
+            raise wrong_type(name, "a decimal", value=value)
+        if value < least or (most is not None and value > most):
+            raise out_of_range(name, value, least=least if value < least else None, most=most)
 
 
 def _check_combinations(body: Json) -> None:
@@ -304,17 +354,8 @@ def _check_format(body: Json) -> None:
     wanted = object_at(body, "response_format")
     kind = text_at(wanted, "type")
     if kind == "json_schema" and not text_at(object_at(wanted, "json_schema"), "name"):
-        raise _missing("response_format.json_schema.name")
+        raise missing("response_format.json_schema.name")
     said = " ".join(texts_of(m.get("content")) for m in array_at(body, "messages") if is_object(m))
     if kind == "json_object" and "json" not in said.lower():
         text = "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
         raise Fault(text, kind=KIND, param="messages")
-
-
-def _missing(where: str) -> Fault:
-    return Fault(f"Missing required parameter: '{where}'.", kind=KIND, param=where, code="missing_required_parameter")
-
-
-def _wrong_type(where: str, wanted: str, *, value: object) -> Fault:
-    text = f"Invalid type for '{where}': expected {wanted}, but got {kind_of(value)} instead."
-    return Fault(text, kind=KIND, param=where, code="invalid_type")

@@ -9,11 +9,13 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from hostler.providers.fake import openai_chat
 from hostler.providers.fake.answer import Answer, count_words
 from hostler.providers.fake.asked import Asked
 from hostler.providers.fake.frames import Frame, frame
 from hostler.providers.fake.json_values import Json, is_array, is_number
 from hostler.providers.fake.openai_chat import DONE, finish_reason, usage_object
+from hostler.providers.fake.routes import Route
 from hostler.providers.fake.script import Model
 
 DIMENSIONS: Final = 8
@@ -22,10 +24,26 @@ _CREATED: Final = 1_700_000_000
 _DATE: Final = "2026-01-01T00:00:00Z"
 
 
+def whole(answer: Answer) -> Json:
+    """The reply to any request on the chat wire, in one piece."""
+    match answer.asked.operation:
+        case "completions":
+            return completion(answer)
+        case "embeddings":
+            return embeddings(answer.asked)
+        case _:
+            return openai_chat.whole(answer)
+
+
+def stream(answer: Answer) -> Iterator[Frame]:
+    """The same in a stream."""
+    return completion_stream(answer) if answer.asked.operation == "completions" else openai_chat.stream(answer)
+
+
 def completion(answer: Answer) -> Json:
     """The reply to a legacy completion without `stream`."""
     choice = {"index": 0, "text": "".join(answer.text), "logprobs": None, "finish_reason": finish_reason(answer)}
-    return {**_completion_head(answer), "choices": [choice], "usage": usage_object(answer.usage)}
+    return {**_completion_head(answer), "choices": [choice], "usage": usage_object(answer.usage, answer.dialect)}
 
 
 def completion_stream(answer: Answer) -> Iterator[Frame]:
@@ -36,7 +54,7 @@ def completion_stream(answer: Answer) -> Iterator[Frame]:
     last = {"index": 0, "text": "", "logprobs": None, "finish_reason": finish_reason(answer)}
     yield frame({**_completion_head(answer), "choices": [last]})
     if answer.asked.include_usage:
-        yield frame({**_completion_head(answer), "choices": [], "usage": usage_object(answer.usage)})
+        yield frame({**_completion_head(answer), "choices": [], "usage": usage_object(answer.usage, answer.dialect)})
     if answer.framing.done:
         yield DONE
 
@@ -95,12 +113,24 @@ def anthropic_model(model: Model) -> Json:
     }
 
 
-def openai_list(models: Sequence[Model]) -> Json:
-    """All models, in one page."""
-    return {"object": "list", "data": [openai_model(model) for model in models]}
+def openai_listing(route: Route, models: Sequence[Model]) -> Json:
+    """All models in one page, or the one that the path names. Raises LookupError when there is no such model."""
+    if route.operation == "models":
+        return {"object": "list", "data": [openai_model(model) for model in models]}
+    return openai_model(model_named(route.model, models))
 
 
-def anthropic_list(models: Sequence[Model]) -> Json:
-    """All models, in one page."""
+def anthropic_listing(route: Route, models: Sequence[Model]) -> Json:
+    """The same on the other wire."""
+    if route.operation == "model":
+        return anthropic_model(model_named(route.model, models))
     ends: Json = {"first_id": models[0].id, "last_id": models[-1].id} if models else {"first_id": None, "last_id": None}
     return {"data": [anthropic_model(model) for model in models], "has_more": False, **ends}
+
+
+def model_named(name: str, models: Sequence[Model]) -> Model:
+    """The model of this name. Raises LookupError."""
+    for model in models:
+        if model.id == name:
+            return model
+    raise LookupError(name)

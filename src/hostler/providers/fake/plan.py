@@ -16,6 +16,7 @@ from hostler.providers.fake.script import Framing, Reply
 
 _GZIP: Final = 31  # zlib's window bits for the gzip format
 _CONTINUES: Final = 0b11000000
+_COMMENT_EVERY: Final = 8  # pieces of content between two comments of a dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,47 +84,61 @@ def whole_plan(status: int, headers: Headers, *, body: bytes, reply: Reply) -> P
     return _ended(Plan(status, headers, tuple(steps), "length", reply.pace.head_s), reply)
 
 
-def stream_plan(frames: Iterable[Frame], reply: Reply, *, ping: bytes, broken: Iterable[Frame]) -> Plan:
-    """A streamed reply. `ping` is the wire's keep-alive; `broken` the frames of an error inside the stream."""
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a wire says of its streams: the frames of a good one, those of an error inside it, a keep-alive and the
+    content type; and the comment that a dialect puts between pieces."""
+
+    frames: Iterable[Frame]
+    broken: Iterable[Frame]
+    ping: bytes
+    content_type: str = "text/event-stream; charset=utf-8"
+    comment: str = ""
+
+
+def stream_plan(stream: Stream, reply: Reply) -> Plan:
+    """A streamed reply, with everything that the script does to it."""
     framing = reply.framing
     steps: list[Step] = [Wait(reply.pace.first_s)] if reply.pace.first_s else []
-    steps += [Send(ping)] * framing.pings
-    steps += _spoken(frames, reply, broken=broken)
+    steps += [Send(stream.ping)] * framing.pings
+    steps += _spoken(stream, reply)
     if framing.gzip:
         steps = list(_compressed(steps))
-    headers = _typed([(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")], framing)
+    headers = _typed([(b"content-type", stream.content_type.encode()), (b"cache-control", b"no-cache")], framing)
     if framing.gzip:
         headers.append((b"content-encoding", b"gzip"))
     plan = Plan(200, headers, tuple(_split(steps, framing)), framing.body, reply.pace.head_s)
     return _ended(plan, reply)
 
 
-def _spoken(frames: Iterable[Frame], reply: Reply, *, broken: Iterable[Frame]) -> Iterator[Step]:
+def _spoken(stream: Stream, reply: Reply) -> Iterator[Step]:
     """Frames with the waits between them, up to the place where the script breaks off."""
     end = reply.broken
     said = 0
-    for number, piece in enumerate(frames):
+    for number, piece in enumerate(stream.frames):
         if piece.content and reply.hold_after == said:
             yield Hold()
         if end and end.after_chunks is not None and said >= end.after_chunks and (piece.content or said):
-            yield from _broken(end.how, broken, framing=reply.framing)
+            yield from _broken(end.how, stream.broken, framing=reply.framing, number=number)
             return
         if piece.content:
             if said and reply.pace.gap_s:
                 yield Wait(reply.pace.gap_s)
+            if stream.comment and said % _COMMENT_EVERY == 0:
+                yield Send(f": {stream.comment}\n\n".encode())
             said += 1
         yield Send(frame_bytes(piece, reply.framing, number=number), int(piece.content))
     if reply.hold_after is not None and reply.hold_after > said:
         yield Hold()
 
 
-def _broken(how: str, frames: Iterable[Frame], *, framing: Framing) -> Iterator[Step]:
+def _broken(how: str, frames: Iterable[Frame], *, framing: Framing, number: int) -> Iterator[Step]:
     match how:
         case "reset" | "close" | "silence":
             yield Cut(how)
         case _:
-            for number, piece in enumerate(frames):
-                yield Send(frame_bytes(piece, framing, number=number))
+            for place, piece in enumerate(frames, number):
+                yield Send(frame_bytes(piece, framing, number=place))
 
 
 def _ended(plan: Plan, reply: Reply) -> Plan:

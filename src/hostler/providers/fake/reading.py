@@ -14,15 +14,16 @@ import msgspec
 from hostler.errors import ConfigError
 from hostler.providers.fake import script
 from hostler.providers.fake.default_script import DEFAULT
+from hostler.providers.fake.dialects import PRESETS
 from hostler.providers.fake.json_values import is_array
-from hostler.providers.fake.script import Script
+from hostler.providers.fake.script import Dialect, Script
 
 _UNKNOWN: Final = re.compile(r"unknown field `(\w+)`")
 _VALUE: Final = re.compile(r"[Ii]nvalid enum value '?(\S+?)'?(?: |$)")
 _PLACE: Final = re.compile(r" - at `\$?\.?(.*?)`$")
 _RECORDS: Final = (
     script.Script, script.Model, script.Reply, script.When, script.Call, script.Counts, script.Chunks,
-    script.Pace, script.Framing, script.Failure, script.Retry, script.Break,
+    script.Pace, script.Framing, script.Failure, script.Retry, script.Break, script.Dialect,
 )  # fmt: skip
 KEYS: Final = tuple(sorted({name for record in _RECORDS for name in record.__struct_fields__}))
 """Every key that a script may hold."""
@@ -101,11 +102,13 @@ def _check(made: Script, name: str) -> None:
     """What the types cannot say."""
     if not made.models:
         raise ConfigError(f"{name}: there is no model")
+    _check_dialect(made.dialect, name)
     seen: set[str] = set()
     for place, model in enumerate(made.models):
         if model.id in seen:
             raise ConfigError(f"{name}, models[{place}]: the model '{model.id}' is there twice")
         seen.add(model.id)
+        _check_dialect(model.dialect, f"{name}, models[{place}]")
         if not model.replies:
             raise ConfigError(f"{name}, models[{place}]: the model '{model.id}' has no reply")
         for number, reply in enumerate(model.replies):
@@ -115,3 +118,10 @@ def _check(made: Script, name: str) -> None:
             except re.error as error:
                 where = f"{name}, models[{place}].replies[{number}].when.matches"
                 raise ConfigError(f"{where}: {error}") from error
+
+
+def _check_dialect(given: str | Dialect | None, where: str) -> None:
+    if isinstance(given, str) and given not in PRESETS:
+        near = difflib.get_close_matches(given, PRESETS, 1)
+        hint = f"Did you mean '{near[0]}'?" if near else f"Known are {', '.join(PRESETS)}."
+        raise ConfigError(f"{where}.dialect: '{given}' is not a known dialect", hint=hint)

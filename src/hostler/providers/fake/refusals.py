@@ -1,6 +1,6 @@
-"""Knows how each vendor words its errors: body by status, error types, and the headers that say when to come back.
+"""Knows the shape of each vendor's errors, and how it says when to come back: in headers, or in the body.
 
-Does not know: when to refuse.
+Does not know: when to refuse, or the words (`words`).
 """
 
 import time
@@ -12,6 +12,7 @@ import msgspec
 from hostler.providers.fake.asked import Fault
 from hostler.providers.fake.json_values import Json
 from hostler.providers.fake.script import Failure, Retry, Wire
+from hostler.providers.fake.words import words_for
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -21,45 +22,49 @@ _PAGE: Final = (
     "<body>\r\n<center><h1>{status} {phrase}</h1></center>\r\n"
     "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
+_RPC: Final = "type.googleapis.com/google.rpc."
+_TOO_MANY: Final = 429
+_OVERLOADED: Final = 529
 _PHRASES: Final = {429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 504: "Gateway Time-out"}
-
-# status: (type, code, message), as the chat wire's vendor words them
-_CHAT: Final = {
-    400: ("invalid_request_error", None, "We could not parse the JSON body of your request."),
-    401: ("invalid_request_error", "invalid_api_key", "Incorrect API key provided: sk-fake."),
-    402: ("insufficient_quota", "insufficient_quota", "Insufficient Balance"),
-    403: ("invalid_request_error", "unsupported_country_region_territory", "Country or region not supported"),
-    404: ("invalid_request_error", "model_not_found", "The model does not exist or you do not have access to it."),
-    413: ("invalid_request_error", "request_too_large", "Request too large: the maximum size of a request is 64 MB."),
-    422: ("invalid_request_error", "unprocessable_entity", "The request was well-formed but could not be followed."),
-    429: ("requests", "rate_limit_exceeded", "Rate limit reached for requests. Please try again in 1s."),
-    500: ("server_error", None, "The server had an error while processing your request. Sorry about that!"),
-    503: ("server_error", None, "The engine is currently overloaded, please try again later"),
-    529: ("server_error", "overloaded", "The engine is currently overloaded, please try again later"),
-}  # fmt: skip
-
-_MESSAGES: Final = {
-    400: ("invalid_request_error", "messages: Field required"),
-    401: ("authentication_error", "invalid x-api-key"),
-    402: ("billing_error", "Your credit balance is too low to access the API. Please go to Plans & Billing."),
-    403: ("permission_error", "Your API key does not have permission to use the specified resource."),
-    404: ("not_found_error", "model: unknown"),
-    413: ("request_too_large", "Request exceeds the maximum size"),
-    429: ("rate_limit_error", "This request would exceed your account's rate limit. Please try again later."),
-    500: ("api_error", "Internal server error"),
-    504: ("timeout_error", "The request timed out while processing."),
-    529: ("overloaded_error", "Overloaded"),
-}
 
 
 def error_body(wire: Wire, fault: Fault, *, request_id: str = "") -> Json:
     """The error's JSON in the wire's shape."""
-    if wire == "anthropic":
-        kind = fault.kind or _MESSAGES.get(fault.status, _by_class(fault.status))[0]
-        error = {"type": kind, "message": fault.message}
-        return {"type": "error", "error": error, "request_id": request_id}
-    kind = fault.kind or _CHAT.get(fault.status, ("server_error", None, ""))[0]
-    return {"error": {"message": fault.message, "type": kind, "param": fault.param, "code": fault.code}}
+    kind = fault.kind or words_for(wire, fault.status).kind
+    match wire:
+        case "anthropic":
+            return {"type": "error", "error": {"type": kind, "message": fault.message}, "request_id": request_id}
+        case "gemini":
+            return {"error": _rpc_status(fault)}
+        case "ollama":
+            return {"error": fault.message}
+        case "dashscope":
+            return {"code": fault.code or kind, "message": fault.message, "request_id": request_id}
+        case "openai-chat" | "openai-responses":
+            return {"error": {"message": fault.message, "type": kind, "param": fault.param, "code": fault.code}}
+
+
+def _rpc_status(fault: Fault) -> Json:
+    """A `google.rpc.Status`; the time to wait stands in its details, not in a header."""
+    words = words_for("gemini", fault.status)
+    code = 503 if fault.status == _OVERLOADED else fault.status  # Google's front end has no status 529
+    details: list[Json] = []
+    if fault.kind:
+        domain = {"domain": "googleapis.com", "metadata": {"service": "generativelanguage.googleapis.com"}}
+        details.append({"@type": _RPC + "ErrorInfo", "reason": fault.kind, **domain})
+    if fault.param:
+        violation = {"field": fault.param, "description": fault.message}
+        details.append({"@type": _RPC + "BadRequest", "fieldViolations": [violation]})
+    if code == _TOO_MANY:
+        quota = {
+            "quotaMetric": "generativelanguage.googleapis.com/generate_content_free_tier_requests",
+            "quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier",
+        }
+        details.append({"@type": _RPC + "QuotaFailure", "violations": [quota]})
+    if fault.retry_s is not None:
+        details.append({"@type": _RPC + "RetryInfo", "retryDelay": f"{fault.retry_s:g}s"})
+    told: Json = {"code": code, "message": fault.message, "status": fault.code or words.kind}
+    return {**told, "details": details} if details else told
 
 
 def failure_reply(wire: Wire, failure: Failure, *, request_id: str) -> tuple[Headers, bytes]:
@@ -77,17 +82,17 @@ def failure_reply(wire: Wire, failure: Failure, *, request_id: str) -> tuple[Hea
 
 def fault_of(wire: Wire, failure: Failure) -> Fault:
     """A scripted failure with the vendor's own words where the script leaves them open."""
-    if wire == "anthropic":
-        kind, message = _MESSAGES.get(failure.status, _by_class(failure.status))
-        return Fault(failure.message or message, failure.status, kind=failure.kind or kind)
-    kind, code, message = _CHAT.get(failure.status, ("server_error", None, "The server had an error."))
-    return Fault(failure.message or message, failure.status, kind=failure.kind or kind, code=failure.code or code)
+    words = words_for(wire, failure.status)
+    kind = failure.kind or ("" if wire == "gemini" else words.kind)
+    fault = Fault(failure.message or words.message, failure.status, kind=kind, code=failure.code or words.code)
+    fault.retry_s = failure.retry.after_s
+    return fault
 
 
 def retry_headers(wire: Wire, retry: Retry) -> Headers:
     """The hints about when to come back."""
     headers: Headers = []
-    if retry.after_s is not None:
+    if retry.after_s is not None and wire != "gemini":
         headers.append((b"retry-after", f"{retry.after_s:g}".encode()))
     if retry.date_s is not None:
         headers.append((b"retry-after", formatdate(time.time() + retry.date_s, usegmt=True).encode()))
@@ -114,6 +119,8 @@ def _limit_headers(wire: Wire, seconds: float) -> Headers:
                 (prefix + name + b"-reset", reset),
             )
         ]
+    if wire not in ("openai-chat", "openai-responses"):
+        return []  # the others tell no limits
     reset = f"{seconds:g}s".encode()
     return [
         (b"x-ratelimit-limit-requests", b"500"),
@@ -123,7 +130,3 @@ def _limit_headers(wire: Wire, seconds: float) -> Headers:
         (b"x-ratelimit-reset-requests", reset),
         (b"x-ratelimit-reset-tokens", reset),
     ]
-
-
-def _by_class(status: int) -> tuple[str, str]:
-    return _MESSAGES[500 if status >= 500 else 400]

@@ -3,12 +3,20 @@
 Does not know: files and YAML (`reading`), how a reply becomes bytes (the writers), when it is sent (`plan`).
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
-Wire = Literal["openai-chat", "anthropic"]
-Operation = Literal["chat", "completions", "embeddings", "messages", "count_tokens", "models"]
+from hostler.core.wires import Wire
+
+__all__ = ["Wire"]  # the name that scripts use
+
+Operation = Literal[
+    "chat", "completions", "messages", "responses", "generate", "embeddings", "count_tokens", "models", "model",
+    "running", "version", "unknown",
+]  # fmt: skip
+"""What a request wants. `generate` is an answer on the gemini wire, and one to a bare prompt on the ollama wire. From
+`models` on it is about the vendor itself, and no script is asked."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,8 +117,8 @@ class Framing(Record, frozen=True):
     """End with the wire's terminal marker (`[DONE]`, `message_stop`)."""
     usage: Literal["once", "twice", "every", "unasked", "never"] = "once"
     """Usage of a stream: in its place; again; with every piece; also when not asked for; not at all."""
-    reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
-    """Name of the field that carries reasoning on the chat wire."""
+    reasoning_field: Literal["", "reasoning_content", "reasoning", "reasoning_details", "tags"] = ""
+    """How reasoning comes on the chat wire, instead of the dialect's way."""
     content_type: str = ""
     """Instead of the right one."""
     gzip: bool = False
@@ -183,9 +191,9 @@ class Reply(Record, frozen=True):
     """The last user text comes back, behind `text`."""
     reasoning: str = ""
     signature: str = ""
-    """Signature of the reasoning on the anthropic wire; derived from the reasoning when empty."""
+    """Signature or encrypted form of the reasoning, where a wire has one; derived from the reasoning when empty."""
     redacted: str = ""
-    """Data of a redacted block on the anthropic wire."""
+    """Data of a redacted block on the anthropic wire; the others have none."""
     refusal: str = ""
     calls: tuple[Call, ...] = ()
     call_first_tool: bool = False
@@ -205,6 +213,69 @@ class Reply(Record, frozen=True):
     """Wait after so many pieces until the fake is told to go on (`release`)."""
 
 
+class Dialect(Record, frozen=True):
+    """A vendor's habits; by default those of the wire's own maker, in its most open-handed model.
+
+    The first part is how it answers; the second, from `signatures` on, counts in strict mode alone.
+    """
+
+    reasoning: Literal["reasoning_content", "reasoning", "reasoning_details", "tags", "chunks", "hidden"] = (
+        "reasoning_content"
+    )
+    """On the chat wire: the field; `<think>` inside the text; a list of content chunks; or counted and never shown."""
+    summaries: Literal["always", "asked"] = "always"
+    """Whether the responses, gemini and ollama wires show reasoning unasked."""
+    finish_open: Literal["null", "string", "absent"] = "null"
+    """`finish_reason` of a stream before its end: null, the text "null", or not there."""
+    finish_calls: Literal["named", "stop"] = "named"
+    """Whether an end with calls is named so, or called an ordinary stop."""
+    tool_index: Literal["counted", "zero", "missing"] = "counted"
+    """The index of a call's pieces on the chat wire."""
+    tool_ids: Literal["wire", "missing", "nine"] = "wire"
+    """Ids of calls: in the wire's manner, none (gemini, ollama), or nine letters and digits."""
+    counts: Literal["wire", "apart", "hits"] = "wire"
+    """Usage on the chat wire: as the wire adds up; reasoning and cache left out of the sums; or as hits and misses."""
+    running_usage: bool = False
+    """Usage comes with every piece of a stream and grows."""
+    keep_alive: str = ""
+    """A comment between the pieces of an event stream."""
+    text: Literal["asked", "cumulative", "incremental"] = "asked"
+    """On the dashscope wire: whether pieces repeat all that was said, as asked or whatever is asked."""
+    fragments: bool = True
+    """Whether a call's arguments come in pieces, or whole."""
+
+    signatures: bool = True
+    """Signed reasoning has to come back with the calls that it led to."""
+    bound: bool = False
+    """A signature holds for the conversation that stood before it alone (anthropic)."""
+    reasoning_back: Literal["no", "calls"] = "no"
+    """An assistant message with calls must bring its `reasoning_content`, be it empty, once tools are offered."""
+    forbidden: tuple[str, ...] = ()
+    """Parameters that are refused."""
+    forced_tools: bool = True
+    """Whether a call may be demanded."""
+    thinking: tuple[str, ...] = ("adaptive", "enabled", "disabled", "between_tools")
+    """Kinds of `thinking` that are accepted (anthropic)."""
+    prefill: bool = True
+    """Whether the last message may be the assistant's (anthropic)."""
+    tool_id: str = ""
+    """The pattern that ids of calls must match, instead of the wire's."""
+    schemas: bool = True
+    """Whether a JSON schema is accepted as a format."""
+    system: Literal["anywhere", "first"] = "anywhere"
+    """Where system messages may stand on the chat wire."""
+    turns: Literal["any", "alternate"] = "any"
+    """Whether user and assistant must take turns on the chat wire."""
+    stream_only: bool = False
+    """Refuse requests that want the reply whole."""
+    tools: bool = True
+    """Whether tools are accepted at all."""
+
+
+PLAIN: Final = Dialect()
+"""No habits of its own."""
+
+
 class Model(Record, frozen=True):
     """A model by the name that requests use; `*` serves every name that no other model has."""
 
@@ -214,6 +285,8 @@ class Model(Record, frozen=True):
     """What follows the last reply without `when`: the same again, or the first."""
     strict: bool | None = None
     """Instead of the script's."""
+    dialect: str | Dialect | None = None
+    """Instead of the script's: a known vendor's name, or single habits."""
     context: int = 131072
     max_output: int = 32768
     owned_by: str = "fake"
@@ -225,5 +298,7 @@ class Script(Record, frozen=True):
     models: tuple[Model, ...]
     strict: bool = False
     """Refuse what the real vendor refuses."""
+    dialect: str | Dialect = PLAIN
+    """Whose habits the models have: a known vendor's name, or single habits."""
     keys: tuple[str, ...] = ()
     """Keys that are accepted; any, or none, when empty."""

@@ -1,6 +1,6 @@
 """Knows how the fake vendor listens, judges requests, picks replies and sends them as planned.
 
-Does not know: either wire's JSON (the readers and writers do), or what may go wrong in a reply (`plan`).
+Does not know: any wire's JSON (the readers and writers do), or what may go wrong in a reply (`plan`).
 """
 
 import asyncio
@@ -8,32 +8,30 @@ import ssl as tls
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from http import HTTPStatus
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
 import msgspec
 
-from hostler.providers.fake import anthropic, anthropic_requests, openai_chat, openai_chat_requests, openai_more
-from hostler.providers.fake.answer import Answer, answer_to
-from hostler.providers.fake.asked import Asked, Course, Fault
+from hostler.providers.fake import openai_responses
+from hostler.providers.fake.answer import answer_to
+from hostler.providers.fake.asked import Asked, Course, Fault, Rules
+from hostler.providers.fake.dialects import dialect_named
+from hostler.providers.fake.kept import KeptResponses
+from hostler.providers.fake.keys import check_key
 from hostler.providers.fake.plan import Cut, Hold, Plan, Send, Wait, plain_plan, stream_plan, whole_plan
 from hostler.providers.fake.reading import read_script
 from hostler.providers.fake.record import Received, Record
 from hostler.providers.fake.refusals import JSON, Headers, error_body, failure_reply
-from hostler.providers.fake.script import Model, Operation, Reply, Script, Wire
+from hostler.providers.fake.routes import Route, route_of
+from hostler.providers.fake.script import Dialect, Model, Reply, Script, Wire
+from hostler.providers.fake.speakers import SPEAKERS, stream_of
 from hostler.system.http_connection import Connection
 from hostler.system.http_exchange import whole_reply
 from hostler.system.http_server import Exchange, HttpServer, Limits
 
-_OPERATIONS: Mapping[str, Operation] = {
-    "/v1/chat/completions": "chat",
-    "/v1/completions": "completions",
-    "/v1/embeddings": "embeddings",
-    "/v1/messages": "messages",
-    "/v1/messages/count_tokens": "count_tokens",
-}
-_ANTHROPIC = frozenset(("messages", "count_tokens"))
+_ABOUT = frozenset(("models", "model", "running", "version"))  # operations that ask about the vendor, not a model
 _LIMITS = Limits(idle_timeout=600.0)
 
 
@@ -54,7 +52,7 @@ class _Server(HttpServer):
 
 
 class FakeVendor:
-    """A vendor that says what its script says, over HTTP, on both wires at once.
+    """A vendor that says what its script says, over HTTP, on all wires at once.
 
     `script` is a record, a mapping, a file's path, YAML or JSON text, or None for the built-in one; `strict` replaces
     the script's own. Raises ConfigError for a script that cannot be followed.
@@ -69,6 +67,11 @@ class FakeVendor:
         self.address = ""
         """Where it serves, for example `http://127.0.0.1:4711`, without `/v1`; empty while it does not."""
         self._courses = {model.id: Course(model) for model in self.script.models}
+        self._dialects = {
+            model.id: dialect_named(self.script.dialect if model.dialect is None else model.dialect)
+            for model in self.script.models
+        }
+        self._kept = KeptResponses()
         self._signatures = frozenset(r.signature for m in self.script.models for r in m.replies if r.signature)
         self._server: _Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,6 +119,7 @@ class FakeVendor:
         """Forget what was received, begin each model's script again, and hold at `hold_after` again."""
         self.record.clear()
         self._go_on.clear()
+        self._kept.clear()
         for course in self._courses.values():
             course.requests = course.taken = 0
 
@@ -153,13 +157,12 @@ class FakeVendor:
         received = Received(
             self.record.total, exchange.method, path, exchange.query, headers, exchange.body, exchange.client
         )
-        wire: Wire = "anthropic" if _speaks_anthropic(path, headers) else "openai-chat"
-        received.wire = wire
+        route = route_of(path, exchange.query, headers)
+        received.wire = route.wire
         try:
-            plan = self._plan(received, wire)
+            plan = self._plan(received, route)
         except Fault as fault:
-            body = msgspec.json.encode(error_body(wire, fault, request_id=_request_id(received)))
-            plan = Plan(fault.status, [JSON], (Send(body),), "length")
+            plan = _refusal(route, fault, request_id=_request_id(received))
         self.record.count(received)
         self.record.add(received)
         received.status = plan.status
@@ -167,38 +170,39 @@ class FakeVendor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _plan(self, received: Received, wire: Wire) -> Plan:
-        operation = _OPERATIONS.get(received.path)
-        if received.path == "/v1/models" or received.path.startswith("/v1/models/"):
-            return self._models(received, wire)
-        if operation is None:
-            raise _no_path(received, wire)
-        if received.method != "POST":
-            kind = "" if wire == "anthropic" else "invalid_request_error"
-            raise Fault(
-                f"Not allowed to {received.method} on {received.path}", 405, kind=kind, code="method_not_allowed"
-            )
-        asked = self._read(received, operation)
+    def _plan(self, received: Received, route: Route) -> Plan:
+        speaker = SPEAKERS[route.wire]
+        if route.operation == "unknown":
+            raise speaker.no_path(f"{received.method} {received.path}")
+        if received.method != route.verb and not (route.verb == "GET" and received.method == "HEAD"):
+            raise _not_allowed(received, route.wire)
+        if route.operation in _ABOUT:
+            return self._about(received, route)
+        body = _decoded(received.body)
+        asked = speaker.read(route, self._kept.continued(body) if route.wire == "openai-responses" else body)
         received.model, received.stream = asked.model, asked.stream
-        self._check_key(received, wire)
+        check_key(route.wire, received.headers, query=received.query, keys=self.script.keys)
         course = self._courses.get(asked.model) or self._courses.get("*")
         if course is None:
-            raise _no_model(asked.model, wire)
+            raise speaker.no_model(route, asked.model)
         self._judge(asked, course.model, received=received)
         reply = course.next_reply(asked)
-        if reply is None and operation == "count_tokens":
-            return plain_plan(msgspec.json.encode({"input_tokens": max(1, asked.words)}))
+        if reply is None and asked.operation == "count_tokens":
+            return plain_plan(msgspec.json.encode(speaker.counted(max(1, asked.words))))
         if reply is None:
             raise Fault(f"The fake's script has no reply for this request to '{asked.model}'.", 500)
-        return self._scripted(asked, reply, received=received)
+        return self._scripted(asked, reply, received=received, dialect=self._dialects[course.model.id])
 
-    def _read(self, received: Received, operation: Operation) -> Asked:
-        read = anthropic_requests.read if operation in _ANTHROPIC else openai_chat_requests.read
+    def _about(self, received: Received, route: Route) -> Plan:
+        check_key(route.wire, received.headers, query=received.query, keys=self.script.keys)
+        rows = [model for model in self.script.models if model.id != "*"]
+        speaker = SPEAKERS[route.wire]
+        if route.operation == "model" and route.verb == "POST":
+            route = replace(route, model=speaker.read(route, _decoded(received.body)).model)
         try:
-            body: object = msgspec.json.decode(received.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            body = None
-        return read(operation, body)
+            return plain_plan(msgspec.json.encode(speaker.listing(route, rows)))
+        except LookupError:
+            raise speaker.no_model(route, route.model) from None
 
     def _judge(self, asked: Asked, model: Model, *, received: Received) -> None:
         if not (self.script.strict if model.strict is None else model.strict):
@@ -206,47 +210,20 @@ class FakeVendor:
         content_type = received.headers.get("content-type", "")
         if not content_type.lower().startswith("application/json"):
             raise Fault(f"Unsupported content type: '{content_type}'. This API method only accepts 'application/json'.")
-        if asked.wire == "anthropic":
-            anthropic_requests.check(asked, received.headers, signatures=self._signatures)
-        else:
-            openai_chat_requests.check(asked)
+        SPEAKERS[asked.wire].check(asked, Rules(self._dialects[model.id], received.headers, self._signatures))
 
-    def _check_key(self, received: Received, wire: Wire) -> None:
-        if not self.script.keys:
-            return
-        headers = received.headers
-        bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        sent = (headers.get("x-api-key") or bearer) if wire == "anthropic" else bearer
-        if sent in self.script.keys:
-            return
-        if wire == "anthropic":
-            raise Fault(
-                "invalid x-api-key" if sent else "x-api-key header is required", 401, kind="authentication_error"
-            )
-        text = f"Incorrect API key provided: {sent[:3]}***." if sent else "You didn't provide an API key."
-        raise Fault(text, 401, kind="invalid_request_error", code="invalid_api_key")
-
-    def _models(self, received: Received, wire: Wire) -> Plan:
-        self._check_key(received, wire)
-        rows = [model for model in self.script.models if model.id != "*"]
-        name = received.path.removeprefix("/v1/models").removeprefix("/")
-        if not name:
-            page = openai_more.anthropic_list(rows) if wire == "anthropic" else openai_more.openai_list(rows)
-            return plain_plan(msgspec.json.encode(page))
-        found = next((model for model in rows if model.id == name), None)
-        if found is None:
-            raise _no_model(name, wire)
-        row = openai_more.anthropic_model(found) if wire == "anthropic" else openai_more.openai_model(found)
-        return plain_plan(msgspec.json.encode(row))
-
-    def _scripted(self, asked: Asked, reply: Reply, *, received: Received) -> Plan:
+    def _scripted(self, asked: Asked, reply: Reply, *, received: Received, dialect: Dialect) -> Plan:
         if reply.failure:
             headers, body = failure_reply(asked.wire, reply.failure, request_id=_request_id(received))
             return whole_plan(reply.failure.status, headers, body=body, reply=reply)
-        answer = answer_to(asked, reply, number=received.number, created=int(time.time()))
-        if asked.stream and asked.operation in ("chat", "completions", "messages"):
-            return _stream_plan(answer, reply)
-        return whole_plan(200, [JSON], body=msgspec.json.encode(_whole(answer)), reply=reply)
+        answer = answer_to(asked, reply, number=received.number, created=int(time.time()), dialect=dialect)
+        if asked.wire == "openai-responses":
+            self._kept.keep(asked, openai_responses.response_id(answer), output=openai_responses.output(answer))
+        if asked.stream and asked.operation not in ("embeddings", "count_tokens"):
+            end = reply.broken
+            fault = Fault(end.message if end else "", 500, kind=end.kind if end else "")
+            return stream_plan(stream_of(answer, fault), reply)
+        return whole_plan(200, [JSON], body=msgspec.json.encode(SPEAKERS[asked.wire].whole(answer)), reply=reply)
 
     # ------------------------------------------------------------------ sending
 
@@ -280,8 +257,8 @@ class FakeVendor:
     async def _carry_out(self, exchange: Exchange, plan: Plan, *, received: Received) -> None:
         if plan.head_s:
             await asyncio.sleep(plan.head_s)
-        name = b"request-id" if received.wire == "anthropic" else b"x-request-id"
-        headers = [*plan.headers, (name, _request_id(received).encode())]
+        named = next(speaker.request_id for wire, speaker in SPEAKERS.items() if wire == received.wire)
+        headers = [*plan.headers, (named, _request_id(received).encode())]
         cut = plan.cut
         if plan.body == "length" and plan.head and (cut is None or cut.how == "close"):
             for step in plan.steps:
@@ -364,29 +341,6 @@ async def serve(
         await (until or asyncio.Event()).wait()
 
 
-def _whole(answer: Answer) -> dict[str, object]:
-    match answer.asked.operation:
-        case "messages" | "count_tokens":
-            return anthropic.whole(answer)
-        case "completions":
-            return openai_more.completion(answer)
-        case "embeddings":
-            return openai_more.embeddings(answer.asked)
-        case _:
-            return openai_chat.whole(answer)
-
-
-def _stream_plan(answer: Answer, reply: Reply) -> Plan:
-    end = reply.broken
-    fault = Fault(end.message if end else "", 500, kind=end.kind if end else "")
-    if answer.asked.wire == "anthropic":
-        frames = anthropic.stream(answer)
-        return stream_plan(frames, reply, ping=anthropic.PING, broken=anthropic.broken(fault))
-    legacy = answer.asked.operation == "completions"
-    frames = openai_more.completion_stream(answer) if legacy else openai_chat.stream(answer)
-    return stream_plan(frames, reply, ping=openai_chat.PING, broken=openai_chat.broken(fault))
-
-
 def _respond(exchange: Exchange, plan: Plan, *, headers: Headers) -> None:
     """The whole reply in one write; a shorter body than announced, and the close, where the plan cuts it."""
     if plan.cut is None:
@@ -401,22 +355,25 @@ def _begin(exchange: Exchange, plan: Plan, *, headers: Headers) -> None:
     exchange.start(plan.status, headers, until_close=plan.body == "close")
 
 
-def _speaks_anthropic(path: str, headers: Mapping[str, str]) -> bool:
-    return path.startswith("/v1/messages") or "anthropic-version" in headers
+def _decoded(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _refusal(route: Route, fault: Fault, *, request_id: str) -> Plan:
+    body: object = error_body(route.wire, fault, request_id=request_id)
+    if route.array:
+        body = [body]
+    return Plan(fault.status, [JSON], (Send(msgspec.json.encode(body)),), "length")
+
+
+def _not_allowed(received: Received, wire: Wire) -> Fault:
+    kind = "invalid_request_error" if wire in ("openai-chat", "openai-responses") else ""
+    text = f"Not allowed to {received.method} on {received.path}"
+    return Fault(text, 405, kind=kind, code="method_not_allowed" if kind else None)
 
 
 def _request_id(received: Received) -> str:
     return f"req_fake{received.number}"
-
-
-def _no_model(name: str, wire: Wire) -> Fault:
-    if wire == "anthropic":
-        return Fault(f"model: {name}", 404, kind="not_found_error")
-    text = f"The model `{name}` does not exist or you do not have access to it."
-    return Fault(text, 404, kind="invalid_request_error", code="model_not_found")
-
-
-def _no_path(received: Received, wire: Wire) -> Fault:
-    if wire == "anthropic":
-        return Fault(HTTPStatus.NOT_FOUND.phrase, 404, kind="not_found_error")
-    return Fault(f"Invalid URL ({received.method} {received.path})", 404, kind="invalid_request_error")

@@ -1,0 +1,111 @@
+"""Knows who reads, judges and writes each wire: one row per wire. Does not know what they say, or when it is sent."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hostler.providers.fake import (
+    anthropic,
+    anthropic_requests,
+    openai_chat,
+    openai_chat_requests,
+    openai_more,
+    openai_responses,
+    openai_responses_requests,
+)
+from hostler.providers.fake.answer import Answer
+from hostler.providers.fake.asked import Asked, Fault, Rules
+from hostler.providers.fake.frames import Frame
+from hostler.providers.fake.json_values import Json
+from hostler.providers.fake.plan import Stream
+from hostler.providers.fake.routes import Route
+from hostler.providers.fake.script import Model, Wire
+
+Frames = Iterable[Frame]
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """How one wire is spoken.
+
+    `check` raises Fault for what the vendor refuses, `listing` LookupError for a model that is not there; `counted`
+    is the reply to a request that has its tokens counted.
+    """
+
+    read: Callable[[Route, object], Asked]
+    check: Callable[[Asked, Rules], None]
+    whole: Callable[[Answer], object]
+    stream: Callable[[Answer], Frames]
+    broken: Callable[[Fault], Frames]
+    listing: Callable[[Route, Sequence[Model]], Json]
+    counted: Callable[[int], Json]
+    no_model: Callable[[Route, str], Fault]
+    no_path: Callable[[str], Fault]
+    ping: bytes
+    request_id: bytes = b"x-request-id"
+    content_type: str = "text/event-stream; charset=utf-8"
+
+
+def stream_of(answer: Answer, fault: Fault) -> Stream:
+    """The streamed reply on the answer's wire; `fault` is what an error inside it says."""
+    speaker = SPEAKERS[answer.asked.wire]
+    return Stream(
+        speaker.stream(answer),
+        speaker.broken(fault),
+        ping=speaker.ping,
+        content_type=speaker.content_type,
+        comment=answer.dialect.keep_alive,
+    )
+
+
+def _openai_no_model(_: Route, name: str) -> Fault:
+    text = f"The model `{name}` does not exist or you do not have access to it."
+    return Fault(text, 404, kind="invalid_request_error", code="model_not_found")
+
+
+def _openai_no_path(said: str) -> Fault:
+    return Fault(f"Invalid URL ({said})", 404, kind="invalid_request_error")
+
+
+_CHAT: Final = Speaker(
+    read=lambda route, body: openai_chat_requests.read(route.operation, body),
+    check=openai_chat_requests.check,
+    whole=openai_more.whole,
+    stream=openai_more.stream,
+    broken=openai_chat.broken,
+    listing=openai_more.openai_listing,
+    counted=lambda count: {"input_tokens": count},
+    no_model=_openai_no_model,
+    no_path=_openai_no_path,
+    ping=openai_chat.PING,
+)
+
+SPEAKERS: Final[Mapping[Wire, Speaker]] = {
+    "openai-chat": _CHAT,
+    "openai-responses": Speaker(
+        read=openai_responses_requests.read,
+        check=openai_responses_requests.check,
+        whole=openai_responses.whole,
+        stream=openai_responses.stream,
+        broken=openai_responses.broken,
+        listing=openai_more.openai_listing,
+        counted=lambda count: {"object": "response.input_tokens", "input_tokens": count},
+        no_model=_openai_no_model,
+        no_path=_openai_no_path,
+        ping=openai_responses.PING,
+    ),
+    "anthropic": Speaker(
+        read=lambda route, body: anthropic_requests.read(route.operation, body),
+        check=anthropic_requests.check,
+        whole=anthropic.whole,
+        stream=anthropic.stream,
+        broken=anthropic.broken,
+        listing=openai_more.anthropic_listing,
+        counted=lambda count: {"input_tokens": count},
+        no_model=lambda _, name: Fault(f"model: {name}", 404, kind="not_found_error"),
+        no_path=lambda _: Fault("Not Found", 404, kind="not_found_error"),
+        ping=anthropic.PING,
+        request_id=b"request-id",
+    ),
+}
+"""Every wire that the fake speaks."""
