@@ -70,7 +70,7 @@ def decode_request(body: bytes) -> ChatRequest:
     return ChatRequest(
         model=need_text(members.get("model"), "model"),
         messages=_read_messages(members, body),
-        tools=_read_tools(members.get("tools") or [], extra),
+        tools=_read_tools(members.get("tools"), extra),
         tool_choice=_read_choice(members, extra),
         parallel_tool_calls=fields.flag_or_none(members, "parallel_tool_calls"),
         max_tokens=fields.whole_or_none(members, "max_output_tokens"),
@@ -217,12 +217,12 @@ def _spoken(item: Members, raw: bytes) -> list[Part]:
 
 def _read_tools(value: object, extra: Json, space: Members | None = None) -> tuple[Tool, ...]:
     tools: list[Tool] = []
-    for position, item in enumerate(need_items(value, "tools")):
+    for position, item in enumerate([] if value is None else need_items(value, "tools")):
         path = f"tools[{position}]" if space is None else f"tools[].tools[{position}]"
         members = need_members(item, path)
         if members.get("type") == "namespace":
             need_text(members.get("name"), f"{path}.name")
-            tools += _read_tools(members.get("tools") or [], extra, members)
+            tools += _read_tools(members.get("tools"), extra, members)
             continue
         if space is not None:
             purpose = [space["name"], need_text(members.get("name"), f"{path}.name"), as_text(space.get("description"))]
@@ -244,7 +244,9 @@ def _read_choice(members: Members, extra: Json) -> ToolChoice | None:
     ours = [tool for tool in listed if tool.get("type") in ("function", "custom", "allowed_tools")]
     if len(ours) < len(listed):
         extra["tool_choice"] = choice  # tools that the vendor runs itself
-    flat = [{**tool, "name": flat_name(as_text(tool.get("namespace")), as_text(tool.get("name")))} for tool in ours]
+    flat = [
+        {**t, "name": flat_name(as_text(t.get("namespace")), as_text(t["name"]))} if "name" in t else t for t in ours
+    ]
     if choice.get("type") == "allowed_tools":
         return read_tool_choice({"tool_choice": {**choice, "tools": flat}})
     return read_tool_choice({"tool_choice": flat[0]}) if flat else None
@@ -485,7 +487,7 @@ class _FieldWriter:
             value = getattr(request.sampling, name)
             if name in ("temperature", "top_p") and value is not None:
                 body[name] = value
-            elif value:
+            elif value or (name == "seed" and value is not None):
                 self.dropped.add(name)
         self._tools()
         self._reasoning()
