@@ -84,6 +84,12 @@ def test_the_last_event_needs_no_blank_line() -> None:
     assert decoder.flush() == []
 
 
+def test_an_object_that_stands_bare_between_events_is_one() -> None:
+    decoder = SseDecoder()
+    events = decoder.feed(b'data: 1\n\n{"error":\n {"code": 500}}\n\n{"a":1}')
+    assert [event.data for event in [*events, *decoder.flush()]] == [b"1", b'{"error":\n {"code": 500}}', b'{"a":1}']
+
+
 def test_half_a_byte_order_mark_is_data_of_its_own() -> None:
     decoder = SseDecoder()
     assert decoder.feed(b"\xef\xbb") == []

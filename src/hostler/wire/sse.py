@@ -1,6 +1,7 @@
 """Server-sent events from bytes, however they are cut. Knows the event-stream format; does not know any wire's JSON.
 
-Format: WHATWG HTML, section "Server-sent events". `id` and `retry` are ignored: nobody reconnects to a reply.
+Format: WHATWG HTML, section "Server-sent events". `id` and `retry` are ignored: nobody reconnects to a reply. A bare
+JSON object between events is taken for an event.
 """
 
 from msgspec import Struct
@@ -107,6 +108,6 @@ def _read_block(block: bytes) -> SseEvent | None:
             data.append(value.removeprefix(b" "))
         elif field == b"event":
             name = value.removeprefix(b" ")
-    if not data:
-        return None
+    if not data:  # some servers break off with an error that stands bare in the stream
+        return SseEvent("", block) if block.startswith(b"{") else None
     return SseEvent(name.decode("utf-8", "replace"), data[0] if len(data) == 1 else b"\n".join(data))

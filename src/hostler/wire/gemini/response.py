@@ -1,0 +1,298 @@
+"""Replies of this wire, both ways: parts, finish reasons, usage. Knows the reply object; does not know its framing.
+
+A stream repeats the reply object piece by piece, so that one reader reads both.
+Facts: ai.google.dev/api/generate-content and the types of the `google-genai` SDK 3.4.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from hostler.core.deltas import (
+    Delta,
+    Finished,
+    PartEnded,
+    ReasoningDelta,
+    ReasoningSealed,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallEnded,
+    ToolCallStarted,
+    UsageDelta,
+    fold,
+)  # fmt: skip
+from hostler.core.messages import Media, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from hostler.core.requests import Asked, FinishReason, Reply
+from hostler.core.usage import Usage
+from hostler.errors import UpstreamBroken, UpstreamGarbled
+from hostler.wire.call_arguments import as_object
+from hostler.wire.codec import Encoded
+from hostler.wire.dialects import PLAIN, Dialect
+from hostler.wire.fields import as_count, as_members
+from hostler.wire.gemini.request import HISTORY, Json, signed, signed_part
+from hostler.wire.rpc_status import refused_in_band
+
+_NULL: Final = msgspec.Raw(b"null")
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_BLOCKED: Final = (
+    "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "MODEL_ARMOR", "JAILBREAK", "PUP_LIMITED_DISABLED",
+)  # fmt: skip
+FAILURES: Final = (
+    "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE",
+    "MALFORMED_RESPONSE",
+)  # fmt: skip
+"""Finish reasons of a reply that its model spoiled."""
+_FROM_WIRE: Final[Mapping[str, FinishReason]] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "CONTINUATION": "pause",
+    **dict.fromkeys(_BLOCKED, "content_filter"),
+    **dict.fromkeys(FAILURES, "error"),
+}
+_TO_WIRE: Final[Mapping[FinishReason, str]] = {
+    "length": "MAX_TOKENS",
+    "context": "MAX_TOKENS",
+    "content_filter": "SAFETY",
+    "refusal": "SAFETY",
+}
+
+
+class _Call(Struct, gc=False):
+    id: str | None = None
+    name: str | None = None
+    args: msgspec.Raw = _NULL
+
+
+class _Part(Struct, gc=False, rename="camel"):
+    text: str | None = None
+    thought: bool | None = None
+    thought_signature: str | None = None
+    function_call: _Call | None = None
+
+
+class _Content(Struct, gc=False):
+    parts: list[_Part] | None = None
+
+
+class _Candidate(Struct, gc=False, rename="camel"):
+    content: _Content | None = None
+    finish_reason: str | None = None
+    index: int | None = None
+
+
+class _Feedback(Struct, gc=False, rename="camel"):
+    block_reason: str | None = None
+
+
+class Frame(Struct, gc=False, rename="camel"):
+    """One reply object: a whole reply, or a piece of a streamed one."""
+
+    candidates: list[_Candidate] | None = None
+    prompt_feedback: _Feedback | None = None
+    usage_metadata: msgspec.Raw = _NULL
+    model_version: str | None = None
+    response_id: str | None = None
+    error: dict[str, object] | str | None = None
+
+
+class _RawContent(Struct):
+    parts: list[msgspec.Raw]
+
+
+class _RawCandidate(Struct):
+    content: _RawContent
+
+
+class _RawFrame(Struct):
+    candidates: list[_RawCandidate]
+
+
+_decode = msgspec.json.Decoder(Frame).decode
+
+
+class FrameReader:
+    """Turns the frames of one reply into deltas; only its first candidate counts.
+
+    A signed part is kept apart from its neighbours: "don't merge a part that has a signature with one that has none".
+    Usage grows with every frame; it is told at the first one, and from the finish reason on.
+    """
+
+    def __init__(self) -> None:
+        self.finished = False
+        self.out: list[Delta] = []
+        self._started = False
+        self._slots = 0
+        self._reply = ""
+        self._growing = False  # a text or thinking part that may still grow
+        self._usage = Usage()
+        self._last_usage = _NULL
+
+    def take(self, data: bytes) -> None:
+        """Put one frame's deltas into `out`. Raises UpstreamRefused for an error in it, else UpstreamGarbled."""
+        try:
+            frame = _decode(data)
+        except _UNREADABLE as error:
+            raise UpstreamGarbled(f"The upstream's reply cannot be read: {error}.") from error
+        if frame.error is not None:
+            raise refused_in_band(data)
+        self._last_usage = frame.usage_metadata
+        if not self._started:
+            self._started = True
+            self._reply = frame.response_id or ""
+            self.out.append(Started(self._reply, frame.model_version or ""))
+            self.report_usage()
+        for candidate in frame.candidates or []:
+            if not candidate.index:
+                self._take_candidate(candidate, data)
+        if frame.prompt_feedback is not None and frame.prompt_feedback.block_reason and not frame.candidates:
+            self._finish(frame.prompt_feedback.block_reason)
+        if self.finished:
+            self.report_usage()
+
+    def report_usage(self) -> None:
+        """What the last frame said of usage, if it is news."""
+        usage = read_usage(self._last_usage)
+        if usage not in (self._usage, Usage()):
+            self._usage = usage
+            self.out.append(UsageDelta(usage))
+
+    def _take_candidate(self, candidate: _Candidate, data: bytes) -> None:
+        if candidate.content is not None:
+            for position, part in enumerate(candidate.content.parts or []):
+                if part.text and not part.thought_signature:
+                    self._growing = True
+                    self.out.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
+                elif part.function_call is not None:
+                    self._take_call(part.function_call, part.thought_signature)
+                elif part.text is None or part.thought_signature:
+                    self._take_whole(part, data, position=position)
+        if candidate.finish_reason and candidate.finish_reason != "FINISH_REASON_UNSPECIFIED":
+            self._finish(candidate.finish_reason)
+
+    def _take_whole(self, part: _Part, data: bytes, *, position: int) -> None:
+        """A signed part, or one that only this wire knows: code that was run, a picture, a search."""
+        if self._growing:
+            self._growing = False
+            self.out.append(PartEnded())
+        if part.text is None:
+            raw = bytes(msgspec.json.decode(data, type=_RawFrame).candidates[0].content.parts[position])
+            self.out.append(PartEnded(raw))
+            return
+        if part.text:
+            self.out.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
+        opaque = signed(part.thought_signature or "")
+        self.out.append(ReasoningSealed(opaque) if part.thought else PartEnded(opaque))
+
+    def _take_call(self, call: _Call, signature: str | None) -> None:
+        slot, self._slots, self._growing = self._slots, self._slots + 1, False
+        text = "{}" if bytes(call.args) == b"null" else bytes(call.args).decode()
+        opaque = signed(signature) if signature else None
+        id_ = call.id or self._made_id(slot, f"{call.name}{text}")
+        self.out += (
+            ToolCallStarted(slot, id_, call.name or ""),
+            ToolCallDelta(slot, text),
+            ToolCallEnded(slot, opaque),
+        )
+
+    def _made_id(self, slot: int, content: str) -> str:
+        """An id for a call that has none: from the reply's own id, so that no other call of a conversation has it."""
+        reply = self._reply or hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
+        return f"call_{reply[-40:]}_{slot}"
+
+    def _finish(self, raw: str) -> None:
+        if self.finished:
+            return
+        self.finished = True
+        reason = _FROM_WIRE.get(raw, "unknown")
+        self.out.append(Finished("tool_calls" if self._slots and reason in ("stop", "unknown") else reason, raw))
+
+
+def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
+    """The reply that an upstream gave, also as the array of its pieces; raises UpstreamGarbled when it is none.
+
+    Raises UpstreamRefused for an error in a 200. A blocked prompt is a reply without parts.
+    """
+    del dialect  # nobody departs from this wire in replies
+    reader = FrameReader()
+    try:
+        pieces = msgspec.json.decode(body, type=list[msgspec.Raw]) if body.lstrip()[:1] == b"[" else [body]
+    except _UNREADABLE as error:
+        raise UpstreamGarbled(f"The upstream's reply cannot be read: {error}.") from error
+    for piece in pieces:
+        reader.take(bytes(piece))
+    reader.report_usage()
+    reply = fold(reader.out, HISTORY)
+    if not reply.parts and not reader.finished:
+        raise UpstreamGarbled(f"The upstream's reply holds no candidate: {body[:200]!r}.")
+    return reply
+
+
+def encode_response(reply: Reply, asked: Asked) -> Encoded:
+    """The reply object for a client. Raises UpstreamBroken for a reply that failed midway: it has no good form."""
+    if reply.finish == "error" and reply.raw_finish not in FAILURES:
+        raise UpstreamBroken("The upstream failed while it was answering.")
+    dropped: set[str] = set()
+    parts = [written for part in reply.parts if (written := write_part(part, dropped)) is not None]
+    content = {"parts": parts or [{"text": ""}], "role": "model"}
+    candidate = {"content": content, "finishReason": write_finish(reply.finish, reply.raw_finish), "index": 0}
+    body: Json = {"candidates": [candidate], "usageMetadata": write_usage(reply.usage, asked)}
+    body |= {"modelVersion": asked.model, "responseId": asked.id}
+    return Encoded(msgspec.json.encode(body), tuple(sorted(dropped)))
+
+
+def write_part(part: Part, dropped: set[str]) -> Json | None:
+    """A part for a client; None where nothing is left of it. Its signature goes along if this wire made it."""
+    match part:
+        case Text(text=text) | Refusal(text=text):
+            written: Json = {"text": text}
+        case Reasoning(text=text):
+            written = {"text": text, "thought": True}
+        case ToolCall():
+            args = as_object(part, "content[].tool_calls[].arguments", dropped=dropped)
+            written = {"functionCall": {"id": part.id, "name": part.name, "args": args}}
+        case ToolResult() | Media():
+            dropped.add("content[].tool_result" if isinstance(part, ToolResult) else f"content[].{part.kind}")
+            return None
+    if not isinstance(part, Refusal) and part.opaque is not None:
+        whole = signed_part(written, part.opaque)
+        if whole is not None:
+            return whole
+        place = "" if isinstance(part, Text) else ".reasoning" if isinstance(part, Reasoning) else ".tool_calls[]"
+        dropped.add(f"content[]{place}.opaque")
+    return None if written.get("text") == "" else written
+
+
+def write_finish(finish: FinishReason, raw: str) -> str:
+    """The finish reason for a client: the wire's own word survives; calls that wait are a plain STOP here."""
+    return raw if _FROM_WIRE.get(raw) == finish else _TO_WIRE.get(finish, "STOP")
+
+
+def read_usage(raw: msgspec.Raw) -> Usage:
+    """Five disjoint counts: the prompt's count holds the cached tokens, the candidates' leaves the thoughts out.
+
+    What server tools put into the prompt is counted beside it (`toolUsePromptTokenCount`).
+    """
+    said = as_members(msgspec.json.decode(raw))
+    prompt, cached = as_count(said.get("promptTokenCount")), as_count(said.get("cachedContentTokenCount"))
+    if prompt is not None:
+        prompt = max(prompt - (cached or 0), 0) + (as_count(said.get("toolUsePromptTokenCount")) or 0)
+    output, thoughts = as_count(said.get("candidatesTokenCount")), as_count(said.get("thoughtsTokenCount"))
+    return Usage(input=prompt, cache_read=cached, output=output, reasoning=thoughts)
+
+
+def write_usage(usage: Usage, asked: Asked) -> Json:
+    """`usageMetadata`, always in numbers: clients do arithmetic on it. An unknown prompt is as long as we counted."""
+    known = usage.input is not None or usage.cache_read is not None
+    prompt = usage.prompt_tokens if known else asked.prompt_tokens
+    counts: Json = {"promptTokenCount": prompt, "candidatesTokenCount": usage.output or 0}
+    if usage.cache_read is not None:
+        counts["cachedContentTokenCount"] = usage.cache_read
+    if usage.reasoning is not None:
+        counts["thoughtsTokenCount"] = usage.reasoning
+    counts["totalTokenCount"] = prompt + usage.completion_tokens
+    return counts

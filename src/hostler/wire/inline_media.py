@@ -1,0 +1,37 @@
+"""Media as base64 with its type, whichever way it is given. Knows media types; does not know any wire's JSON."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Final
+
+from hostler.core.messages import Media, MediaKind
+
+_KINDS: Final[Mapping[str, MediaKind]] = {"image": "image", "audio": "audio", "video": "video"}
+_TYPES: Final[Mapping[MediaKind, str]] = {
+    "image": "image/jpeg",
+    "audio": "audio/wav",
+    "video": "video/mp4",
+    "document": "application/pdf",
+}
+
+
+def media_kind(media_type: str) -> MediaKind:
+    """What sort of media a type is; all that is no image, sound or film is a document."""
+    return _KINDS.get(media_type.partition("/")[0], "document")
+
+
+def usual_type(kind: MediaKind) -> str:
+    """The type to say where nobody said one."""
+    return _TYPES[kind]
+
+
+def inline_data(media: Media) -> tuple[str, str] | None:
+    """Media type and base64 of what was given by data, text or a data URL (RFC 2397); None for the rest."""
+    if media.data is not None:
+        return media.media_type or usual_type(media.kind), media.data
+    if media.text is not None:
+        return media.media_type or "text/plain", b64encode(media.text.encode()).decode()
+    head, comma, data = (media.url or "").partition(",")
+    if not comma or not head.startswith("data:") or not head.endswith(";base64"):
+        return None
+    return head[5:].split(";")[0] or media.media_type or usual_type(media.kind), data
