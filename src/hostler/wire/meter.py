@@ -40,6 +40,12 @@ class _Counts(msgspec.Struct, gc=False, omit_defaults=True):
     prompt_tokens_details: dict[str, object] | None = None
     completion_tokens_details: dict[str, object] | None = None
     prompt_cache_hit_tokens: _Tokens | None = None
+    cached_tokens: _Tokens | None = None
+    cache_read_input_tokens: _Tokens | None = None
+    cache_write_tokens: _Tokens | None = None
+    cache_creation_input_tokens: _Tokens | None = None
+    cache_creation_tokens: _Tokens | None = None
+    reasoning_tokens: _Tokens | None = None
 
 
 class _ChatReply(msgspec.Struct, gc=False):

@@ -24,8 +24,7 @@ REQUEST_ID: Final = b"x-request-id"
 
 def stream_decoder(dialect: Dialect = PLAIN) -> StreamDecoder:
     """A decoder for one stream."""
-    del dialect  # its readers take what every known server writes
-    return StreamDecoder()
+    return StreamDecoder(dialect)
 
 
 def stream_encoder(asked: Asked) -> StreamEncoder:

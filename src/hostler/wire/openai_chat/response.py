@@ -3,6 +3,8 @@
 Replies are read with tolerance, since servers depart from the published schema in many small ways.
 """
 
+import msgspec
+
 from hostler.core.messages import Part, Reasoning, Refusal, Text, ToolCall, visible_text
 from hostler.core.requests import Asked, Reply
 from hostler.core.usage import Usage
@@ -11,14 +13,14 @@ from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text, parse_object
 from hostler.wire.openai_chat.content_out import Json
-from hostler.wire.openai_chat.counts import read_finish, read_timings, read_usage, write_finish, write_usage
+from hostler.wire.openai_chat.counts import read_finish, read_stop, read_timings, read_usage, write_finish, write_usage
 from hostler.wire.openai_chat.messages_in import arguments_text, details_text
 from hostler.wire.openai_errors import body_of, error_of
+from hostler.wire.think_tags import split_tags
 
 
 def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
     """The first choice of a reply; raises UpstreamGarbled for what is none, UpstreamRefused for an error in a 200."""
-    del dialect  # its readers take what every known server writes
     try:
         members = parse_object(body)
     except WireError as error:
@@ -31,11 +33,19 @@ def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
         raise UpstreamGarbled(f"The upstream's reply holds no choice: {body[:200]!r}.")
     choice = as_members(choices[0])
     id_ = as_text(members.get("id"))
-    parts = read_message(as_members(choice.get("message")), id_)
+    details = _raw_details(body) if b'"reasoning_details"' in body else None
+    parts = read_message(as_members(choice.get("message")), id_, tags=dialect.reasoning_tags, details=details)
     raw = as_text(choice.get("finish_reason"))
-    finish = read_finish(raw, calls=_any(parts, ToolCall), refused=_any(parts, Refusal))
-    usage = _usage(members)
-    return Reply(id=id_, model=as_text(members.get("model")), parts=parts, finish=finish, raw_finish=raw, usage=usage)
+    stop = read_stop(raw, choice.get("stop_reason") or choice.get("matched_stop"))
+    return Reply(
+        id=id_,
+        model=as_text(members.get("model")),
+        parts=parts,
+        finish=read_finish(raw, calls=_any(parts, ToolCall), refused=_any(parts, Refusal), stopped=stop is not None),
+        raw_finish=raw,
+        stop_sequence=stop,
+        usage=_usage(members),
+    )
 
 
 def encode_response(reply: Reply, asked: Asked) -> Encoded:
@@ -48,7 +58,11 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
     reasoning = [part for part in reply.parts if isinstance(part, Reasoning)]
     if any(part.text for part in reasoning):
         message["reasoning_content"] = "".join(part.text for part in reasoning)
-    if any(part.opaque is not None for part in reasoning):
+    blocks = [part.opaque for part in reasoning if part.opaque is not None]
+    details = [block for block in blocks if is_details(block)]
+    if details:
+        message["reasoning_details"] = joined_details(details)
+    if len(details) < len(blocks):
         dropped.add("message.reasoning.opaque")
     if any(isinstance(part, Text) and part.opaque is not None for part in reply.parts):
         dropped.add("message.content[]")
@@ -78,16 +92,27 @@ def write_call(call: ToolCall) -> Json:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments or "{}"}}
 
 
-def read_message(message: Members, reply: str) -> tuple[Part, ...]:
-    """A reply's message: reasoning, text, refusal, calls. `reply` is its id, out of which missing call ids are made."""
-    reasoning, text = split_content(message.get("content"))
-    reasoning = reasoning_text(message) or reasoning
+def read_message(
+    message: Members, reply: str, *, tags: tuple[str, ...] = (), details: bytes | None = None
+) -> tuple[Part, ...]:
+    """A reply's message: reasoning, text, refusal, calls. `reply` is its id, out of which missing call ids are made.
+
+    `details` are the bytes of its `reasoning_details`.
+    """
     parts: list[Part] = []
-    details = as_items(message.get("reasoning_details"))
-    if reasoning or details:
-        parts.append(Reasoning(text=reasoning, opaque=body_of(details) if details else None))
+    content = message.get("content")
+    text = content if isinstance(content, str) else ""
+    thought = reasoning_text(message)
+    if tags and text:
+        tagged, text = split_tags(text, tags)
+        thought = thought or tagged
+    if details is None and as_items(message.get("reasoning_details")):
+        details = body_of(message["reasoning_details"])
+    if thought or details:
+        parts.append(Reasoning(text=thought, opaque=details))
     if text:
         parts.append(Text(text=text))
+    parts += read_chunks(content)
     refusal = as_text(message.get("refusal"))
     if refusal:
         parts.append(Refusal(text=refusal))
@@ -99,6 +124,19 @@ def read_message(message: Members, reply: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def is_details(opaque: bytes) -> bool:
+    """Whether an opaque block is this wire's `reasoning_details`: no other wire's is an array."""
+    return opaque.startswith(b"[")
+
+
+def joined_details(blocks: list[bytes]) -> msgspec.Raw:
+    """Several `reasoning_details` as one, with each entry's bytes as they were."""
+    if len(blocks) == 1:
+        return msgspec.Raw(blocks[0])
+    entries = [entry for block in blocks for entry in msgspec.json.decode(block, type=list[msgspec.Raw])]
+    return msgspec.Raw(msgspec.json.encode(entries))
+
+
 def reasoning_text(message: Members) -> str:
     """Readable thinking of a message or a delta, by whichever name it goes; the first one counts."""
     return (
@@ -108,22 +146,42 @@ def reasoning_text(message: Members) -> str:
     )
 
 
-def split_content(content: object) -> tuple[str, str]:
-    """Thinking and text of `content`, which Mistral gives as a list of chunks, some of them thinking."""
-    if isinstance(content, str):
-        return "", content
-    thinking: list[str] = []
-    text: list[str] = []
+def read_chunks(content: object) -> list[Part]:
+    """The parts of content that is a list of chunks, as Mistral's is: thinking, which may be signed, and text."""
+    parts: list[Part] = []
     for item in as_items(content):
         chunk = as_members(item)
+        last = parts[-1] if parts else None
         if chunk.get("type") == "thinking":
-            inner = chunk.get("thinking")
-            thinking += (
-                [inner] if isinstance(inner, str) else [as_text(as_members(x).get("text")) for x in as_items(inner)]
-            )
-        else:
-            text.append(as_text(chunk.get("text")))
-    return "".join(thinking), "".join(text)
+            thinking = chunk_thinking(chunk)
+            signature = as_text(chunk.get("signature"))
+            if signature:
+                parts.append(Reasoning(text=thinking, opaque=signed_chunk(thinking, signature)))
+            elif isinstance(last, Reasoning) and last.opaque is None:
+                parts[-1] = Reasoning(text=last.text + thinking)
+            elif thinking:
+                parts.append(Reasoning(text=thinking))
+            continue
+        text = as_text(chunk.get("text"))
+        if isinstance(last, Text):
+            parts[-1] = Text(text=last.text + text)
+        elif text:
+            parts.append(Text(text=text))
+    return parts
+
+
+def chunk_thinking(chunk: Members) -> str:
+    """The readable thinking of a chunk: a list of texts, or one."""
+    inner = chunk.get("thinking")
+    return (
+        inner if isinstance(inner, str) else "".join(as_text(as_members(each).get("text")) for each in as_items(inner))
+    )
+
+
+def signed_chunk(thinking: str, signature: str) -> bytes:
+    """A chunk of signed thinking, as it goes back into history."""
+    texts = [{"type": "text", "text": thinking}] if thinking else []
+    return body_of({"type": "thinking", "thinking": texts, "signature": signature})
 
 
 def made_id(reply: str, slot: int) -> str:
@@ -138,6 +196,31 @@ def _read_call(call: Members, default_id: str) -> ToolCall:
         return ToolCall(id=id_, name=as_text(custom.get("name")), arguments=as_text(custom.get("input")), custom=True)
     function = as_members(call.get("function"))
     return ToolCall(id=id_, name=as_text(function.get("name")), arguments=arguments_text(function.get("arguments")))
+
+
+class _RawMessage(msgspec.Struct):
+    reasoning_details: msgspec.Raw = msgspec.Raw()
+
+
+class _RawChoice(msgspec.Struct):
+    message: _RawMessage | None = None
+
+
+class _RawReply(msgspec.Struct):
+    choices: list[_RawChoice]
+
+
+_decode_raw = msgspec.json.Decoder(_RawReply).decode
+
+
+def _raw_details(body: bytes) -> bytes | None:
+    """The first choice's `reasoning_details`, byte for byte."""
+    try:
+        message = _decode_raw(body).choices[0].message
+    except msgspec.ValidationError:  # no object where one should be: the reader passes over it
+        return None
+    raw = bytes(message.reasoning_details) if message is not None else b""
+    return raw if is_details(raw) and raw != b"[]" else None
 
 
 def _usage(members: Members) -> Usage:

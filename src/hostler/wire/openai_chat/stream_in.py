@@ -22,13 +22,15 @@ from hostler.core.deltas import (
 )
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
+from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.openai_chat.calls_in import Calls
-from hostler.wire.openai_chat.counts import read_finish, read_timings, read_usage
+from hostler.wire.openai_chat.counts import read_finish, read_stop, read_timings, read_usage
 from hostler.wire.openai_chat.messages_in import details_text
-from hostler.wire.openai_chat.response import split_content
+from hostler.wire.openai_chat.response import chunk_thinking, signed_chunk
 from hostler.wire.openai_errors import body_of, error_of
 from hostler.wire.sse import SseDecoder, SseEvent
+from hostler.wire.think_tags import TagSplitter
 
 DONE: Final = b"[DONE]"
 
@@ -48,6 +50,8 @@ class _Choice(Struct, gc=False):
     delta: _Delta | None = None
     message: _Delta | None = None
     finish_reason: object = None
+    stop_reason: object = None
+    matched_stop: object = None
     usage: object = None
     error: object = None
 
@@ -59,6 +63,7 @@ class _Chunk(Struct, gc=False):
     choices: list[_Choice] | None = None
     usage: object = None
     timings: object = None
+    x_groq: object = None
     error: object = None
 
 
@@ -68,10 +73,13 @@ _decode = msgspec.json.Decoder(_Chunk).decode
 class StreamDecoder:
     """Bytes in, deltas out; only the first choice counts. After a failure or the end mark it stays silent."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect = PLAIN) -> None:
         self._sse = SseDecoder()
+        self._tags = TagSplitter(dialect.reasoning_tags) if dialect.reasoning_tags else None
+        self._thought: list[str] = []  # of chunks of thinking, until one of them is signed
         self._calls = Calls()
         self._details: list[dict[str, object]] = []
+        self._readable = False  # thinking came in a field of its own
         self._timings: Members = {}
         self._usage = Usage()
         self._started = False
@@ -133,6 +141,8 @@ class StreamDecoder:
                     self._take_choice(choice, out)
         if chunk.usage:
             self._take_usage(chunk.usage, out)
+        elif chunk.x_groq and (said := as_members(chunk.x_groq).get("usage")):
+            self._take_usage(said, out)
         if chunk.timings:
             self._timings = as_members(chunk.timings)
 
@@ -153,7 +163,10 @@ class StreamDecoder:
                 if self._details:
                     self._seal(out)
                 if isinstance(content, str):
-                    out.append(TextDelta(content))
+                    if self._tags is None:
+                        out.append(TextDelta(content))
+                    else:
+                        self._take_tagged(self._tags.feed(content), out)
                 else:
                     self._take_parts(content, out)
             if delta.refusal or delta.tool_calls or delta.function_call:
@@ -162,19 +175,40 @@ class StreamDecoder:
             self._take_end(choice, out)
 
     def _take_reasoning(self, delta: _Delta, out: list[Delta]) -> None:
-        text = as_text(delta.reasoning_content) or as_text(delta.reasoning) or details_text(delta.reasoning_details)
+        text = as_text(delta.reasoning_content) or as_text(delta.reasoning)
+        if text:
+            self._readable = True
+        elif not self._readable:  # else the blocks only repeat, as a whole, what was readable before
+            text = details_text(delta.reasoning_details)
         if text:
             out.append(ReasoningDelta(text))
         for item in as_items(delta.reasoning_details):
             _merge_detail(self._details, as_members(item))
 
+    def _take_tagged(self, pieces: list[tuple[bool, str]], out: list[Delta]) -> None:
+        for is_thinking, piece in pieces:
+            out.append(ReasoningDelta(piece) if is_thinking else TextDelta(piece))
+        if self._tags is not None and self._tags.plain:
+            self._tags = None
+
     def _take_parts(self, content: object, out: list[Delta]) -> None:
         for item in as_items(content):
-            thinking, text = split_content([item])
-            if thinking:
-                out.append(ReasoningDelta(thinking))
-            if text:
+            chunk = as_members(item)
+            text = as_text(chunk.get("text"))
+            if chunk.get("type") == "thinking":
+                self._take_thinking(chunk, out)
+            elif text:
+                self._thought = []
                 out.append(TextDelta(text))
+
+    def _take_thinking(self, chunk: Members, out: list[Delta]) -> None:
+        text, signature = chunk_thinking(chunk), as_text(chunk.get("signature"))
+        if text:
+            self._thought.append(text)
+            out.append(ReasoningDelta(text))
+        if signature:
+            out.append(ReasoningSealed(signed_chunk("".join(self._thought), signature)))
+            self._thought = []
 
     def _take_rest(self, delta: _Delta, out: list[Delta]) -> None:
         self._seal(out)
@@ -193,7 +227,7 @@ class StreamDecoder:
                 raise refused
         raw = as_text(choice.finish_reason)
         if raw and raw != "null":  # one vendor writes the word null until the end
-            self._finish(raw, out)
+            self._finish(raw, out, stop=read_stop(raw, choice.stop_reason or choice.matched_stop))
         if choice.usage:
             self._take_usage(choice.usage, out)
 
@@ -203,13 +237,14 @@ class StreamDecoder:
             self._usage = usage
             out.append(UsageDelta(usage))
 
-    def _finish(self, raw: str, out: list[Delta]) -> None:
+    def _finish(self, raw: str, out: list[Delta], *, stop: str | None = None) -> None:
         if self._finished:
             return
         self._finished = True
         self._seal(out)
         self._calls.end(out)
-        out.append(Finished(read_finish(raw, calls=len(self._calls) > 0, refused=self._refused), raw))
+        reason = read_finish(raw, calls=len(self._calls) > 0, refused=self._refused, stopped=stop is not None)
+        out.append(Finished(reason, raw, stop))
 
     def _end(self, out: list[Delta]) -> None:
         """The stream is over, and good: with its end mark, or with a finish reason and none."""
@@ -221,6 +256,9 @@ class StreamDecoder:
         self._over = True
 
     def _seal(self, out: list[Delta]) -> None:
+        """End the text or thinking at hand: what was held back of it is whole now."""
+        if self._tags is not None:
+            self._take_tagged(self._tags.flush(), out)
         if self._details:
             out.append(ReasoningSealed(body_of(self._details)))
             self._details = []
@@ -231,9 +269,12 @@ class StreamDecoder:
 
 
 def _merge_detail(details: list[dict[str, object]], piece: Members) -> None:
-    """Grow the last block of `reasoning_details` by `piece`, or begin a new one: pieces of one block share an index."""
+    """Grow the last block of `reasoning_details` by `piece`, or begin a new one: pieces of one block share an index.
+
+    Encrypted blocks come whole, and one without an index may follow another.
+    """
     last = details[-1] if details else None
-    if last is None or any(last.get(key) != piece.get(key) for key in ("type", "index")):
+    if last is None or any(last.get(key) != piece.get(key) for key in ("type", "index")) or _is_other(last, piece):
         details.append(dict(piece))
         return
     for key, value in piece.items():
@@ -242,6 +283,11 @@ def _merge_detail(details: list[dict[str, object]], piece: Members) -> None:
             last[key] = before + value
         elif value is not None:
             last[key] = value
+
+
+def _is_other(last: Members, piece: Members) -> bool:
+    ids = last.get("id"), piece.get("id")
+    return (None not in ids and ids[0] != ids[1]) or ("data" in last and "data" in piece and piece.get("index") is None)
 
 
 def _mended(event: SseEvent) -> _Chunk:

@@ -27,7 +27,7 @@ from hostler.core.requests import Asked
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError
 from hostler.wire.openai_chat.counts import write_finish, write_usage
-from hostler.wire.openai_chat.response import reply_id
+from hostler.wire.openai_chat.response import is_details, reply_id
 from hostler.wire.openai_errors import body_of, error_members
 
 _END: Final = b'},"logprobs":null,"finish_reason":null}]}\n\n'
@@ -109,8 +109,11 @@ class StreamEncoder:
                 self._usage = self._usage.replaced_by(usage)
             case Finished():
                 self._write_finish(delta, out)
-            case ReasoningSealed():
-                self.dropped.add("message.reasoning.opaque")
+            case ReasoningSealed(opaque):
+                if is_details(opaque):
+                    self._chunk(b'"reasoning_details":' + _safe(msgspec.json.format(opaque, indent=-1)), out)
+                else:
+                    self.dropped.add("message.reasoning.opaque")
             case PartEnded(opaque):
                 if opaque is not None:
                     self.dropped.add("message.content[]")
