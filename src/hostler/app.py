@@ -40,6 +40,7 @@ from hostler.registry.catalogue import Catalogue
 from hostler.registry.discovery import Discovery
 from hostler.registry.matrix import Matrix
 from hostler.registry.model_files import ModelFiles
+from hostler.registry.overrides import OverridesFile
 from hostler.registry.providers_file import ProvidersFile
 from hostler.registry.resolver import Resolver
 from hostler.routing.dispatch import Dispatch, Engines, NoEngines, Parts
@@ -112,8 +113,10 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         keys = Keys(store, fixed=settings.gateway.keys, require_key=settings.gateway.require_key)
         providers = ProvidersFile(settings, events.publish)
         catalogue, files = Catalogue(settings.data_dir), ModelFiles()
-        matrix = Matrix(providers, catalogue, files=files)
-        resolver = Resolver(providers, settings.aliases, catalogue=catalogue, matrix=matrix)
+        overrides = OverridesFile(settings.overrides_file, events.publish)
+        matrix = Matrix(providers, catalogue, files=files, overrides=overrides)
+        checks = settings.models.checks
+        resolver = Resolver(providers, settings.aliases, catalogue=catalogue, matrix=matrix, checks=checks)
         discovery = Discovery(providers, catalogue, publish=events.publish, environment=settings.environment)
         supervisor = _supervisor(settings, resolver, events=events)
         stack.push_async_callback(supervisor.close)
@@ -123,7 +126,7 @@ async def open_app(settings: Settings, *, new_token: bool = False) -> AsyncGener
         engines: Engines = supervisor if settings.engine.enabled else NoEngines()
         dispatch = Dispatch(Parts(pool, lanes, engines, ledger, Health(), keeper))
         await stack.enter_async_context(
-            background(providers.watch, discovery.run, partial(files.watch, providers, events.publish))
+            background(providers.watch, overrides.watch, discovery.run, partial(files.watch, providers, events.publish))
         )
         yield App(
             settings, owner, secret, store, keys, ledger, fold, events, providers, catalogue, matrix, resolver,
@@ -280,6 +283,7 @@ async def _gateway(
                 front_page=page.render,
                 health=dict,
                 workbench=workbench,
+                loaded=app.supervisor.statistics if app.supervisor else tuple,
             )
         )
         server = http_server(gateway, app.settings)

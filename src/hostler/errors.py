@@ -15,6 +15,7 @@ HostlerError
 │   ├── Conflict           409  what is there now stands against it
 │   ├── RequestTooLarge    413
 │   ├── Unsupported        400  the model, face or upstream cannot do this
+│   │   └── PromptTooLong  400  the prompt is longer than the model's context window
 │   └── QueueFull          429  the lane's queue is at its bound
 ├── ProviderNotReady       503  the provider is switched off, has no key, or is down (says what to do)
 ├── UpstreamError          an upstream did not give a whole, good answer
@@ -157,6 +158,12 @@ class Unsupported(RequestError):
     """The model, the face or the upstream cannot do what was asked."""
 
     code = "unsupported"
+
+
+class PromptTooLong(Unsupported):
+    """The prompt is longer than the model's context window, as far as that is known."""
+
+    code = "context_length_exceeded"
 
 
 class QueueFull(RequestError):

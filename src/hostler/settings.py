@@ -108,6 +108,16 @@ class WorkbenchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelsSettings:
+    """What is known of models, and what follows from it."""
+
+    overrides: str = ""
+    """Path of the overrides file; empty: models.json in the config folder."""
+    checks: Literal["error", "degrade", "off"] = "error"
+    """What happens to a request that its model is known not to take: error, degrade or off."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """What is kept, and for how long."""
 
@@ -133,6 +143,7 @@ class Settings:
     engine: EngineSettings = field(default_factory=EngineSettings)
     upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
     workbench: WorkbenchSettings = field(default_factory=WorkbenchSettings)
+    models: ModelsSettings = field(default_factory=ModelsSettings)
     log: LogSettings = field(default_factory=LogSettings)
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     """Name or glob (`claude-*`) to model id; looked at before anything else."""
@@ -151,13 +162,20 @@ class Settings:
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """The process environment as read at start-up: vendor keys and proxy variables are looked up here."""
 
+    @property
+    def overrides_file(self) -> Path:
+        """The overrides file (it may not exist); beside settings.toml unless [models] names another."""
+        named = self.models.overrides
+        return Path(named).expanduser().absolute() if named else self.config_file.parent / "models.json"
 
-Section = GatewaySettings | EngineSettings | UpstreamSettings | WorkbenchSettings | LogSettings
+
+Section = GatewaySettings | EngineSettings | UpstreamSettings | WorkbenchSettings | ModelsSettings | LogSettings
 _SECTIONS: Mapping[str, type[Section]] = {
     "gateway": GatewaySettings,
     "engine": EngineSettings,
     "upstream": UpstreamSettings,
     "workbench": WorkbenchSettings,
+    "models": ModelsSettings,
     "log": LogSettings,
 }
 _TABLES = ("aliases", "vendor_keys")

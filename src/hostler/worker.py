@@ -28,6 +28,7 @@ from hostler.registry.catalogue import Catalogue, Machine
 from hostler.registry.directory import Directory
 from hostler.registry.matrix import Matrix
 from hostler.registry.model_files import ModelFiles
+from hostler.registry.overrides import OverridesFile
 from hostler.registry.providers_file import read_directory
 from hostler.registry.resolver import Resolver
 from hostler.routing.dispatch import Dispatch, Parts
@@ -208,8 +209,10 @@ async def _parts(number: int, owner: OwnerLine) -> AsyncGenerator[_Serving]:
         stack.callback(journal.close)
         keys = Keys(store, fixed=settings.gateway.keys, require_key=settings.gateway.require_key)
         catalogue, files = Catalogue(settings.data_dir), ModelFiles()
-        matrix = Matrix(owner.providers, catalogue, files=files)
-        resolver = Resolver(owner.providers, settings.aliases, catalogue=catalogue, matrix=matrix)
+        overrides = OverridesFile(settings.overrides_file)
+        matrix = Matrix(owner.providers, catalogue, files=files, overrides=overrides)
+        checks = settings.models.checks
+        resolver = Resolver(owner.providers, settings.aliases, catalogue=catalogue, matrix=matrix, checks=checks)
         pool = UpstreamPool(pool_limits(settings), settings.environment)
         stack.callback(pool.close)
         lanes = RemoteLanes(owner.asks, settings.gateway.queue)
@@ -233,7 +236,7 @@ async def _parts(number: int, owner: OwnerLine) -> AsyncGenerator[_Serving]:
         server = http_server(gateway, settings, handler=forward.handle)
         keep_up = partial(_follow_others, keys, catalogue, journal=journal, on_keys=server.forget_heads)
         read_files = partial(files.watch, owner.providers)
-        await stack.enter_async_context(background(keep_up, read_files))
+        await stack.enter_async_context(background(keep_up, read_files, overrides.watch))
         yield _Serving(gateway, server)
 
 

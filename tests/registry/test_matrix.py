@@ -5,7 +5,7 @@ from pathlib import Path
 from hostler.core.capabilities import USER, answer, make
 from hostler.providers.model_lists import KnownModel
 from hostler.registry.catalogue import MAX_MODELS, Catalogue
-from hostler.registry.matrix import Matrix
+from hostler.registry.matrix import FixedOverrides, Matrix
 from tests.registry.cases import DESIGN_FILE, document, machine, settings, source
 
 HERE = Path("/nowhere")
@@ -37,7 +37,7 @@ def test_a_demo_of_the_users_own_is_not_the_demo() -> None:
 def test_the_server_wins_over_the_kind_and_the_user_over_all() -> None:
     catalogue = Catalogue()
     here = source(document(machine("a", "vllm", label="Box")), settings(HERE))
-    matrix = Matrix(here, catalogue, overrides={"a/m": make({"vision": True}, source=USER)})
+    matrix = Matrix(here, catalogue, overrides=FixedOverrides({"a/m": make({"vision": True}, source=USER)}))
     assert answer(matrix.capabilities("a/m").vision) == "yes"
     catalogue.saw_up("a", [KnownModel("m", make({"vision": False, "context_window": 5}, source="list"))], now=1.0)
     facts = matrix.capabilities("a/m")

@@ -26,7 +26,7 @@ def named() -> dict[str, str]:
         text = path.read_text("utf-8")
         if path.name == "event_schema.py" or ("publish" not in text and "events" not in text):
             continue
-        kinds = {kind for kind in KIND.findall(text) if not kind.endswith((".db", ".py"))} | set(
+        kinds = {kind for kind in KIND.findall(text) if not kind.endswith((".db", ".py", ".json"))} | set(
             PUBLISHED.findall(text)
         )
         found.update(dict.fromkeys(kinds, path.name))

@@ -171,10 +171,10 @@ def from_json(plain: Mapping[str, Mapping[str, object]]) -> Capabilities:
     read: dict[str, Fact[Scalar]] = {}
     for name, fact in plain.items():
         value = fact.get("value")
-        if name in FIELDS and isinstance(value, bool | int | float | str) and _fits(FIELDS[name].kind, value):
+        if name in FIELDS and isinstance(value, bool | int | float | str) and fits(FIELDS[name].kind, value):
             source, as_of = str(fact.get("source", "")), str(fact.get("as_of", ""))
             read[name] = Fact(value, source, as_of, fact.get("uncertain") is True)
-    return Capabilities(**read)  # pyright: ignore[reportArgumentType]  # _fits held each value against its field
+    return Capabilities(**read)  # pyright: ignore[reportArgumentType]  # fits held each value against its field
 
 
 def _over(older: Fact[Scalar] | None, newer: Fact[Scalar]) -> Fact[Scalar]:
@@ -188,12 +188,13 @@ def _over(older: Fact[Scalar] | None, newer: Fact[Scalar]) -> Fact[Scalar]:
 def _checked(name: str, value: Scalar) -> Scalar:
     if name not in FIELDS:
         raise ValueError(f"there is no capability '{name}'")
-    if not _fits(FIELDS[name].kind, value):
+    if not fits(FIELDS[name].kind, value):
         raise ValueError(f"capability '{name}' cannot be {value!r}")
     return value
 
 
-def _fits(kind: FieldKind, value: Scalar) -> bool:
+def fits(kind: FieldKind, value: object) -> bool:
+    """Whether a value is of a field's kind."""
     match kind:
         case "answer":
             return isinstance(value, bool)

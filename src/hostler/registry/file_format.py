@@ -113,7 +113,7 @@ class Checked:
     warnings: tuple[Problem, ...] = ()
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """A text that is no JSON object as we want it."""
 
     def __init__(self, message: str, *, line: int | None = None) -> None:
@@ -124,8 +124,8 @@ class _Refused(Exception):
 def check(data: bytes) -> Checked:
     """Read a text and say everything that is wrong with it. Never raises."""
     try:
-        text, tree = _load(data)
-    except _Refused as refused:
+        text, tree = load_object(data)
+    except Refused as refused:
         return Checked(None, (refused.problem,))
     warnings = tuple(_problem(text, path, message=message) for path, message in _unknown_keys(tree))
     try:
@@ -175,21 +175,22 @@ def schema() -> dict[str, object]:
     return msgspec.json.decode(msgspec.json.encode(whole), type=dict[str, object])
 
 
-def _load(data: bytes) -> tuple[str, object]:
+def load_object(data: bytes) -> tuple[str, object]:
+    """A text and the JSON object that it holds, in which no key stands twice. Raises Refused."""
     if len(data) > MAX_BYTES:
-        raise _Refused(f"the file is larger than {MAX_BYTES >> 20} MiB")
+        raise Refused(f"the file is larger than {MAX_BYTES >> 20} MiB")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _Refused("the file is not UTF-8", line=data.count(b"\n", 0, error.start) + 1) from None
+        raise Refused("the file is not UTF-8", line=data.count(b"\n", 0, error.start) + 1) from None
     try:
         tree = json.loads(text, object_pairs_hook=_no_twins, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        raise _Refused(f"no valid JSON: {error.msg}", line=error.lineno) from None
+        raise Refused(f"no valid JSON: {error.msg}", line=error.lineno) from None
     except (ValueError, RecursionError) as error:
-        raise _Refused(str(error) or "nested too deeply") from None
+        raise Refused(str(error) or "nested too deeply") from None
     if not isinstance(tree, dict):
-        raise _Refused("the file must hold a JSON object")
+        raise Refused("the file must hold a JSON object")
     return text, cast("object", tree)
 
 
@@ -198,12 +199,12 @@ def _no_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twin = next(name for name in names if names.count(name) > 1)
-        raise _Refused(f"the key '{twin}' stands twice in one object")
+        raise Refused(f"the key '{twin}' stands twice in one object")
     return members
 
 
 def _no_constant(name: str) -> object:
-    raise _Refused(f"{name} is not JSON")
+    raise Refused(f"{name} is not JSON")
 
 
 def _problem(text: str, path: Path, *, message: str) -> Problem:

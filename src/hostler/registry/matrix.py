@@ -4,14 +4,16 @@ Knows: the layers and their order. Does not know: how facts are found (discovery
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from hostler.core.capabilities import Capabilities, Fact, make, merge
 from hostler.engines.recipe import DEMO_MODEL, Recipe
+from hostler.providers.model_data import ModelData
 from hostler.providers.provider import Provider
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.directory import Directory, DirectorySource
 from hostler.registry.model_files import ModelFiles
+from hostler.registry.overrides import Overrides
 
 BUILT_IN: Final = "built-in"
 KIND: Final = "provider kind"
@@ -32,9 +34,26 @@ _DEMO: Final = make(
 )
 
 
+class OverridesSource(Protocol):
+    """Whoever holds what the user says; `version` grows with every change."""
+
+    @property
+    def version(self) -> int: ...
+    def facts(self, model_id: str) -> Capabilities: ...
+
+
+class FixedOverrides:
+    """What the user says, once and for all."""
+
+    version = 0
+
+    def __init__(self, models: Mapping[str, Capabilities] | None = None) -> None:
+        self.facts = Overrides(models or {}).facts
+
+
 class Matrix:
-    """Capabilities by model id. Layers, weakest first: provider and kind, built-in facts, the model's file, the recipe,
-    what the server said, the user's overrides (by model id)."""
+    """Capabilities by model id. Layers, weakest first: provider and kind, the snapshot, built-in facts, the model's
+    file, the recipe, what the server said, the user's overrides."""
 
     def __init__(
         self,
@@ -42,19 +61,26 @@ class Matrix:
         catalogue: Catalogue,
         *,
         files: ModelFiles | None = None,
-        overrides: Mapping[str, Capabilities] | None = None,
+        overrides: OverridesSource | None = None,
+        data: ModelData | None = None,
     ) -> None:
         self._source = source
         self._catalogue = catalogue
-        self._overrides = dict(overrides or {})
+        self._overrides: OverridesSource = overrides or FixedOverrides()
         self._files = files or ModelFiles()
+        self._data = data or ModelData()
         self._merged: dict[str, Capabilities] = {}
-        self._state: tuple[Directory, int, int] = (source.directory, catalogue.version, self._files.version)
+        self._state: tuple[Directory, int] = (source.directory, self.version)
+
+    @property
+    def version(self) -> int:
+        """Grows with everything that is learnt, beside the directory."""
+        return self._catalogue.version + self._files.version + self._overrides.version
 
     def capabilities(self, model_id: str) -> Capabilities:
         """What is known about a composite id. An unknown model has its provider's facts and no more."""
-        state = (self._source.directory, self._catalogue.version, self._files.version)
-        if state[0] is not self._state[0] or state[1:] != self._state[1:]:
+        state = (self._source.directory, self.version)
+        if state[0] is not self._state[0] or state[1] != self._state[1]:
             self._merged.clear()
             self._state = state
         known = self._merged.get(model_id)
@@ -82,15 +108,14 @@ class Matrix:
         provider, model = self._split(model_id)
         layers: list[Capabilities] = []
         if provider is not None:
-            layers.append(_of_provider(provider, model))
+            layers += [_of_provider(provider, model), self._data.facts(provider, model)]
             recipe = self._recipes(provider).get(model)
             if recipe is not None:
                 layers += [_DEMO] if recipe.path == str(DEMO_MODEL) else []
                 layers += [self._files.facts(recipe), _of_recipe(recipe)]
             known = self._catalogue.model(provider.id, model)
             layers += [known.facts] if known else []
-        if model_id in self._overrides:
-            layers.append(self._overrides[model_id])
+        layers.append(self._overrides.facts(model_id))
         return layers
 
 

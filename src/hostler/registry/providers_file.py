@@ -14,14 +14,13 @@ from typing import Final
 from hostler.errors import ConfigError, HostlerError
 from hostler.registry.directory import Directory, built_in, from_document
 from hostler.registry.file_format import MAX_BYTES, Problem, check, refusal
+from hostler.registry.watched_file import Reading, Signature, read_changed
 from hostler.settings import Settings
 
 POLL_S: Final = 1.0
 
 _log: Final = logging.getLogger(__name__)
 
-Signature = tuple[int, int, int, int]
-"""Modification time in ns, size, inode and device: an edit in place, a rename over it and a new mount all show."""
 Publish = Callable[[str, dict[str, object]], object]
 
 
@@ -38,13 +37,6 @@ class FileStatus:
     error: str = ""
     warnings: tuple[Problem, ...] = ()
     text: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    signature: Signature | None
-    data: bytes | None
-    problem: str = ""
 
 
 class ProvidersFile:
@@ -91,22 +83,11 @@ class ProvidersFile:
         except ConfigError as error:
             return FileStatus(self.path, False, read_directory(b"", self._settings), error.text)
 
-    def _read(self, known: Signature | None, *, always: bool) -> _Reading | None:
+    def _read(self, known: Signature | None, *, always: bool) -> Reading | None:
         """The file's bytes if it is another one than `known`; None when it is not. Runs on any thread."""
-        try:
-            signature = _signature(self.path)
-            if signature == known and not always:
-                return None
-            if signature is None:
-                return _Reading(None, None)
-            with self.path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-            # it may have been replaced while it was read: then the next look finds a new signature
-            return _Reading(signature, data)
-        except OSError as error:
-            return _Reading(known, None, f"{self.path} cannot be read: {error.strerror or type(error).__name__}")
+        return read_changed(self.path, known, always=always, most=MAX_BYTES)
 
-    def _take(self, reading: _Reading | None, *, settled: bool) -> None:
+    def _take(self, reading: Reading | None, *, settled: bool) -> None:
         """Make a reading the state. What cannot be parsed right after a change is read once more before anybody is
         told: an editor may be in the middle of writing."""
         if reading is None:
@@ -172,11 +153,3 @@ def read_directory(text: bytes, settings: Settings) -> Directory:
         return built_in(settings)
     except ConfigError:  # LLAMA_BASE_URL cannot be used either: start-up never fails for this
         return built_in(replace(settings, legacy_base_url=""))
-
-
-def _signature(path: Path) -> Signature | None:
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal
 
-from hostler.core.capabilities import Capabilities
+from hostler.core.capabilities import NOTHING_KNOWN, Capabilities
+from hostler.core.fitting import Checks, Limits, limits_of
 from hostler.core.model_id import ModelId, parse
 from hostler.engines.recipe import Recipe
 from hostler.errors import ConfigError, HostlerError, ModelNotFound, ProviderNotReady
@@ -33,12 +34,17 @@ ModelState = Literal["ready", "down", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to serve a call. `model` is the bare name that the upstream gets; `recipe` what its engine runs with."""
+    """One way to serve a call. `model` is the bare name that the upstream gets; `recipe` what its engine runs with.
+
+    `facts` are what is known of the model, `limits` what requests to it must keep to, None where nothing is known.
+    """
 
     model_id: str
     model: str
     provider: Provider
     recipe: Recipe | None = None
+    facts: Capabilities = NOTHING_KNOWN
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,29 +114,32 @@ class Resolver:
         *,
         catalogue: Catalogue | None = None,
         matrix: Matrix | None = None,
+        checks: Checks = "error",
     ) -> None:
         self._source = source
         self._aliases = dict(aliases or {})
         self._catalogue = catalogue or Catalogue()
         self._matrix = matrix or Matrix(source, self._catalogue)
+        self._checks: Checks = checks
         self._routes: dict[str, Route] = {}
         self._seen = source.directory
+        self._version: int = self._matrix.version
         self._misses = self._refused = 0
 
     def resolve(self, name: str) -> Route:
-        """Where calls for `name` go. A dict look-up when it was asked for before and no provider changed since.
+        """Where calls for `name` go. A dict look-up when it was asked for before and nothing was learnt since.
 
         Raises ModelNotFound (with near ids), ProviderNotReady (switched off, no key: names the variable), ConfigError
         (aliases that lead in a circle).
         """
-        directory = self._source.directory
-        if directory is self._seen:
+        directory, version = self._source.directory, self._matrix.version
+        if directory is self._seen and version == self._version:
             route = self._routes.get(name)
             if route is not None:
                 return route
         else:
             self._routes.clear()
-            self._seen = directory
+            self._seen, self._version = directory, version
         self._misses += 1
         try:
             route = Route(name, (self._candidate(name, directory),))
@@ -200,7 +209,9 @@ class Resolver:
                 raise self._not_found(name, model_id)
         elif not model_id.model:
             raise self._not_found(name, model_id)
-        return Candidate(str(model_id), model_id.model, provider, recipe)
+        facts = self._matrix.capabilities(str(model_id))
+        limits = limits_of(str(model_id), facts, self._checks)
+        return Candidate(str(model_id), model_id.model, provider, recipe, facts, limits)
 
     def _follow(self, name: str) -> str:
         """Apply aliases until none fits. Raises ConfigError when that never ends."""

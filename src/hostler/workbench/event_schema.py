@@ -109,6 +109,20 @@ class ProvidersRefused(Data, frozen=True):
     error: str
 
 
+class OverridesLoaded(Data, frozen=True):
+    """The overrides file was read, or taken away."""
+
+    path: str
+    models: int
+
+
+class OverridesRefused(Data, frozen=True):
+    """The overrides file cannot be used; the last good state stays."""
+
+    path: str
+    error: str
+
+
 class MachineModels(Data, frozen=True):
     """A machine answers, or lists other models than before."""
 
@@ -217,6 +231,8 @@ SCHEMA: Final[Mapping[str, type[Data]]] = {
     "worker.ended": WorkerEnded,
     "providers.loaded": ProvidersLoaded,
     "providers.refused": ProvidersRefused,
+    "overrides.loaded": OverridesLoaded,
+    "overrides.refused": OverridesRefused,
     "machine.up": MachineModels,
     "machine.down": MachineDown,
     "machine.memory": MachineMemoryTold,

@@ -19,6 +19,7 @@ from hostler.registry.directory import DEMO
 from hostler.registry.discovery import Discovery
 from hostler.registry.matrix import Matrix
 from hostler.registry.model_files import ModelFiles
+from hostler.registry.overrides import OverridesFile
 from hostler.registry.providers_file import ProvidersFile
 from hostler.registry.resolver import ModelEntry, ProviderEntry, Resolver
 from hostler.settings import Settings
@@ -73,6 +74,7 @@ class Local:
     file: ProvidersFile
     catalogue: Catalogue
     files: ModelFiles
+    overrides: OverridesFile
     resolver: Resolver
     remembered: bool
     """Whether what is found is kept for later."""
@@ -91,9 +93,10 @@ def local(settings: Settings, *, remembered: bool = True) -> Local:
     file = ProvidersFile(settings)
     catalogue = Catalogue(settings.data_dir if remembered else None)
     files = ModelFiles()
-    matrix = Matrix(file, catalogue, files=files)
+    overrides = OverridesFile(settings.overrides_file)
+    matrix = Matrix(file, catalogue, files=files, overrides=overrides)
     resolver = Resolver(file, settings.aliases, catalogue=catalogue, matrix=matrix)
-    return Local(file, catalogue, files, resolver, remembered=remembered)
+    return Local(file, catalogue, files, overrides, resolver, remembered=remembered)
 
 
 def look(here: Local, settings: Settings, *, only: Iterable[str] | None = None) -> None:
