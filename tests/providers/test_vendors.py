@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +18,10 @@ from hostler.settings import Settings
 from hostler.system.address import Address, split_url
 from hostler.wire.codecs import SERVED
 
+HOSTED = [vendor for vendor in VENDORS.values() if vendor.program is None]
 
-@pytest.mark.parametrize("vendor", VENDORS.values(), ids=lambda vendor: vendor.id)
+
+@pytest.mark.parametrize("vendor", HOSTED, ids=lambda vendor: vendor.id)
 def test_a_vendors_row_is_whole(vendor: Vendor) -> None:
     assert re.fullmatch(ID_PATTERN, vendor.id)
     assert vendor.wire in WIRES
@@ -34,8 +37,21 @@ def test_the_vendors_of_this_version() -> None:
     assert set(VENDORS) == {
         *("openai", "anthropic", "gemini", "deepseek", "minimax", "minimax-cn", "qwen", "qwen-cn", "qwen-us", "xai"),
         *("meta", "llama", "mistral", "openrouter", "groq", "together", "fireworks", "cerebras", "nvidia"),
-        "huggingface",
+        *("huggingface", "gemini-cli"),
     }
+
+
+def test_a_program_gets_the_keys_of_its_own_maker_alone(tmp_path: Path) -> None:
+    program = tmp_path / "gemini"
+    program.write_text("")
+    program.chmod(0o755)
+    keys = {name: "k" for vendor in VENDORS.values() for name in vendor.env}
+    provider = from_vendor(VENDORS["gemini-cli"], Access(credentials=Credentials({**keys, "PATH": str(tmp_path)})))
+    assert (provider.refusal(), provider.auth, provider.path("models")) == (None, None, None)
+    run = provider.run("flash")
+    assert run.argv[0] == str(program)
+    assert {name for name in run.environment if name in keys} == set(VENDORS["gemini"].env)
+    assert "its terms" in provider.note
 
 
 def test_a_compatible_vendor_is_a_row_of_at_most_ten_lines() -> None:
@@ -117,7 +133,7 @@ def at(host: str, vendor: Vendor, **more: object) -> Provider:
     return from_document(parse(text, "file"), settings).providers[vendor.id]
 
 
-@pytest.mark.parametrize("vendor", VENDORS.values(), ids=lambda vendor: vendor.id)
+@pytest.mark.parametrize("vendor", HOSTED, ids=lambda vendor: vendor.id)
 def test_an_entry_with_the_vendors_id_moves_it_to_another_region(vendor: Vendor) -> None:
     by_row = from_vendor(vendor, Access(credentials=Credentials(dict.fromkeys(vendor.env, KEY))))
     moved = at("eu.region.example", vendor, apiKeyEnv="REGION_KEY")

@@ -7,14 +7,31 @@ providers file, model lists, sockets.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from functools import cache
+from importlib import import_module
+from shutil import which
+from typing import Final, Literal, Protocol, cast
 from urllib.parse import quote
 
 from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
 from hostler.errors import ConfigError, ProviderNotReady
-from hostler.providers.vendors import ENGINE, KINDS, VENDOR_KINDS, VERSIONS, AuthStyle, Kind, Listing, Side, Vendor
+from hostler.providers.vendors import (
+    ENGINE,
+    KINDS,
+    VENDOR_KINDS,
+    VENDORS,
+    VERSIONS,
+    AuthStyle,
+    Kind,
+    Listing,
+    Runs,
+    Side,
+    Vendor,
+)
 from hostler.system.address import Address, parse_base_url, split_url
-from hostler.wire.codecs import SERVED
+from hostler.system.program import Program
+from hostler.wire.codec import UpstreamCodec
+from hostler.wire.codecs import SERVED, codec_of
 from hostler.wire.dialects import PLAIN, Dialect
 
 Operation = Literal[
@@ -113,8 +130,9 @@ class Provider:
     `defaults` where the client sent none of that name; all names are lower case. `missing_key` names the variable
     that would hold the key, None when nothing is missing. `unready` is why it cannot be used at all ("" when it can).
     `sides` are the
-    same provider by the other wires that it speaks. Prebuilt: `host` is the `Host` header's value, `sent` the headers
-    that every request carries (the key's first).
+    same provider by the other wires that it speaks. `slots`: calls that it takes at once, 0: as many as come. Where a
+    `program` answers, it lies at `program_path`, runs in `environment`, and the address is nowhere. Prebuilt: `host` is
+    the `Host` header's value, `sent` the headers that every request carries (the key's first).
     """
 
     id: str
@@ -137,6 +155,11 @@ class Provider:
     missing_key: str | None = None
     unready: str = ""
     sidecar: str = ""
+    note: str = ""
+    slots: int = 0
+    program: Runs | None = None
+    program_path: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, compare=False)
     sides: tuple["Provider", ...] = field(default=(), repr=False)
     paths: Mapping[str, str] = field(init=False, repr=False, compare=False)
     host: bytes = field(init=False, repr=False, compare=False)
@@ -158,7 +181,7 @@ class Provider:
     def call_path(self, operation: Operation, model: str, *, stream: bool) -> str:
         """The request path of a call of `model`; empty where this provider has none for the operation."""
         path = self.paths.get(operation, "")
-        if not path or self.names_in_body:
+        if not path or self.names_in_body or self.program is not None:
             return path
         action = "streamGenerateContent?alt=sse" if stream and operation == "chat" else path
         return self.other_path(f"/models/{quote(model, safe='/')}:{action}")
@@ -183,6 +206,16 @@ class Provider:
         return f"{self.prefix}{version}{tail}{'?' if self.query else ''}{self.query}"
 
     @property
+    def codec(self) -> UpstreamCodec:
+        """How it is spoken with."""
+        return codec_of(self.wire) if self.program is None else _speaker(self.program.module)
+
+    def run(self, model: str) -> Program:
+        """What is run for one request, where a program answers."""
+        assert self.program is not None
+        return _speaker(self.program.module).program(self.program_path, model, self.environment)
+
+    @property
     def ours(self) -> bool:
         """Whether we start its servers ourselves, so that they know their models exactly."""
         return self.kind == ENGINE
@@ -203,7 +236,22 @@ class Provider:
         return None
 
 
+class _Speaker(UpstreamCodec, Protocol):
+    """A module that speaks with a program."""
+
+    @staticmethod
+    def program(path: str, model: str, environment: Mapping[str, str]) -> Program: ...
+
+
+@cache
+def _speaker(module: str) -> _Speaker:
+    # lazy: most processes never run such a program
+    return cast("_Speaker", import_module(module))
+
+
 def _paths(provider: Provider) -> Mapping[str, str]:
+    if provider.program is not None:
+        return {"chat": provider.program.name}
     if not provider.names_in_body:
         return {**_GEMINI_ACTIONS, "models": provider.other_path("/models")}
     tails = _PATHS[provider.wire]
@@ -276,9 +324,35 @@ class Access:
 
 def from_vendor(vendor: Vendor, access: Access) -> Provider:
     """The provider that a vendor's row is, with or without a key."""
+    if vendor.program is not None:
+        return _by_program(vendor, vendor.program, access)
     served = [side for side in (vendor.main, *vendor.also) if side.wire in SERVED]
     main, *others = [_side(vendor, side, access) for side in served or (vendor.main,)]
     return replace(main, sides=tuple(others))
+
+
+def _by_program(vendor: Vendor, program: Runs, access: Access) -> Provider:
+    """It gets no key of another vendor: what it needs, it asks for by its own names."""
+    environment = access.credentials.environment
+    path = which(program.name, path=environment.get("PATH", ""))
+    own = {name for row in VENDORS.values() if row.wire == vendor.wire for name in row.env}
+    others = {name for row in VENDORS.values() for name in row.env} - own
+    return Provider(
+        id=vendor.id,
+        label=vendor.label,
+        kind=VENDOR_KINDS[vendor.wire],
+        wire=vendor.wire,
+        address=Address("127.0.0.1", 0),
+        dialect=vendor.dialect,
+        timeouts=access.timeouts,
+        listing=vendor.listing,
+        unready="" if path else f"The program '{program.name}' of provider '{vendor.id}' is not on PATH.",
+        note=vendor.note,
+        slots=program.slots,
+        program=program,
+        program_path=path or "",
+        environment={name: value for name, value in environment.items() if name not in others},
+    )
 
 
 def _side(vendor: Vendor, side: Side, access: Access) -> Provider:

@@ -48,11 +48,23 @@ class Side:
     version: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """A program that is run for each request: its name on PATH, the module that speaks with it, how many at once."""
+
+    name: str
+    module: str
+    slots: int = 4
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
     """One hosted API. `env`: variables that may hold the key, the first one that is set counts.
 
     `wire` is the one that has most, `also` are others, `why` says what decided.
+
+    `program`: it is reached by a program on this machine, which has the key, instead of by an address. `note`: what a
+    person should know before using it.
 
     `version` stands between the base URL's path and the wire's operation; None: the wire's own.
     `checked`: when the row was last compared with `docs`.
@@ -68,6 +80,8 @@ class Vendor:
     listing: Listing = "list"
     version: str | None = None
     also: tuple[Side, ...] = ()
+    program: Runs | None = None
+    note: str = ""
     why: str = "the chat wire is the only one it speaks"
     docs: str
     checked: str
@@ -152,6 +166,19 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             auth="x-goog-api-key",
             why="its own wire; the compatible one has no signatures, files or safety reasons",
             docs="https://ai.google.dev/api/generate-content",
+            checked=_CHECKED,
+        ),
+        Vendor(
+            id="gemini-cli",
+            label="Gemini CLI",
+            wire=GEMINI,
+            base_url="",
+            env=(),
+            listing="none",
+            program=Runs("gemini", "hostler.providers.gemini_cli"),
+            note="runs Google's own program under your log-in there; its terms say what that may be used for",
+            why="for a log-in instead of a key; the program `gemini`, text alone",
+            docs="https://geminicli.com/docs/resources/tos-privacy/",
             checked=_CHECKED,
         ),
         Vendor(
@@ -476,7 +503,7 @@ VENDOR_KINDS: Final[Mapping[Wire, str]] = {
 def row_of(provider_id: str, kind: str) -> tuple[Vendor, Side] | None:
     """The vendor that an entry of the providers file means by its id, and the side that is of the entry's kind."""
     vendor = VENDORS.get(provider_id)
-    if vendor is None:
+    if vendor is None or vendor.program is not None:
         return None
     side = next((side for side in (vendor.main, *vendor.also) if VENDOR_KINDS[side.wire] == kind), None)
     return None if side is None else (vendor, side)

@@ -13,10 +13,9 @@ from hostler.accounts.ledger import End, Ledger, Outcome
 from hostler.core.usage import UNKNOWN, Usage
 from hostler.errors import Cancelled, HostlerError, UpstreamBroken, UpstreamError, UpstreamGarbled
 from hostler.registry.resolver import Candidate
-from hostler.routing.call import Call, Headers, Target, Way
+from hostler.routing.call import Call, Connection, Headers, Target, Way
 from hostler.routing.inflate import Inflate, inflate_for
-from hostler.system.upstream import KnownReply, Message, Receiver, UpstreamConnection
-from hostler.wire.codecs import codec_of
+from hostler.system.upstream import KnownReply, Message, Receiver
 
 _log = logging.getLogger(__name__)
 LARGEST_ERROR = 256 * 1024
@@ -42,7 +41,7 @@ class Attempt(Receiver):
         "owner", "settled", "size", "started", "status", "usage", "waited", "way",
     )  # fmt: skip
 
-    connection: UpstreamConnection
+    connection: Connection
     ledger: Ledger
     owner: Owner
     started: float
@@ -138,7 +137,7 @@ class Attempt(Receiver):
 
     def abandon(self) -> None:
         """Drop it without a word to the owner."""
-        connection: UpstreamConnection | None = getattr(self, "connection", None)
+        connection: Connection | None = getattr(self, "connection", None)
         if connection is not None and not self.ended:
             connection.abort()
         self.ended = True
@@ -210,7 +209,7 @@ class Attempt(Receiver):
     def _refusal(self) -> HostlerError:
         headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in self._headers}
         try:
-            return codec_of(self.candidate.provider.wire).decode_error(self.status, headers, self.take())
+            return self.candidate.provider.codec.decode_error(self.status, headers, self.take())
         except HostlerError as error:
             return UpstreamGarbled(f"The upstream answered {self.status}, and: {error.message}")
 

@@ -6,8 +6,9 @@ A client that keeps asking one model gives the same answers to nearly every ques
 asked once: a `Plan` holds them, with a `Way` for each candidate, and a `Call` adds what is its own.
 """
 
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -16,7 +17,8 @@ from hostler.core.requests import ChatRequest
 from hostler.core.wires import ANTHROPIC, Wire
 from hostler.providers.provider import Header, Operation, Provider
 from hostler.registry.resolver import Candidate, Route
-from hostler.system.upstream import Door, Patience
+from hostler.system.http_known_head import KnownReply
+from hostler.system.upstream import Message, Patience, Receiver
 from hostler.wire.scan import Echo, opening
 
 TRANSLATED: Final = ("chat", "generate")
@@ -28,6 +30,28 @@ FILES: Final = frozenset(("speech", "transcriptions", "translations", "images", 
 Headers = list[tuple[bytes, bytes]]
 
 
+class Connection(Protocol):
+    """What an attempt is made over: one request, one answer."""
+
+    reused: bool
+    started: bool
+    framed: bool
+    known: KnownReply | None
+
+    def send(self, message: Message, receiver: Receiver, patience: Patience) -> None: ...
+    def set_reading(self, wanted: bool) -> None: ...
+    def abort(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class AnyDoor(Protocol):
+    """Makes connections to one upstream, be it an address or a program."""
+
+    def take_nowait(self) -> Connection | None: ...
+    def connect(self, within: float | None = None) -> Coroutine[object, object, Connection]: ...
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where one attempt goes: for an engine the address of the moment, for others the provider's own.
@@ -35,7 +59,7 @@ class Target:
     `host` is the value of the Host header, `sent` the headers of every request, the key's among them.
     """
 
-    door: Door
+    door: AnyDoor
     host: bytes
     sent: tuple[Header, ...]
     patience: Patience
@@ -102,9 +126,11 @@ class Way:
         self.operation = plan.operation
         # an engine serves one model under whatever name: the asked one spares the splice
         self.model = candidate.model if recipe is None else plan.asked
-        self.lane, self.slots = (provider.id, 0) if recipe is None else (candidate.model_id, recipe.slots)
+        self.lane, self.slots = (provider.id, provider.slots) if recipe is None else (candidate.model_id, recipe.slots)
         # upstreams are asked for streams of events only
         self.passes = plan.operation not in TRANSLATED or (provider.wire == plan.face and not plan.as_array)
+        if provider.program is not None:  # its words are those of no wire
+            self.passes = False
         self.bridges = plan.operation == "chat" and (
             provider.wire == ANTHROPIC or not provider.dialect.named_tool_choice
         )

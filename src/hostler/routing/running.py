@@ -24,12 +24,13 @@ from hostler.engines.engine import EngineEndpoint
 from hostler.errors import Cancelled, EngineError, HostlerError, StorageError, UpstreamError, UpstreamRefused
 from hostler.routing import router
 from hostler.routing.attempt import Attempt
-from hostler.routing.call import Call, Target, Way, patience_of
+from hostler.routing.call import Call, Connection, Target, Way, patience_of
 from hostler.routing.health import Health
 from hostler.routing.lanes import Lanes
 from hostler.routing.opaque import OpaqueStore
 from hostler.system.address import Address
-from hostler.system.upstream import Message, UpstreamConnection, UpstreamPool
+from hostler.system.program import ProgramDoor
+from hostler.system.upstream import Message, UpstreamPool
 
 _log = logging.getLogger(__name__)
 POST_MORTEM = 2.0
@@ -171,7 +172,8 @@ class Running:
             if refusal is not None:
                 self._fail(refusal)
                 return
-            door = self._parts.pool.door(provider.address)
+            pool = self._parts.pool
+            door = pool.door(provider.address) if provider.program is None else ProgramDoor(provider.run(way.model))
             way.target = Target(door, provider.host, provider.sent, patience_of(provider))
             self._exchange(way.target)
 
@@ -211,9 +213,9 @@ class Running:
     def _connect(self) -> None:
         target = self._target
         connecting = target.door.connect(target.patience.connect)
-        self._wait(connecting, self._send, give_back=UpstreamConnection.close)
+        self._wait(connecting, self._send, give_back=_close)
 
-    def _send(self, connection: UpstreamConnection) -> None:
+    def _send(self, connection: Connection) -> None:
         attempt = self._attempt
         attempt.connection = connection
         connection.send(self._message, attempt, self._target.patience)
@@ -343,6 +345,10 @@ class Running:
         """For a wait in a queue: it is over."""
         attempt = self._attempt
         attempt.waited = perf_counter() - attempt.started
+
+
+def _close(connection: Connection) -> None:
+    connection.close()
 
 
 class _Wait(Generic[T]):

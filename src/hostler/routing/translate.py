@@ -28,7 +28,6 @@ from hostler.routing.opaque import OpaqueStore
 from hostler.routing.requests import request_head, whole_request
 from hostler.system.upstream import Message
 from hostler.wire.codec import StreamDecoder
-from hostler.wire.codecs import codec_of
 
 _log = logging.getLogger(__name__)
 LARGEST_REPLY = 64 << 20
@@ -64,9 +63,11 @@ class Translate(Attempt):
         if repaired.repairs:
             _log.info("call %s: the history was repaired: %s", self.call.id, "; ".join(repaired.repairs))
         request = replace(request, messages=repaired.messages, model=self.way.model, include_usage=True)
-        encoded = codec_of(provider.wire).encode_request(request, provider.dialect)
+        encoded = provider.codec.encode_request(request, provider.dialect)
         self.dropped = encoded.dropped
         self._sink.take_dropped(encoded.dropped)
+        if provider.program is not None:
+            return encoded.body
         return whole_request(request_head(self.way, target), encoded.body)
 
     def on_good_head(self, headers: Headers) -> None:
@@ -77,7 +78,7 @@ class Translate(Attempt):
             elif name == b"content-encoding":
                 self.inflate = inflate_for(value)
         provider = self.candidate.provider
-        codec = codec_of(provider.wire)
+        codec = provider.codec
         if kind in (_EVENTS, codec.STREAM_TYPE.partition(b";")[0]):
             self._decoder = codec.stream_decoder(provider.dialect)
         elif kind not in (b"application/json", b""):
@@ -112,7 +113,7 @@ class Translate(Attempt):
     def on_good_end(self) -> HostlerError | None:
         if self._decoder is None:
             provider = self.candidate.provider
-            reply = codec_of(provider.wire).decode_response(self.take(), provider.dialect)
+            reply = provider.codec.decode_response(self.take(), provider.dialect)
             error = self._pass_on(unfold(reply))
             kept = reply.parts
         else:

@@ -42,6 +42,10 @@ class Command:
     stdin: bytes | socket.socket = field(repr=False, default=b"")
     """What the child reads on stdin, at most 32 KiB; then the stream ends. A socket is handed over as it is: a line to
     a process of ours that no path leads to, and that ends with either side. The caller closes its copy."""
+    answers: bool = False
+    """What it writes on stdout goes to the socket that it has on stdin; only stderr to `log`."""
+    folder: Path | None = None
+    """The child's working folder; None: ours."""
     reports: bool = False
     """Give the child a pipe back to us as its descriptor 3; see `ChildProcess.wait_report`."""
 
@@ -159,9 +163,10 @@ def spawn(command: Command, *, tie: Tie | None = None) -> ChildProcess:
         popen = subprocess.Popen(
             (*shim, *command.argv),
             stdin=stdin,
-            stdout=log,
+            stdout=stdin if command.answers else log,
             stderr=log,
             env=dict(command.environment),
+            cwd=command.folder,
             pass_fds=[fd for fd in (leash_child, report_child) if fd >= 0],
             start_new_session=True,
         )
