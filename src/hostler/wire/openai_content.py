@@ -6,12 +6,14 @@ The two spell images and files differently, and clients mix them up: either spel
 from typing import Final
 
 from hostler.core.messages import CacheMark, Media, MediaKind, Refusal, Text
-from hostler.errors import WireError
+from hostler.core.wires import OPENAI_CHAT, OPENAI_RESPONSES, Wire
+from hostler.errors import Unsupported, WireError
 from hostler.wire.fields import Members, as_members, as_text, need_items, need_members, need_text, text_or_none
 
 AUDIO_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 """The sound formats that the wire publishes, by its own names."""
 
+_AUDIO_FORMATS: Final = {kind: name for name, kind in AUDIO_TYPES.items()} | {"audio/mp3": "mp3", "audio/x-wav": "wav"}
 _URL_KINDS: Final[dict[str, MediaKind]] = {"image_url": "image", "video_url": "video", "audio_url": "audio"}
 
 
@@ -122,3 +124,31 @@ def _cache_mark(part: Members) -> CacheMark | None:
     if borrowed:
         return "1h" if borrowed.get("ttl") == "1h" else "5m"
     return None
+
+
+def write_flat_media(part: Media, path: str, *, wire: Wire | None) -> dict[str, object]:
+    """A media part as the Responses wire has it; raises Unsupported. `wire` is where the request came from."""
+    origin = part.origin.wire if part.origin is not None else wire
+    if part.file_id is not None and origin not in (None, OPENAI_RESPONSES, OPENAI_CHAT):
+        hint = "Send the file itself, as base64 data or as a URL."
+        raise Unsupported(f"{path}: the file id '{part.file_id}' belongs to another vendor.", hint=hint)
+    fallback = "image/png" if part.kind == "image" else "application/pdf"
+    url = part.url or f"data:{part.media_type or fallback};base64,{part.data or ''}"
+    match part:
+        case Media(kind="image"):
+            where = {"image_url": url} if part.file_id is None else {"file_id": part.file_id}
+            return {"type": "input_image", "detail": part.detail or "auto", **where}
+        case Media(kind="audio", data=str() as data, media_type=kind) if kind in _AUDIO_FORMATS:
+            return {"type": "input_audio", "input_audio": {"data": data, "format": _AUDIO_FORMATS[kind]}}
+        case Media(kind="audio" | "video"):
+            hint = f"Choose a model that takes {part.kind}, or leave it out."
+            raise Unsupported(f"{path}: this model's interface takes no such {part.kind}.", hint=hint)
+        case Media(text=str() as text):
+            title = f' title="{part.name}"' if part.name else ""
+            return {"type": "input_text", "text": f"<document{title}>\n{text}\n</document>"}
+        case Media(file_id=str() as file_id):
+            return {"type": "input_file", "file_id": file_id}
+        case Media(url=str()):
+            return {"type": "input_file", "file_url": url}
+        case _:
+            return {"type": "input_file", "filename": part.name or "document.pdf", "file_data": url}

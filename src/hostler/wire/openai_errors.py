@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from hostler.errors import HostlerError, UpstreamRefused, WireError
+from hostler.errors import HostlerError, UpstreamGarbled, UpstreamRefused, WireError
 from hostler.wire.fields import Members, as_count, as_items, as_members, as_text, parse_object
 from hostler.wire.pages import plain_words
 from hostler.wire.retry import retry_after, retry_headers
@@ -42,6 +42,14 @@ _STATUSES: Final = (
     ("internal", 500),
 )
 """Words in an in-band error's type or code, and the status it would have had before the reply began."""
+
+_CODES: Final = frozenset(
+    (
+        "server_error", "rate_limit_exceeded", "invalid_prompt", "context_length_exceeded", "insufficient_quota",
+        "server_is_overloaded", "usage_not_included",
+    )
+)  # fmt: skip
+"""The codes of a failed response that clients look for: published ones, and those that the vendor sends besides."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -143,3 +151,30 @@ def _detail(detail: object) -> str:
         place = ".".join(str(step) for step in as_items(complaint.get("loc")))
         complaints.append(f"{place}: {as_text(complaint.get('msg'))}".strip(": "))
     return "; ".join(complaints) or as_text(as_members(detail).get("message"))
+
+
+def error_told(members: Members, body: bytes) -> HostlerError:
+    """The error that a failed response or an error event tells of: flat, as published, or nested, as it is sent."""
+    nested = as_members(members.get("error")) or members.get("error")
+    refused = error_of({"error": nested or {key: value for key, value in members.items() if key != "type"}})
+    if refused is None:
+        return UpstreamGarbled("The upstream broke off with an empty error.")
+    return UpstreamRefused(
+        refused.message, status=refused.status, kind=refused.kind, body=body, retry_after=refused.retry_after
+    )
+
+
+def write_error(error: HostlerError) -> dict[str, object]:
+    """The `error` of a failed response. Whether to try again is told by its code, and when by its message."""
+    code = error.kind if isinstance(error, UpstreamRefused) and error.kind in _CODES else ""
+    if not code:
+        again = error.status >= 500 or error.status in (408, 409)
+        code = "rate_limit_exceeded" if error.status == 429 else "server_error" if again else "invalid_prompt"
+    wait = "" if error.retry_after is None else f" Please try again in {error.retry_after:g}s."
+    return {"code": code, "message": error.text if "try again in" in error.text else error.text + wait}
+
+
+def error_event(error: HostlerError) -> dict[str, object]:
+    """An error event: its fields as published, and once more in the nested form that the vendor sends."""
+    nested = as_members(error_members(error)["error"])
+    return {"code": nested["code"], "message": nested["message"], "param": None, "error": nested}

@@ -8,10 +8,13 @@ from typing import Final
 from hostler.core.requests import Asked
 from hostler.core.wires import OPENAI_RESPONSES
 from hostler.wire.dialects import PLAIN, Dialect
-from hostler.wire.openai_errors import decode_error, encode_error
-from hostler.wire.openai_responses.request import decode_request, encode_request
-from hostler.wire.openai_responses.response import decode_response
-from hostler.wire.openai_responses.stream import StreamDecoder, StreamEncoder, encode_response
+from hostler.wire.openai_errors import decode_error as decode_error
+from hostler.wire.openai_errors import encode_error as encode_error
+from hostler.wire.openai_responses.request import decode_request as decode_request
+from hostler.wire.openai_responses.request import encode_request as encode_request
+from hostler.wire.openai_responses.response import decode_response as decode_response
+from hostler.wire.openai_responses.stream import StreamDecoder, StreamEncoder
+from hostler.wire.openai_responses.stream import encode_response as encode_response
 
 NAME: Final = OPENAI_RESPONSES
 KEEPALIVE: Final = b": keep-alive\n\n"
@@ -28,21 +31,3 @@ def stream_decoder(dialect: Dialect = PLAIN) -> StreamDecoder:
 def stream_encoder(asked: Asked) -> StreamEncoder:
     """An encoder for one stream."""
     return StreamEncoder(asked)
-
-
-__all__ = [
-    "KEEPALIVE",
-    "NAME",
-    "REQUEST_ID",
-    "STREAM_TYPE",
-    "StreamDecoder",
-    "StreamEncoder",
-    "decode_error",
-    "decode_request",
-    "decode_response",
-    "encode_error",
-    "encode_request",
-    "encode_response",
-    "stream_decoder",
-    "stream_encoder",
-]

@@ -1,9 +1,7 @@
 """Requests of the Responses wire, both ways: items, tools, fields. Knows no replies, no stores, no events.
 
-Facts: the types of the `openai` SDK 3.51 (`types.responses`). What only this wire has goes to `ChatRequest.extra`, under
-its name or, where a known field holds it, under a path (`reasoning.summary`, `tools[].defer_loading`). A whole item is
-the opaque block of what the core cannot hold of it: encrypted reasoning, a message's `phase` and citations, a call's
-namespace, and every item that nobody told us about.
+What only this wire has goes to `ChatRequest.extra`, under its name or, where a known field holds it, under a path
+(`reasoning.summary`, `tools[].defer_loading`). Facts: the types of the `openai` SDK 3.51.
 """
 
 import hashlib
@@ -12,43 +10,33 @@ from typing import Final, cast
 import msgspec
 from msgspec import Raw
 
-from hostler.core.messages import Media, Message, Origin, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
-from hostler.core.requests import ChatRequest, Effort, OutputFormat, ReasoningOptions, Sampling, ToolChoice
-from hostler.core.tools import Tool
-from hostler.core.wires import OPENAI_CHAT, OPENAI_RESPONSES
-from hostler.errors import Unsupported, WireError
+from hostler.core.messages import Media, Message, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
+from hostler.core.requests import ChatRequest, Effort, OutputFormat, ReasoningOptions, Sampling
+from hostler.core.wires import OPENAI_RESPONSES
+from hostler.errors import WireError
 from hostler.wire import fields
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import EFFORTS, effort_word
-from hostler.wire.fields import Members, as_items, as_members, as_text, need_items, need_members, need_text
+from hostler.wire.fields import Members, as_members, as_text, need_items, need_members, need_text
 from hostler.wire.ids import ToolIds
-from hostler.wire.openai_content import AUDIO_TYPES, read_content
-from hostler.wire.openai_tools import read_tool, read_tool_choice
+from hostler.wire.openai_content import read_content, write_flat_media
+from hostler.wire.responses_items import Json, said
+from hostler.wire.responses_tools import read_choice, read_tools, spelled, write_choice, write_tools
 from hostler.wire.tool_offers import offer_tools
 
-Json = dict[str, object]
-HISTORY: Final = Origin("", OPENAI_RESPONSES, "")
-"""Origin of what a client's history or a bare body holds: only the wire is known."""
-NAMESPACE: Final = "tools[].namespace"
-"""The key of `extra` under which flat tool names stand, each with its namespace, name, and the namespace's purpose."""
-
-_LONGEST_NAME: Final = 64
 _LONGEST_USER: Final = 64
 _FEWEST_TOKENS: Final = 16
 """The vendor refuses a smaller `max_output_tokens`."""
-_AUDIO_FORMATS: Final = {kind: name for name, kind in AUDIO_TYPES.items()} | {"audio/mp3": "mp3", "audio/x-wav": "wav"}
 _READ: Final = frozenset(
     {
         "model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "max_output_tokens", "user",
         "temperature", "top_p", "reasoning", "text", "stream", "safety_identifier",
     }
 )  # fmt: skip
-_READ_IN_TOOL: Final = frozenset(
-    ("type", "name", "description", "parameters", "strict", "format", "function", "custom")
-)
 _IDLE: Final[Members] = {
-    "background": False, "include": [], "metadata": {}, "service_tier": "auto", "store": False, "truncation": "disabled",
+    "background": False, "include": [], "metadata": {}, "service_tier": "auto", "store": False,
+    "truncation": "disabled",
 }  # fmt: skip
 """What a field says that asks for nothing; such a field is not kept, so that nobody names it as lost."""
 _STORED: Final = ("previous_response_id", "conversation", "background", "store")
@@ -70,8 +58,8 @@ def decode_request(body: bytes) -> ChatRequest:
     return ChatRequest(
         model=need_text(members.get("model"), "model"),
         messages=_read_messages(members, body),
-        tools=_read_tools(members.get("tools"), extra),
-        tool_choice=_read_choice(members, extra),
+        tools=read_tools(members.get("tools"), extra),
+        tool_choice=read_choice(members, extra),
         parallel_tool_calls=fields.flag_or_none(members, "parallel_tool_calls"),
         max_tokens=fields.whole_or_none(members, "max_output_tokens"),
         sampling=Sampling(
@@ -85,20 +73,6 @@ def decode_request(body: bytes) -> ChatRequest:
         wire=OPENAI_RESPONSES,
         extra=extra,
     )
-
-
-def flat_name(space: str, name: str) -> str:
-    """A tool's name where there are no namespaces; within the length that every vendor allows."""
-    flat = f"{space.removesuffix('__')}__{name}" if space else name
-    if len(flat) <= _LONGEST_NAME or not space:
-        return flat
-    return f"{flat[: _LONGEST_NAME - 9]}_{hashlib.sha256(flat.encode()).hexdigest()[:8]}"
-
-
-def spelled(flat: str, request: ChatRequest | None) -> Json:
-    """A tool's `name`, and its `namespace` where the request offered it in one."""
-    space = as_items(as_members(request.extra.get(NAMESPACE)).get(flat)) if request is not None else []
-    return {"namespace": space[0], "name": space[1]} if space else {"name": flat}
 
 
 # ------------------------------------------------------------------------------------------- reading
@@ -166,90 +140,6 @@ class _Reader:
         parts = read_content(item.get("output"), f"{path}.output")
         content = tuple(Text(text=part.text) if isinstance(part, Refusal) else part for part in parts)
         return ToolResult(call_id=call_id, content=content, name=as_text(item.get("name")))
-
-
-def said(item: Members, raw: bytes, *, call_id: str = "") -> list[Part]:
-    """What an item of the model's says, read with tolerance; `call_id` is for a call that has none."""
-    match item.get("type") or "message":
-        case "message":
-            return _spoken(item, raw)
-        case "reasoning":
-            text = thinking_of(item)
-            if item.get("encrypted_content"):
-                return [Reasoning(text=text, origin=HISTORY, opaque=raw)]
-            return [Reasoning(text=text)] if text else []  # perhaps another wire's, shown to this one's client by us
-        case "function_call" | "custom_tool_call" as kind:
-            arguments = item.get("input" if kind == "custom_tool_call" else "arguments")
-            if not isinstance(arguments, str):
-                arguments = msgspec.json.encode(arguments).decode() if arguments else ""
-            keep = bool(item.get("namespace") or item.get("caller"))
-            call = ToolCall(
-                id=as_text(item.get("call_id")) or as_text(item.get("id")) or call_id,
-                name=flat_name(as_text(item.get("namespace")), as_text(item.get("name"))),
-                arguments=arguments,
-                custom=kind == "custom_tool_call",
-                origin=HISTORY if keep else None,
-                opaque=raw if keep else None,
-            )
-            return [call]
-        case _:
-            return [Text(text="", origin=HISTORY, opaque=raw)]
-
-
-def thinking_of(item: Members) -> str:
-    """The readable part of a reasoning item: the thinking itself where it is given, else its summary."""
-    parts = as_items(item.get("content")) or as_items(item.get("summary"))
-    return "\n\n".join(text for part in parts if (text := as_text(as_members(part).get("text"))))
-
-
-def _spoken(item: Members, raw: bytes) -> list[Part]:
-    content = item.get("content")
-    pieces = [as_members(piece) for piece in as_items(content)]
-    text = as_text(content) + "".join(as_text(piece.get("text")) for piece in pieces)
-    refusal = "".join(as_text(piece.get("refusal")) for piece in pieces)
-    if not refusal and (
-        item.get("phase") or any(piece.get("annotations") or piece.get("logprobs") for piece in pieces)
-    ):
-        return [Text(text=text, origin=HISTORY, opaque=raw)]
-    parts: list[Part] = [Text(text=text)] if text else []
-    return [*parts, Refusal(text=refusal)] if refusal else parts
-
-
-def _read_tools(value: object, extra: Json, space: Members | None = None) -> tuple[Tool, ...]:
-    tools: list[Tool] = []
-    for position, item in enumerate([] if value is None else need_items(value, "tools")):
-        path = f"tools[{position}]" if space is None else f"tools[].tools[{position}]"
-        members = need_members(item, path)
-        if members.get("type") == "namespace":
-            need_text(members.get("name"), f"{path}.name")
-            tools += _read_tools(members.get("tools"), extra, members)
-            continue
-        if space is not None:
-            purpose = [space["name"], need_text(members.get("name"), f"{path}.name"), as_text(space.get("description"))]
-            members = {**members, "name": flat_name(str(purpose[0]), str(purpose[1]))}
-            cast("Json", extra.setdefault(NAMESPACE, {}))[as_text(members["name"])] = purpose
-        tool = read_tool(members, path)
-        tools.append(tool)
-        for key in members.keys() - _READ_IN_TOOL if tool.server is None else ():
-            if members[key] is not None:
-                cast("Json", extra.setdefault(f"tools[].{key}", {}))[tool.name] = members[key]
-    return tuple(tools)
-
-
-def _read_choice(members: Members, extra: Json) -> ToolChoice | None:
-    choice = as_members(members.get("tool_choice"))
-    if not choice:
-        return read_tool_choice({"tool_choice": members.get("tool_choice")})
-    listed = [as_members(tool) for tool in as_items(choice.get("tools"))] or [choice]
-    ours = [tool for tool in listed if tool.get("type") in ("function", "custom", "allowed_tools")]
-    if len(ours) < len(listed):
-        extra["tool_choice"] = choice  # tools that the vendor runs itself
-    flat = [
-        {**t, "name": flat_name(as_text(t.get("namespace")), as_text(t["name"]))} if "name" in t else t for t in ours
-    ]
-    if choice.get("type") == "allowed_tools":
-        return read_tool_choice({"tool_choice": {**choice, "tools": flat}})
-    return read_tool_choice({"tool_choice": flat[0]}) if flat else None
 
 
 def _read_format(value: object, extra: Json) -> OutputFormat | None:
@@ -354,7 +244,7 @@ class _ItemWriter:
     def _piece(self, part: Part, path: str) -> Json | None:
         written: Json | None = None
         if isinstance(part, Media):
-            written = self._media(part, path)
+            written = write_flat_media(part, path, wire=self._request.wire)
         elif isinstance(part, Text | Refusal) and part.text:
             written = {"type": "input_text", "text": part.text}
         if written is None or (isinstance(part, Text) and part.opaque is not None):
@@ -366,32 +256,6 @@ class _ItemWriter:
             else:
                 self.dropped.add("messages[].cache_control")
         return written
-
-    def _media(self, part: Media, path: str) -> Json:
-        wire = part.origin.wire if part.origin is not None else self._request.wire
-        if part.file_id is not None and wire not in (None, OPENAI_RESPONSES, OPENAI_CHAT):
-            hint = "Send the file itself, as base64 data or as a URL."
-            raise Unsupported(f"{path}: the file id '{part.file_id}' belongs to another vendor.", hint=hint)
-        fallback = "image/png" if part.kind == "image" else "application/pdf"
-        url = part.url or f"data:{part.media_type or fallback};base64,{part.data or ''}"
-        match part:
-            case Media(kind="image"):
-                where = {"image_url": url} if part.file_id is None else {"file_id": part.file_id}
-                return {"type": "input_image", "detail": part.detail or "auto", **where}
-            case Media(kind="audio", data=str() as data, media_type=kind) if kind in _AUDIO_FORMATS:
-                return {"type": "input_audio", "input_audio": {"data": data, "format": _AUDIO_FORMATS[kind]}}
-            case Media(kind="audio" | "video"):
-                hint = f"Choose a model that takes {part.kind}, or leave it out."
-                raise Unsupported(f"{path}: this model's interface takes no such {part.kind}.", hint=hint)
-            case Media(text=str() as text):
-                title = f' title="{part.name}"' if part.name else ""
-                return {"type": "input_text", "text": f"<document{title}>\n{text}\n</document>"}
-            case Media(file_id=str() as file_id):
-                return {"type": "input_file", "file_id": file_id}
-            case Media(url=str()):
-                return {"type": "input_file", "file_url": url}
-            case _:
-                return {"type": "input_file", "filename": part.name or "document.pdf", "file_data": url}
 
     def _assistant(self, message: Message, path: str) -> None:
         calls = any(isinstance(part, ToolCall) for part in message.parts)
@@ -483,12 +347,7 @@ class _FieldWriter:
             body["max_output_tokens"] = limit if self._same_wire else max(limit, _FEWEST_TOKENS)
             if body["max_output_tokens"] != limit:
                 self.dropped.add("max_tokens")
-        for name in ("temperature", "top_p", "top_k", "min_p", "seed", "presence_penalty", "frequency_penalty", "stop"):
-            value = getattr(request.sampling, name)
-            if name in ("temperature", "top_p") and value is not None:
-                body[name] = value
-            elif value or (name == "seed" and value is not None):
-                self.dropped.add(name)
+        self._sampling(request.sampling)
         self._tools()
         self._reasoning()
         self._format()
@@ -503,6 +362,15 @@ class _FieldWriter:
         for name in self._dialect.forbidden:
             if body.pop(name, None) is not None:
                 self.dropped.add(name)
+
+    def _sampling(self, sampling: Sampling) -> None:
+        given = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        self.body.update((name, value) for name, value in given.items() if value is not None)
+        for name in ("top_k", "min_p", "presence_penalty", "frequency_penalty", "stop"):
+            if getattr(sampling, name):
+                self.dropped.add(name)
+        if sampling.seed is not None:
+            self.dropped.add("seed")
 
     def _tools(self) -> None:
         request = self._request
@@ -558,48 +426,3 @@ class _FieldWriter:
                 self.body[key] = value
             elif section != "tools[]":  # the tools hold that
                 cast("Json", self.body.setdefault(section, {}))[name] = value
-
-
-def write_choice(choice: ToolChoice, request: ChatRequest) -> str | Json:
-    """`tool_choice` of a request, by the kinds and namespaces of its tools."""
-    custom = {tool.name for tool in request.tools if tool.custom}
-    named = (choice.name,) if choice.mode == "named" else choice.allowed
-    tools = [{"type": "custom" if name in custom else "function", **spelled(name, request)} for name in named]
-    if choice.mode == "named":
-        return tools[0]
-    return {"type": "allowed_tools", "mode": choice.mode, "tools": tools} if tools else choice.mode
-
-
-def write_tools(tools: tuple[Tool, ...], request: ChatRequest) -> list[object]:
-    """Tools as this wire offers them, within their namespaces."""
-    written: list[object] = []
-    spaces: dict[object, list[Json]] = {}
-    same_wire = request.wire == OPENAI_RESPONSES
-    more = {k[8:]: as_members(v) for k, v in request.extra.items() if same_wire and k.startswith("tools[].")}
-    table = more.pop("namespace", {})
-    for tool in tools:
-        if tool.server is not None:
-            written.append(Raw(tool.server))
-            continue
-        item = {**_tool(tool, same_wire=same_wire), **{key: v[tool.name] for key, v in more.items() if tool.name in v}}
-        if tool.name not in table:
-            written.append(item)
-            continue
-        space, item["name"], purpose = as_items(table[tool.name])
-        if space not in spaces:
-            spaces[space] = []
-            written.append({"type": "namespace", "name": space, "description": purpose, "tools": spaces[space]})
-        spaces[space].append(item)
-    return written
-
-
-def _tool(tool: Tool, *, same_wire: bool) -> Json:
-    item: Json = {"type": "custom" if tool.custom else "function", "name": tool.name}
-    if tool.description:
-        item["description"] = tool.description
-    if tool.custom:
-        return {**item, "format": tool.parameters} if tool.parameters else item
-    item["parameters"] = tool.parameters or {"type": "object", "properties": {}}
-    if tool.strict is not None or not same_wire:
-        item["strict"] = bool(tool.strict)  # what other wires mean by silence; here it asks for a strict schema
-    return item

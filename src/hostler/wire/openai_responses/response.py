@@ -10,25 +10,19 @@ import msgspec
 from msgspec import Raw, Struct
 
 from hostler.core.messages import Part, Refusal, ToolCall
-from hostler.core.requests import Asked, FinishReason, Reply
+from hostler.core.requests import Asked, ChatRequest, FinishReason, Reply
 from hostler.core.usage import Usage
-from hostler.errors import HostlerError, UpstreamGarbled, UpstreamRefused, WireError
+from hostler.errors import UpstreamGarbled, WireError
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_count, as_members, as_text, parse
-from hostler.wire.openai_errors import error_members, error_of
-from hostler.wire.openai_responses.request import Json, said, write_choice, write_tools
+from hostler.wire.openai_errors import error_told
+from hostler.wire.responses_items import Json, said
+from hostler.wire.responses_tools import write_choice, write_tools
 
 _INCOMPLETE: Final[dict[str, FinishReason]] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 _REASONS: Final[dict[FinishReason, str]] = {
     "length": "max_output_tokens", "context": "max_output_tokens", "content_filter": "content_filter",
 }  # fmt: skip
-_CODES: Final = frozenset(
-    (
-        "server_error", "rate_limit_exceeded", "invalid_prompt", "context_length_exceeded", "insufficient_quota",
-        "server_is_overloaded", "usage_not_included",
-    )
-)  # fmt: skip
-"""The codes of a failed response that clients look for: the published ones that fit, and those that the vendor sends."""
 
 
 class Whole(Struct):
@@ -72,18 +66,7 @@ def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
 def raise_failed(whole: Whole, body: bytes) -> None:
     """Raise what a response that failed tells of."""
     if whole.error or whole.status in ("failed", "cancelled"):
-        raise failure({"error": whole.error or f"The response was {whole.status}."}, body)
-
-
-def failure(members: Members, body: bytes) -> HostlerError:
-    """The error that a failed response or an error event tells of: flat, as published, or nested, as it is sent."""
-    nested = as_members(members.get("error")) or members.get("error")
-    refused = error_of({"error": nested or {key: value for key, value in members.items() if key != "type"}})
-    if refused is None:
-        return UpstreamGarbled("The upstream broke off with an empty error.")
-    return UpstreamRefused(
-        refused.message, status=refused.status, kind=refused.kind, body=body, retry_after=refused.retry_after
-    )
+        raise error_told({"error": whole.error or f"The response was {whole.status}."}, body)
 
 
 def made_call_id(reply: str, position: int) -> str:
@@ -127,53 +110,29 @@ def write_usage(usage: Usage, asked: Asked) -> Json:
     }
 
 
-def write_error(error: HostlerError) -> Json:
-    """The `error` of a failed response. Whether to try again is told by its code, and when by its message."""
-    code = error.kind if isinstance(error, UpstreamRefused) and error.kind in _CODES else ""
-    if not code:
-        again = error.status >= 500 or error.status in (408, 409)
-        code = "rate_limit_exceeded" if error.status == 429 else "server_error" if again else "invalid_prompt"
-    wait = "" if error.retry_after is None else f" Please try again in {error.retry_after:g}s."
-    return {"code": code, "message": error.text if "try again in" in error.text else error.text + wait}
-
-
-def error_event(error: HostlerError) -> Json:
-    """An error event: its fields as published, and once more in the nested form that the vendor sends."""
-    nested = as_members(error_members(error)["error"])
-    return {"code": nested["code"], "message": nested["message"], "param": None, "error": nested}
-
-
 class ResponseObject:
     """The `response` of one reply. What the client asked for is repeated in it, as the vendor does."""
 
     def __init__(self, asked: Asked) -> None:
-        request = asked.request
-        extra = request.extra if request is not None else {}
-        choice = request.tool_choice if request is not None else None
+        request = asked.request or ChatRequest(model=asked.model, messages=())
+        choice, sampling = request.tool_choice, request.sampling
+        self._asked = asked
         self._fixed: Json = {
             "id": asked.id if asked.id.startswith("resp_") else f"resp_{asked.id}",
             "object": "response",
             "created_at": asked.created,
             "model": asked.model,
-            "background": False,
             "instructions": None,
-            "max_output_tokens": request.max_tokens if request is not None else None,
-            "metadata": extra.get("metadata", {}),
-            "parallel_tool_calls": request is None or request.parallel_tool_calls is not False,
-            "previous_response_id": extra.get("previous_response_id"),
-            "reasoning": {
-                "effort": request.reasoning.effort if request and request.reasoning else None,
-                "summary": None,
-            },
-            "store": extra.get("store", False),
-            "temperature": request.sampling.temperature if request is not None else None,
-            "text": {"format": {"type": "text"}},
-            "tool_choice": write_choice(choice, request) if choice is not None and request is not None else "auto",
-            "tools": write_tools(request.tools, request) if request is not None else [],
-            "top_p": request.sampling.top_p if request is not None else None,
-            "truncation": extra.get("truncation", "disabled"),
+            "max_output_tokens": request.max_tokens,
+            "metadata": request.extra.get("metadata", {}),
+            "parallel_tool_calls": request.parallel_tool_calls is not False,
+            "previous_response_id": request.extra.get("previous_response_id"),
+            "store": request.extra.get("store", False),
+            "temperature": sampling.temperature,
+            "tool_choice": "auto" if choice is None else write_choice(choice, request),
+            "tools": write_tools(request.tools, request),
+            "top_p": sampling.top_p,
         }
-        self._asked = asked
 
     def write(
         self, status: str, output: Sequence[object] = (), *, usage: Usage | None = None, more: Json | None = None

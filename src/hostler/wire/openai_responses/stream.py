@@ -11,7 +11,6 @@ from msgspec import Raw, Struct
 
 from hostler.core.deltas import (
     Delta,
-    Failed,
     Finished,
     PartEnded,
     ReasoningDelta,
@@ -30,28 +29,27 @@ from hostler.core.requests import Asked, Reply
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.wire.blocks import Block, BlockWriter
 from hostler.wire.codec import Encoded
-from hostler.wire.fields import Members, as_members, as_text
+from hostler.wire.event_streams import EventStreamDecoder
+from hostler.wire.fields import Members
 from hostler.wire.free_text import unwrapped
-from hostler.wire.openai_responses.request import Json, said, spelled
+from hostler.wire.openai_errors import error_event, error_told, write_error
 from hostler.wire.openai_responses.response import (
     ResponseObject,
     Whole,
-    error_event,
-    failure,
     made_call_id,
     raise_failed,
     read_finish,
     read_usage,
-    write_error,
 )
 from hostler.wire.quoting import one_line, quoted
-from hostler.wire.sse import SseDecoder, SseEvent
+from hostler.wire.responses_items import CALLS, Json, item_in, part_of, said
+from hostler.wire.responses_tools import spelled
+from hostler.wire.sse import SseEvent
 
 _TEXT_DELTA: Final = "response.output_text.delta"
 _REASONING_DELTAS: Final = ("response.reasoning_summary_text.delta", "response.reasoning_text.delta")
 _CALL_DELTAS: Final = ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta")
 _ENDS: Final = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
-_CALLS: Final = ("function_call", "custom_tool_call")
 _GROWTH: Final = {
     "text": ("output_text", "text", "content_index"),
     "refusal": ("refusal", "refusal", "content_index"),
@@ -63,7 +61,6 @@ _GROWTH: Final = {
 _PREFIXES: Final = {
     "text": "msg", "refusal": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc",
 }  # fmt: skip
-_OTHER_ITEMS: Final = ("message", "mcp_list_tools", "mcp_approval_request", "program", "additional_tools")
 
 
 class _Event(Struct, gc=False):
@@ -92,46 +89,19 @@ _decode_whole = msgspec.json.Decoder(Whole).decode
 _decode_item = msgspec.json.Decoder(Json).decode
 
 
-class StreamDecoder:
+class StreamDecoder(EventStreamDecoder):
     """Bytes in, deltas out, for one reply. After a failure or its terminal event it stays silent."""
 
     def __init__(self) -> None:
-        self._sse = SseDecoder()
+        super().__init__()
         self._items: dict[int, _Item] = {}
         self._ended: set[object] = set()  # ids of whole items, or their places where they have none
         self._slots = 0
         self._reply = ""
-        self._started = self._refused = self._over = False
+        self._started = self._refused = False
 
-    def feed(self, data: bytes) -> list[Delta]:
-        """The deltas that `data` completes."""
-        out: list[Delta] = []
-        try:
-            if not self._over:
-                self._take(self._sse.feed(data), out)
-        except HostlerError as error:
-            self._fail(error, out)
-        return out
-
-    def flush(self) -> list[Delta]:
-        """What is left at the end of the body; a stream that ended before its terminal event fails here."""
-        out: list[Delta] = []
-        try:
-            if not self._over:
-                self._take(self._sse.flush(), out)
-        except UpstreamGarbled:
-            pass  # a cut event: the stream broke, it is not garbled
-        except HostlerError as error:
-            self._fail(error, out)
-        if not self._over:
-            self._fail(UpstreamBroken("The upstream's reply ended before its end."), out)
-        return out
-
-    def _fail(self, error: HostlerError, out: list[Delta]) -> None:
-        self._over = True
-        out.append(Failed(error))
-
-    def _take(self, events: list[SseEvent], out: list[Delta]) -> None:
+    def take(self, events: list[SseEvent], out: list[Delta]) -> None:
+        """Add the deltas of whole events."""
         items = self._items
         for event in events:
             try:
@@ -146,7 +116,7 @@ class StreamDecoder:
                     self._take_other(read, event, out=out)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 self._on_unreadable(event, error, out=out)
-            if self._over:
+            if self.over:
                 return
 
     def _on_unreadable(self, event: SseEvent, error: Exception, *, out: list[Delta]) -> None:
@@ -154,7 +124,7 @@ class StreamDecoder:
         if word == b"[DONE]":
             self._end(Whole(), event.data, out=out)
         elif event.event == "error":
-            raise failure({"message": event.data.decode("utf-8", "replace")}, event.data)
+            raise error_told({"message": event.data.decode("utf-8", "replace")}, event.data)
         elif word:
             raise UpstreamGarbled(f"An event of the upstream's stream cannot be read: {error}")
 
@@ -172,7 +142,7 @@ class StreamDecoder:
         elif kind in _ENDS:
             self._end(_decode_whole(read.response), bytes(event.data), out=out)
         elif kind == "error" or (not read.type and b'"error"' in event.data):
-            raise failure(_decode_item(event.data), event.data)
+            raise error_told(_decode_item(event.data), event.data)
 
     def _start(self, whole: Whole, out: list[Delta]) -> None:
         if not self._started:
@@ -181,7 +151,7 @@ class StreamDecoder:
 
     def _begin_item(self, index: int, item: Members, *, out: list[Delta]) -> None:
         self._items[index] = _Item()
-        if item.get("type") in _CALLS and item.get("name"):
+        if item.get("type") in CALLS and item.get("name"):
             self._items[index].slot = self._start_call(item, out)
 
     def _start_call(self, item: Members, out: list[Delta]) -> int:
@@ -242,11 +212,11 @@ class StreamDecoder:
         finish, raw_finish = read_finish(whole, calls=self._slots > 0, refused=self._refused)
         out += [UsageDelta(read_usage(whole.usage))] if whole.usage else []
         out.append(Finished(finish, raw_finish))
-        self._over = True
+        self.over = True
 
 
 class StreamEncoder(BlockWriter):
-    """Deltas in, bytes out, for one reply. `dropped` names what this wire could not express; `output` holds its items."""
+    """Deltas in, bytes out, for one reply. `dropped` names what this wire cannot express; `output` holds its items."""
 
     def __init__(self, asked: Asked) -> None:
         super().__init__()
@@ -302,7 +272,9 @@ class StreamEncoder(BlockWriter):
         if block.call is not None:
             custom = block.call.custom or block.call.name in self._custom
             block.tag = "custom_tool_call" if custom else "function_call"
-        self._event("response.output_item.added", self._place(block, item=self._item(block, "in_progress")), out)
+        self._event(
+            "response.output_item.added", {"output_index": block.index, "item": self._item(block, "in_progress")}, out
+        )
         self._part(block, "added", out)
         if block.tag != "custom_tool_call" or (block.call is not None and block.call.custom):
             self._let_grow(block)  # else its text stands in JSON, and can be taken out only when that is whole
@@ -314,7 +286,7 @@ class StreamEncoder(BlockWriter):
 
     def close_block(self, block: Block, out: list[bytes]) -> None:
         """The events that end an item."""
-        ours = _item_in(block)
+        ours = item_in(block)
         if block.opaque is not None and not ours:
             self.dropped.add(f"output[].{block.kind}" if block.kind in ("reasoning", "raw") else "output[].opaque")
         if not block.tag:
@@ -331,9 +303,9 @@ class StreamEncoder(BlockWriter):
             self._let_grow(block)
             self.write_piece(block, last, out=out)
             block.text.append(last)
-        name, field, number = _GROWTH[block.tag]
-        done: Json = {field: "".join(block.text)} | ({"logprobs": []} if block.tag == "text" else {})
-        self._event(f"response.{name}.done", self._growing_place(block, number) | done, out)
+        name, field, _ = _GROWTH[block.tag]
+        done = {**self._growing_place(block), **_logprobs(block), field: "".join(block.text)}
+        self._event(f"response.{name}.done", done, out)
         self._part(block, "done", out)
         item = {**ours, "id": self._id(block)} if ours else self._item(block, "completed")
         self._end_item(block, msgspec.json.encode(item), out)
@@ -355,25 +327,22 @@ class StreamEncoder(BlockWriter):
     def _place(self, block: Block, *, item: object) -> Json:
         return {"output_index": block.index, "item": item}
 
-    def _growing_place(self, block: Block, number: str) -> Json:
-        return {"output_index": block.index, "item_id": self._id(block)} | ({number: 0} if number else {})
+    def _growing_place(self, block: Block) -> Json:
+        number = _GROWTH[block.tag][2]
+        return {"output_index": block.index, "item_id": self._id(block), **({number: 0} if number else {})}
 
     def _let_grow(self, block: Block) -> None:
-        name, _, number = _GROWTH[block.tag]
-        kind = f"response.{name}.delta"
-        place = self._growing_place(block, number) | ({"logprobs": []} if block.tag == "text" else {})
-        head = msgspec.json.encode({"type": kind, **place})[:-1]
+        kind = f"response.{_GROWTH[block.tag][0]}.delta"
+        head = msgspec.json.encode({"type": kind, **self._growing_place(block), **_logprobs(block)})[:-1]
         block.prefix = b'event: %b\ndata: %b,"delta":' % (kind.encode(), head)
 
     def _part(self, block: Block, state: str, out: list[bytes]) -> None:
-        number = _GROWTH[block.tag][2]
-        if number:
+        if block.call is None:
             kind = "reasoning_summary_part" if block.tag == "reasoning" else "content_part"
-            members = self._growing_place(block, number) | {"part": _part_of(block)}
-            self._event(f"response.{kind}.{state}", members, out)
+            self._event(f"response.{kind}.{state}", {**self._growing_place(block), "part": part_of(block)}, out)
 
     def _item(self, block: Block, status: str) -> Json:
-        parts = [_part_of(block)] if status == "completed" else []
+        parts = [part_of(block)] if status == "completed" else []
         if block.tag == "reasoning":
             return {"id": self._id(block), "type": "reasoning", "summary": parts}
         if block.call is None:
@@ -390,27 +359,8 @@ class StreamEncoder(BlockWriter):
         self._event("response.output_item.done", self._place(block, item=Raw(item)), out)
 
 
-def _part_of(block: Block) -> Json:
-    text = "".join(block.text)
-    if block.tag == "text":
-        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-    return {"type": "refusal", "refusal": text} if block.tag == "refusal" else {"type": "summary_text", "text": text}
-
-
-def _item_in(block: Block) -> Members:
-    """The item of this wire that a block's opaque state is; empty for another wire's state."""
-    try:
-        members = as_members(msgspec.json.decode(block.opaque or b"{}"))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    kind = as_text(members.get("type"))
-    if block.kind == "raw":
-        known = kind.endswith(("_call", "_output")) or kind in _OTHER_ITEMS or "encrypted_content" in members
-    elif block.kind == "call":
-        known = kind in _CALLS
-    else:
-        known = kind == ("reasoning" if block.kind == "reasoning" else "message")
-    return members if known else {}
+def _logprobs(block: Block) -> Json:
+    return {"logprobs": []} if block.tag == "text" else {}
 
 
 def encode_response(reply: Reply, asked: Asked) -> Encoded:
