@@ -1,0 +1,169 @@
+"""Streams of this wire, both ways: one JSON object a line. Knows lines and pieces; does not know requests.
+
+Each piece has the reply's head; a call of a tool is whole in one piece. An error is a line of its own.
+"""
+
+from collections.abc import Callable, Iterable
+from time import perf_counter_ns
+from typing import Final
+
+import msgspec
+
+from hostler.core import deltas
+from hostler.core.deltas import Delta, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, ToolCallEnded
+from hostler.core.messages import ToolCall
+from hostler.core.requests import Asked
+from hostler.core.usage import Usage
+from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
+from hostler.wire.ndjson import LineDecoder
+from hostler.wire.ollama.response import FrameReader, decode_frame, encode_error, head, tail, write_call
+from hostler.wire.quoting import one_line, quoted
+
+_encode = msgspec.json.Encoder().encode
+
+
+class StreamDecoder:
+    """Bytes in, deltas out, of either form. After a failure or the last piece it stays silent."""
+
+    def __init__(self) -> None:
+        self._lines = LineDecoder()
+        self._reader = FrameReader()
+        self._over = False
+
+    def feed(self, data: bytes) -> list[Delta]:
+        """The deltas that `data` completes."""
+        if self._over:
+            return []
+        out: list[Delta] = []
+        try:
+            self._take(self._lines.feed(data), out)
+        except HostlerError as error:
+            self._fail(error, out)
+        return out
+
+    def flush(self) -> list[Delta]:
+        """What is left at the end of the body; a stream without its last piece fails here."""
+        if self._over:
+            return []
+        out: list[Delta] = []
+        try:
+            self._take(self._lines.flush(), out)
+        except UpstreamGarbled:
+            pass  # a cut line: the stream broke, it is not garbled
+        except HostlerError as error:
+            self._fail(error, out)
+        if not self._over:
+            self._fail(UpstreamBroken("The upstream's reply ended before its end."), out)
+        return out
+
+    def _take(self, lines: list[bytes], out: list[Delta]) -> None:
+        reader = self._reader
+        for line in lines:
+            try:
+                reader.take(decode_frame(line), line, out)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise UpstreamGarbled(f"The upstream sent a line that is no piece: {line[:200]!r}.") from error
+            if reader.finished:
+                self._over = True
+                return
+
+    def _fail(self, error: HostlerError, out: list[Delta]) -> None:
+        self._over = True
+        out.append(deltas.Failed(error))
+
+
+class StreamEncoder:
+    """Deltas in, bytes out; each text delta is a piece of its own, each call one when it is whole.
+
+    `prompt`: for a client of generate. `clock` counts nanoseconds: clients compute their speed from the durations.
+    """
+
+    def __init__(self, asked: Asked, *, prompt: bool = False, clock: Callable[[], int] = perf_counter_ns) -> None:
+        self.dropped: set[str] = set()
+        self._asked = asked
+        self._prompt = prompt
+        self._clock = clock
+        self._begun_at = clock()
+        self._first_at = 0
+        self._usage = Usage()
+        self._finished = deltas.Finished("stop")
+        self._failed = False
+        self._calls: dict[int, tuple[deltas.ToolCallStarted, list[str]]] = {}
+        start = one_line(_encode(head(asked)))[:-1]
+        said = b',"response":' if prompt else b',"message":{"role":"assistant","content":'
+        self._text_start: Final = start + said
+        self._end: Final = b',"done":false}\n' if prompt else b'},"done":false}\n'
+
+    def encode(self, deltas: Iterable[Delta]) -> bytes:
+        """The pieces for `deltas`, one after the other."""
+        out: list[bytes] = []
+        for delta in deltas:
+            if isinstance(delta, TextDelta | RefusalDelta):
+                text = delta.text
+                if not self._first_at:
+                    self._first_at = self._clock()
+                out += (self._text_start, _encode(text) if text.isascii() else quoted(text), self._end)
+            else:
+                self._write(delta, out)
+        return b"".join(out)
+
+    def finish(self) -> bytes:
+        """The last piece, with counts and durations; nothing where an error was written instead."""
+        if self._failed:
+            return b""
+        out: list[bytes] = []
+        for slot in sorted(self._calls):
+            self._write_call(slot, out)
+        now, start = self._clock(), self._begun_at
+        first = self._first_at or now
+        said = {"response": ""} if self._prompt else {"message": {"role": "assistant", "content": ""}}
+        body = head(self._asked) | said
+        body |= tail(self._finished.reason, self._finished.raw, usage=self._usage, asked=self._asked)
+        body |= {"total_duration": now - start, "prompt_eval_duration": first - start, "eval_duration": now - first}
+        return b"".join((*out, one_line(_encode(body)), b"\n"))
+
+    def fail(self, error: HostlerError) -> bytes:
+        """A line with the error and no last piece, so that nobody takes the reply for a whole one."""
+        self._failed = True
+        return encode_error(error, "") + b"\n"
+
+    def _write(self, delta: Delta, out: list[bytes]) -> None:
+        match delta:
+            case ReasoningDelta(text):
+                if not self._first_at:
+                    self._first_at = self._clock()
+                out += (self._text_start, b'"","thinking":', quoted(text), self._end)
+            case ToolCallDelta(slot, text):
+                if slot in self._calls:
+                    self._calls[slot][1].append(text)
+            case deltas.ToolCallStarted(slot=slot):
+                self._calls[slot] = (delta, [])
+            case ToolCallEnded(slot):
+                if slot in self._calls:
+                    self._write_call(slot, out)
+            case deltas.Finished(reason="error"):  # no word for it, and a last piece would make it whole
+                out.append(self.fail(UpstreamBroken("The upstream failed while it was answering.")))
+            case _:
+                self._note(delta)
+
+    def _note(self, delta: Delta) -> None:
+        match delta:
+            case deltas.Finished():
+                self._finished = delta
+            case deltas.UsageDelta(usage):
+                self._usage = self._usage.replaced_by(usage)
+            case deltas.ReasoningSealed():
+                self.dropped.add("message.reasoning.opaque")
+            case deltas.PartEnded(opaque=bytes()):
+                self.dropped.add("message.content[]")
+            case _:
+                pass  # a piece has no word for the rest; failures come through `fail`
+
+    def _write_call(self, slot: int, out: list[bytes]) -> None:
+        started, fragments = self._calls.pop(slot)
+        if self._prompt:
+            self.dropped.add("message.tool_calls")
+            return
+        call = ToolCall(id=started.id, name=started.name, arguments="".join(fragments), custom=started.custom)
+        written = one_line(_encode([write_call(call, slot, dropped=self.dropped)]))
+        out += (self._text_start, b'"","tool_calls":', written, self._end)
