@@ -45,6 +45,7 @@ async def client(fake: FakeVendor) -> AsyncIterator[openai.AsyncOpenAI]:
         yield client
 
 
+@pytest.mark.slow  # the first call loads what the SDK needs
 async def test_text_and_usage(client: openai.AsyncOpenAI) -> None:
     reply = await client.responses.create(model="echo", input="Good morning!", instructions="Be brief.")
     assert (reply.output_text, reply.status, reply.instructions) == ("Good morning!", "completed", "Be brief.")

@@ -60,6 +60,8 @@ class Answer:
     finish: str
     usage: Counts
     framing: Framing
+    scripted_signature: str = ""
+    """As the script gives it; empty when `signature` is made from the reasoning."""
     dialect: Dialect = PLAIN
 
 
@@ -87,6 +89,7 @@ def answer_to(asked: Asked, reply: Reply, *, number: int, created: int, dialect:
         finish=reply.finish or _finish(reply, calls),
         usage=reply.usage or Counts(input=max(1, asked.words), output=_said(text, calls), reasoning=_words(reasoning)),
         framing=reply.framing,
+        scripted_signature=reply.signature,
         dialect=dialect,
     )
 
@@ -94,6 +97,11 @@ def answer_to(asked: Asked, reply: Reply, *, number: int, created: int, dialect:
 def signature_of(reasoning: str) -> str:
     """The signature that the fake gives to this reasoning, so that it can tell later whether both came back whole."""
     return "fake-" + hashlib.sha256(reasoning.encode("utf-8", "surrogatepass")).hexdigest()[:40]
+
+
+def call_signature(name: str, arguments: Json) -> str:
+    """The signature that the fake gives to a call, where calls are signed; the order of arguments does not matter."""
+    return signature_of(name + msgspec.json.encode(arguments, order="sorted").decode())
 
 
 def pieces_of(text: str, chunks: Chunks) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from hostler.providers.fake.answer import Answer, AnswerCall
-from hostler.providers.fake.asked import Fault
+from hostler.providers.fake.asked import Asked, Fault
 from hostler.providers.fake.frames import Frame, frame
 from hostler.providers.fake.json_values import Json, array_at
 from hostler.providers.fake.refusals import error_body
@@ -72,7 +72,7 @@ def stream(answer: Answer) -> Iterator[Frame]:
         yield _event("message_stop", {})
 
 
-def broken(fault: Fault) -> Iterator[Frame]:
+def broken(fault: Fault, _: Asked) -> Iterator[Frame]:
     """An error inside a stream: an event of its own, and nothing behind it."""
     told = Fault(fault.message or "Overloaded", fault.status, kind=fault.kind or "overloaded_error")
     yield frame(error_body("anthropic", told, request_id="req_fake"), "error")

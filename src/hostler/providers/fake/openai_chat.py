@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import Final
 
 from hostler.providers.fake.answer import Answer, AnswerCall
-from hostler.providers.fake.asked import Fault
+from hostler.providers.fake.asked import Asked, Fault
 from hostler.providers.fake.frames import Frame, frame
 from hostler.providers.fake.json_values import Json
 from hostler.providers.fake.refusals import error_body
@@ -80,7 +80,7 @@ def stream(answer: Answer) -> Iterator[Frame]:
         yield DONE
 
 
-def broken(fault: Fault) -> Iterator[Frame]:
+def broken(fault: Fault, _: Asked) -> Iterator[Frame]:
     """An error inside a stream: the error object as an event's data, and no end marker."""
     kind, message = OVERLOADED
     told = Fault(fault.message or message, fault.status, kind=fault.kind or kind, code=fault.code)
@@ -210,23 +210,12 @@ def _chunk(answer: Answer, delta: Json, *, sent: float, finish: str | None = Non
         choice["finish_reason"] = finish or ("null" if dialect.finish_open == "string" else None)
     chunk: Json = {**_head(answer, "chat.completion.chunk"), "choices": [choice]}
     if dialect.running_usage:
-        chunk["usage"] = usage_object(grown(answer.usage, sent), dialect)
+        chunk["usage"] = usage_object(answer.usage.grown(sent), dialect)
     elif answer.framing.usage == "every":
         chunk["usage"] = usage_object(answer.usage, dialect)
     elif answer.asked.include_usage:
         chunk["usage"] = None
     return frame(chunk, content=content)
-
-
-def grown(usage: Counts, sent: float) -> Counts:
-    """The counts when a part of the answer is out."""
-    return Counts(
-        input=usage.input,
-        cache_read=usage.cache_read,
-        cache_write=usage.cache_write,
-        output=round(usage.output * sent),
-        reasoning=round(usage.reasoning * sent),
-    )
 
 
 def _usage(answer: Answer) -> Iterator[Frame]:

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Final
 
 from hostler.providers.fake.answer import Answer, AnswerCall
-from hostler.providers.fake.asked import Fault
+from hostler.providers.fake.asked import Asked, Fault
 from hostler.providers.fake.frames import Frame, frame
 from hostler.providers.fake.json_values import Json, array_at, is_object, object_at, text_at
 from hostler.providers.fake.script import Counts
@@ -88,12 +88,19 @@ def stream(answer: Answer) -> Iterator[Frame]:
         yield _event(f"response.{status}", {"response": _response(answer, status, output(answer))})
 
 
-def broken(fault: Fault) -> Iterator[Frame]:
+def broken(fault: Fault, asked: Asked) -> Iterator[Frame]:
     """An error inside a stream: an error event, then the end of the response as failed."""
     code, message = fault.kind or "server_error", fault.message or OVERLOADED
     yield _event("error", {"code": code, "message": message, "param": None})
     nothing: list[Json] = []
-    head: Json = {**_ECHOED, "id": "resp_fake", "object": "response", "created_at": 0, "model": "", "output": nothing}
+    head: Json = {
+        **_ECHOED,
+        "id": "resp_fake",
+        "object": "response",
+        "created_at": 0,
+        "model": asked.model,
+        "output": nothing,
+    }
     failed: Json = head | {"status": "failed", "error": {"code": code, "message": message}, "incomplete_details": None}
     yield _event("response.failed", {"response": failed})
 

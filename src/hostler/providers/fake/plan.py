@@ -91,7 +91,7 @@ class Stream:
 
     frames: Iterable[Frame]
     broken: Iterable[Frame]
-    ping: bytes
+    ping: bytes = b""
     content_type: str = "text/event-stream; charset=utf-8"
     comment: str = ""
 
@@ -100,7 +100,7 @@ def stream_plan(stream: Stream, reply: Reply) -> Plan:
     """A streamed reply, with everything that the script does to it."""
     framing = reply.framing
     steps: list[Step] = [Wait(reply.pace.first_s)] if reply.pace.first_s else []
-    steps += [Send(stream.ping)] * framing.pings
+    steps += [Send(stream.ping)] * (framing.pings if stream.ping else 0)
     steps += _spoken(stream, reply)
     if framing.gzip:
         steps = list(_compressed(steps))

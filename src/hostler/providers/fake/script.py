@@ -74,6 +74,10 @@ class Counts(Record, frozen=True):
         """All that came out."""
         return self.output + self.reasoning
 
+    def grown(self, sent: float) -> "Counts":
+        """The counts when a part of the answer is out, from 0 to 1."""
+        return msgspec.structs.replace(self, output=round(self.output * sent), reasoning=round(self.reasoning * sent))
+
 
 class Chunks(Record, frozen=True):
     """How text and reasoning are cut into the pieces of a stream."""

@@ -7,6 +7,8 @@ from typing import Final
 from hostler.providers.fake import (
     anthropic,
     anthropic_requests,
+    gemini,
+    gemini_requests,
     openai_chat,
     openai_chat_requests,
     openai_more,
@@ -15,7 +17,7 @@ from hostler.providers.fake import (
 )
 from hostler.providers.fake.answer import Answer
 from hostler.providers.fake.asked import Asked, Fault, Rules
-from hostler.providers.fake.frames import Frame
+from hostler.providers.fake.frames import Frame, array_of, lines_of
 from hostler.providers.fake.json_values import Json
 from hostler.providers.fake.plan import Stream
 from hostler.providers.fake.routes import Route
@@ -36,26 +38,27 @@ class Speaker:
     check: Callable[[Asked, Rules], None]
     whole: Callable[[Answer], object]
     stream: Callable[[Answer], Frames]
-    broken: Callable[[Fault], Frames]
+    broken: Callable[[Fault, Asked], Frames]
     listing: Callable[[Route, Sequence[Model]], Json]
     counted: Callable[[int], Json]
     no_model: Callable[[Route, str], Fault]
     no_path: Callable[[str], Fault]
-    ping: bytes
+    ping: bytes = b""
     request_id: bytes = b"x-request-id"
-    content_type: str = "text/event-stream; charset=utf-8"
+    lines: bool = False
+    """Streams are lines of JSON, not events."""
 
 
 def stream_of(answer: Answer, fault: Fault) -> Stream:
     """The streamed reply on the answer's wire; `fault` is what an error inside it says."""
-    speaker = SPEAKERS[answer.asked.wire]
-    return Stream(
-        speaker.stream(answer),
-        speaker.broken(fault),
-        ping=speaker.ping,
-        content_type=speaker.content_type,
-        comment=answer.dialect.keep_alive,
-    )
+    asked = answer.asked
+    speaker = SPEAKERS[asked.wire]
+    frames, broken = speaker.stream(answer), speaker.broken(fault, asked)
+    if speaker.lines:
+        return Stream(lines_of(frames), lines_of(broken), content_type="application/x-ndjson")
+    if asked.array:
+        return Stream(array_of(frames), array_of(broken, begun=True), content_type="application/json")
+    return Stream(frames, broken, ping=speaker.ping, comment=answer.dialect.keep_alive)
 
 
 def _openai_no_model(_: Route, name: str) -> Fault:
@@ -93,6 +96,17 @@ SPEAKERS: Final[Mapping[Wire, Speaker]] = {
         no_model=_openai_no_model,
         no_path=_openai_no_path,
         ping=openai_responses.PING,
+    ),
+    "gemini": Speaker(
+        read=gemini_requests.read,
+        check=gemini_requests.check,
+        whole=gemini.whole,
+        stream=gemini.stream,
+        broken=gemini.broken,
+        listing=gemini.listing,
+        counted=gemini.counted,
+        no_model=gemini.no_model,
+        no_path=lambda said: Fault(f"The requested URL was not found on this server: {said}", 404),
     ),
     "anthropic": Speaker(
         read=lambda route, body: anthropic_requests.read(route.operation, body),
