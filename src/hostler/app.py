@@ -283,7 +283,7 @@ async def _gateway(
                 front_page=page.render,
                 health=dict,
                 workbench=workbench,
-                loaded=app.supervisor.statistics if app.supervisor else tuple,
+                loaded=app.supervisor.statistics,
             )
         )
         server = http_server(gateway, app.settings)

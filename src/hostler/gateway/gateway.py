@@ -8,24 +8,26 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
 from hostler.accounts.ledger import Ledger, Refusal
-from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, Wire
+from hostler.core.wires import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, Wire
+from hostler.engines.engine import EngineStatus
 from hostler.errors import Draining, HostlerError, MethodNotAllowed, NotFound, StorageError, WireError
 from hostler.gateway import routes
 from hostler.gateway.access import Access, Caller
-from hostler.gateway.listing import list_models, show_model
+from hostler.gateway.listing import list_models, ollama_page, show_model
 from hostler.gateway.routes import Face, Plain
 from hostler.registry.resolver import Resolver, Route
 from hostler.routing import router
 from hostler.routing.answer import JSON_TYPE, X_REQUEST_ID, retry_headers
 from hostler.routing.call import STREAMED, Call, Headers, Plan
 from hostler.routing.dispatch import Dispatch
+from hostler.routing.fit import check_body
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.outlets import HttpOutlet, Tools
 from hostler.routing.requests import client_lines
@@ -85,6 +87,8 @@ class GatewayParts:
     front_page: Callable[[], str]
     health: Callable[[], Mapping[str, object]]
     workbench: Workbench | None = None
+    loaded: Callable[[], Sequence[EngineStatus]] = tuple
+    """The engines that run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +223,8 @@ class Gateway:
         outlet = HttpOutlet(exchange, face.wire, f"{self._request_prefix}{number:x}", self._tools, head.cors)
         try:
             plan = self._read(exchange, face, head)
+            if plan.limited:
+                check_body(plan, exchange.body)
         except HostlerError as error:
             self._note_refusal(
                 face, error, caller=head.caller, request_id=outlet.request_id, asked=self._asked(exchange, face)
@@ -323,12 +329,17 @@ class Gateway:
             case "health":
                 body = {"status": "draining" if self._draining else "ok", **parts.health()}
                 exchange.respond(503 if self._draining else 200, [JSON_TYPE, *own], msgspec.json.encode(body))
-            case "models":
-                body = list_models(parts.resolver, wire, query=exchange.query)
-                exchange.respond(200, [JSON_TYPE, *own], body)
-            case "model":
-                body = show_model(parts.resolver, wire, name=place.rest)
-                exchange.respond(200, [JSON_TYPE, *own], body)
+            case _:
+                exchange.respond(200, [JSON_TYPE, *own], self._list(exchange, place, wire=wire))
+
+    def _list(self, exchange: Exchange, place: Plain, *, wire: Wire) -> bytes:
+        """A page about models, in the shape of a wire."""
+        resolver = self._parts.resolver
+        if place.page == "models":
+            return list_models(resolver, wire, query=exchange.query)
+        if place.page == "model":
+            return show_model(resolver, wire, name=place.rest)
+        return ollama_page(resolver, place.page, body=exchange.body, loaded=self._parts.loaded())
 
     def _answer_front(self, exchange: Exchange, own: Headers) -> None:
         """The printed link becomes a cookie and the address without its token; all else is the page."""
@@ -389,5 +400,11 @@ def _id_headers(wire: Wire, request_id: str) -> Headers:
 
 
 def _listing_wire(exchange: Exchange) -> Wire:
-    """`/v1/models` is one path for several wires; the version header tells."""
-    return ANTHROPIC if exchange.header(anthropic.VERSION_HEADER) is not None else OPENAI_CHAT
+    """`/v1/models` is one path for several wires; a header of theirs tells, or where the key stands."""
+    path = exchange.path
+    if path.startswith("/api/"):
+        return OLLAMA
+    if exchange.header(anthropic.VERSION_HEADER) is not None:
+        return ANTHROPIC
+    keyed = exchange.header(b"x-goog-api-key") is not None or "key=" in exchange.query
+    return GEMINI if keyed or path.startswith("/v1beta/") else OPENAI_CHAT

@@ -3,15 +3,19 @@
 Knows: how each wire lists models. Does not know: where models come from (registry).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 import msgspec
 
-from hostler.core.wires import ANTHROPIC, Wire
+from hostler.core.wires import ANTHROPIC, GEMINI, Wire
+from hostler.engines.engine import EngineStatus
 from hostler.errors import ModelNotFound, WireError
 from hostler.registry.resolver import ModelEntry, Resolver
+from hostler.wire import gemini_operations, model_cards
+from hostler.wire.fields import parse_object, text_or_none
 from hostler.wire.scan import MAX_MODEL
 
 MOST_PER_PAGE = 1000
@@ -22,9 +26,11 @@ MOST_DIGITS = 18
 def list_models(resolver: Resolver, wire: Wire, *, query: str) -> bytes:
     """The models that a picker should offer now, as JSON; machines that are down are left out.
 
-    The `anthropic` wire pages by `limit`, `after_id` and `before_id`; the other lists all.
+    The `anthropic` wire pages by `limit`, `after_id` and `before_id`; the others list all.
     """
     entries = [entry for entry in resolver.models() if entry.listed]
+    if wire == GEMINI:
+        return gemini_operations.encode_models([_gemini_card(entry) for entry in entries])
     if wire == ANTHROPIC:
         return msgspec.json.encode(_page(entries, query))
     return msgspec.json.encode({"object": "list", "data": [_chat_card(entry) for entry in entries]})
@@ -34,6 +40,37 @@ def show_model(resolver: Resolver, wire: Wire, *, name: str) -> bytes:
     """One model as JSON; any name that a request could use, aliases and bare names included. Raises ModelNotFound."""
     if len(name) > MAX_MODEL:
         raise ModelNotFound(f"There is no model with a name of {len(name)} characters.")
+    entry = _find(resolver, name)
+    if wire == GEMINI:
+        return gemini_operations.encode_model(_gemini_card(entry)._replace(name=name))
+    card = _message_card(entry) if wire == ANTHROPIC else _chat_card(entry)
+    return msgspec.json.encode({**card, "id": name})
+
+
+def ollama_page(resolver: Resolver, page: str, *, body: bytes = b"", loaded: Sequence[EngineStatus] = ()) -> bytes:
+    """What the `ollama` wire shows of models: `tags`, `show` (its body names the model), `ps` or `version`.
+
+    Raises ModelNotFound, and WireError for a body without a model.
+    """
+    if page == "version":
+        return model_cards.encode_version()
+    if page == "show":
+        members = parse_object(body)
+        name = text_or_none(members, "model") or text_or_none(members, "name")
+        if not name:
+            raise WireError("model: is missing.")
+        return model_cards.encode_show(replace(_ollama_card(_find(resolver, name)), name=name))
+    entries = {entry.id: entry for entry in resolver.models() if entry.listed}
+    if page == "tags":
+        return model_cards.encode_tags(_ollama_card(entry) for entry in entries.values())
+    return model_cards.encode_ps(
+        replace(_ollama_card(entries[engine.model_id]), memory=engine.predicted_bytes)
+        for engine in loaded
+        if engine.state == "ready" and engine.model_id in entries
+    )
+
+
+def _find(resolver: Resolver, name: str) -> ModelEntry:
     wanted = str(resolver.model_id(name))
     entry = next((e for e in resolver.models() if e.id == wanted), None)
     if entry is None:
@@ -41,8 +78,22 @@ def show_model(resolver: Resolver, wire: Wire, *, name: str) -> bytes:
         raise ModelNotFound(
             f"'{name}' is not among the models known at its provider.", hint="It may be served all the same."
         )
-    card = _message_card(entry) if wire == ANTHROPIC else _chat_card(entry)
-    return msgspec.json.encode({**card, "id": name})
+    return entry
+
+
+def _ollama_card(entry: ModelEntry) -> model_cards.ModelCard:
+    return model_cards.ModelCard(name=entry.id, created=entry.created, size=entry.size, facts=entry.capabilities)
+
+
+def _gemini_card(entry: ModelEntry) -> gemini_operations.ModelCard:
+    facts = entry.capabilities
+    return gemini_operations.ModelCard(
+        name=entry.id,
+        input_limit=entry.context,
+        output_limit=facts.max_output.value if facts.max_output else None,
+        thinking=facts.reasoning.value if facts.reasoning else None,
+        methods=("generateContent", "streamGenerateContent", "countTokens"),
+    )
 
 
 def _chat_card(entry: ModelEntry) -> Mapping[str, object]:

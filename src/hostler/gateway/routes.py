@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 from urllib.parse import unquote
 
-from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_CHAT, OPENAI_RESPONSES, Wire
+from hostler.core.wires import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
 from hostler.providers.provider import Operation
 from hostler.routing.call import FILES
 
-Page = Literal["front", "health", "models", "model", "control", "api", "page"]
+Page = Literal["front", "health", "models", "model", "tags", "show", "ps", "version", "control", "api", "page"]
+"""`tags`, `show`, `ps` and `version` are the ollama wire's pages about models."""
 API: Final = "/hostler/api/"
 CONTROL: Final = API + "control/"
 _MODELS: Final = "/v1/models"
@@ -62,12 +63,16 @@ _FACES: Final[dict[str, Face]] = {
     "/v1/responses": Face(OPENAI_RESPONSES, "chat"),
     "/v1/messages": Face(ANTHROPIC, "chat"),
     "/v1/messages/count_tokens": Face(ANTHROPIC, "count_tokens"),
+    "/api/chat": Face(OLLAMA, "chat", streams=True),
+    "/api/generate": Face(OLLAMA, "generate", streams=True),
+    "/api/embed": Face(OLLAMA, "embeddings"),
+    "/api/embeddings": Face(OLLAMA, "embedding"),
 }
 _ACTIONS: Final[dict[str, tuple[Operation, bool]]] = {
     "generateContent": ("chat", False),
     "streamGenerateContent": ("chat", True),
     "countTokens": ("count_tokens", False),
-    "embedContent": ("embeddings", False),
+    "embedContent": ("embedding", False),
     "batchEmbedContents": ("embeddings", False),
 }
 """What a path of the gemini wire asks for behind the model's name, and whether as a stream."""
@@ -84,6 +89,11 @@ _PLAIN: Final[dict[str, Plain]] = {
     "/": Plain("front", _READ),
     "/health": Plain("health", _READ),
     _MODELS: Plain("models", _READ),
+    _GEMINI_MODELS: Plain("models", _READ),
+    "/api/tags": Plain("tags", _READ),
+    "/api/show": Plain("show", ("POST",)),
+    "/api/ps": Plain("ps", _READ),
+    "/api/version": Plain("version", _READ),
 }
 
 

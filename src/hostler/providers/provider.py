@@ -35,10 +35,11 @@ from hostler.wire.codecs import SERVED, codec_of
 from hostler.wire.dialects import PLAIN, Dialect
 
 Operation = Literal[
-    "chat", "generate", "completions", "embeddings", "rerank", "models", "count_tokens", "speech", "transcriptions",
+    "chat", "generate", "completions", "embeddings", "embedding", "rerank", "models", "count_tokens", "speech", "transcriptions",
     "translations", "images", "image_edits", "image_variations",
 ]  # fmt: skip
-"""`generate` is the ollama wire's call for a prompt without roles."""
+"""`generate` is the ollama wire's call for a prompt without roles, `embedding` the call for one text where a wire has
+another for several."""
 Header = tuple[bytes, bytes]
 
 WIRE_VERSION: Final = b"2023-06-01"
@@ -67,13 +68,20 @@ _PATHS: Final[Mapping[Wire, Mapping[str, str]]] = {
     OPENAI_CHAT: _CHAT_PATHS,
     OPENAI_RESPONSES: {**_CHAT_PATHS, "chat": "/responses"},
     ANTHROPIC: _MESSAGES_PATHS,
-    OLLAMA: {"chat": "/chat", "generate": "/generate", "embeddings": "/embed", "models": "/tags"},
+    OLLAMA: {
+        "chat": "/chat",
+        "generate": "/generate",
+        "embeddings": "/embed",
+        "embedding": "/embeddings",
+        "models": "/tags",
+    },
     DASHSCOPE: {"chat": "/services/aigc/text-generation/generation"},
 }
 """Behind the base URL and the wire's version segment."""
 _GEMINI_ACTIONS: Final[Mapping[str, str]] = {
     "chat": "generateContent",
     "embeddings": "batchEmbedContents",
+    "embedding": "embedContent",
     "count_tokens": "countTokens",
 }
 """Behind the model's name in the path."""

@@ -6,6 +6,7 @@ A client that keeps asking one model gives the same answers to nearly every ques
 asked once: a `Plan` holds them, with a `Way` for each candidate, and a `Call` adds what is its own.
 """
 
+from collections.abc import Mapping
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -14,15 +15,20 @@ import msgspec
 
 from hostler.accounts.ledger import CallKind, encode_kind
 from hostler.core.requests import ChatRequest
-from hostler.core.wires import ANTHROPIC, Wire
+from hostler.core.wires import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, Wire
 from hostler.providers.provider import Header, Operation, Provider
 from hostler.registry.resolver import Candidate, Route
 from hostler.system.http_known_head import KnownReply
 from hostler.system.upstream import Message, Patience, Receiver
 from hostler.wire.scan import Echo, opening
 
-TRANSLATED: Final = ("chat", "generate")
+COUNTS: Final = ("count_tokens",)
+EMBEDS: Final = ("embeddings", "embedding")
+CONVERTED: Final = (*COUNTS, *EMBEDS)
+TRANSLATED: Final = ("chat", "generate", *CONVERTED)
 """Operations that may go to an upstream of another wire; each of the others has one shape that many servers know."""
+_ELSEWHERE: Final[Mapping[Operation, Operation]] = {"generate": "chat", "embedding": "embeddings"}
+"""What an operation that only one wire has is on the others."""
 STREAMED: Final = ("chat", "generate", "completions")
 """Operations whose reply may be a stream of events."""
 FILES: Final = frozenset(("speech", "transcriptions", "translations", "images", "image_edits", "image_variations"))
@@ -121,20 +127,23 @@ class Way:
     )  # fmt: skip
 
     def __init__(self, plan: Plan, candidate: Candidate) -> None:
-        provider, recipe = candidate.provider.side(plan.operation, plan.face), candidate.recipe
+        provider, operation = side_for(candidate.provider, plan.operation, wire=plan.face)
+        recipe = candidate.recipe
         self.candidate = candidate if provider is candidate.provider else replace(candidate, provider=provider)
         self.operation = plan.operation
         # an engine serves one model under whatever name: the asked one spares the splice
         self.model = candidate.model if recipe is None else plan.asked
         self.lane, self.slots = (provider.id, provider.slots) if recipe is None else (candidate.model_id, recipe.slots)
         # upstreams are asked for streams of events only
-        self.passes = plan.operation not in TRANSLATED or (provider.wire == plan.face and not plan.as_array)
+        self.passes = not plan.as_array and (
+            operation not in TRANSLATED
+            or (operation == plan.operation and shape_of(provider.wire, operation) == shape_of(plan.face, operation))
+        )
         if provider.program is not None:  # its words are those of no wire
             self.passes = False
         self.bridges = plan.operation == "chat" and (
             provider.wire == ANTHROPIC or not provider.dialect.named_tool_choice
         )
-        operation = plan.operation if self.passes else "chat"
         self.files = plan.operation in FILES
         self.path = provider.call_path(operation, self.model, stream=plan.stream)
         self.splices = self.model != plan.asked and provider.names_in_body
@@ -165,6 +174,24 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     plan: Plan
     body: bytes = b""
     request: ChatRequest | None = None
+
+
+def side_for(provider: Provider, operation: Operation, *, wire: Wire) -> tuple[Provider, Operation]:
+    """By which of its wires a provider does best what a client of `wire` asks for, and what that is called there."""
+    side = provider.side(operation, wire)
+    if operation in side.paths:
+        return side, operation
+    other = _ELSEWHERE[operation] if operation in _ELSEWHERE else operation
+    return provider.side(other, wire), other
+
+
+def shape_of(wire: Wire, operation: Operation) -> Wire:
+    """The wire whose shape an operation has: servers share those of what is no chat."""
+    if operation in COUNTS:
+        return wire if wire == GEMINI else ANTHROPIC
+    if operation in EMBEDS:
+        return wire if wire in (GEMINI, OLLAMA) else OPENAI_CHAT
+    return wire
 
 
 def attempt_lines(model_id: str, number: int) -> bytes:

@@ -14,7 +14,8 @@ from hostler.core.wires import OPENAI_RESPONSES, Wire
 from hostler.errors import Cancelled, HostlerError
 from hostler.routing.answer import JSON_HEAD, Answer
 from hostler.routing.attempt import Attempt
-from hostler.routing.call import Call, Headers, Way
+from hostler.routing.call import CONVERTED, Call, Headers, Way
+from hostler.routing.convert import Convert
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.relay import Relay
 from hostler.routing.stored_responses import StoredResponses
@@ -51,6 +52,8 @@ class HttpOutlet(Answer):
         self.number = number
         if way.passes:
             return Relay(self.call, way, number, self, tools.scanner)
+        if self.call.plan.operation in CONVERTED:
+            return Convert(self.call, way, number, self)
         if self._rendering is None:
             self._rendering = Rendering(self, self.call, keeper=tools.keeper)
         return Translate(self.call, way, number=number, sink=self._rendering, keeper=tools.keeper)

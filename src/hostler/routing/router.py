@@ -6,6 +6,7 @@ Knows: candidates, health, error classes. Does not know: sockets, time, queues.
 from collections.abc import Callable
 from typing import TypeVar
 
+from hostler.core.wires import OPENAI_CHAT
 from hostler.errors import (
     EngineError,
     HostlerError,
@@ -18,10 +19,10 @@ from hostler.errors import (
 )
 from hostler.providers.provider import Operation
 from hostler.registry.resolver import Candidate, Route
-from hostler.routing.call import FILES, TRANSLATED
+from hostler.routing.call import EMBEDS, FILES, side_for
 
 T = TypeVar("T")
-_READS = ("embeddings", "rerank")
+_READS = (*EMBEDS, "rerank")
 _PASSING = frozenset({408, 409, 425, 429})
 """Statuses below 500 that another upstream may not share."""
 
@@ -46,8 +47,8 @@ def check_capable(route: Route, operation: Operation) -> None:
 def _incapable(candidate: Candidate, operation: Operation) -> str:
     """Why a candidate cannot do an operation; empty when nothing is known against it."""
     provider, recipe = candidate.provider, candidate.recipe
-    # chat is translated, everything else needs the upstream's own path
-    if operation not in TRANSLATED and not any(operation in side.paths for side in (provider, *provider.sides)):
+    side, called = side_for(provider, operation, wire=OPENAI_CHAT)
+    if called not in side.paths:
         return f"Provider '{provider.id}' has no way to do {operation.replace('_', ' ')}."
     if recipe is not None and operation in FILES:
         return f"The model '{candidate.model_id}' works with text; it does no {operation.replace('_', ' ')}."
