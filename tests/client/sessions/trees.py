@@ -1,6 +1,7 @@
 """Strategies for sessions as files hold them: any tree, any text, all kinds of parts."""
 
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from hostler.client.sessions.exported import ExportedMessage, ExportedSession
 from hostler.client.sessions.parts import (
@@ -36,8 +37,8 @@ parts: st.SearchStrategy[Part] = st.one_of(
     st.builds(ReasoningPart, text=texts, duration_ms=st.none() | st.integers(0, 10**6), redacted=st.booleans()),
     st.builds(ImagePart, media_type=names | st.just("image/png"), data=st.just("aGk=") | lines, name=names),
     st.builds(DocumentPart, name=names, text=texts),
-    st.builds(ToolCallPart, id=names, name=names, arguments=texts),
-    st.builds(ToolResultPart, call_id=names, text=texts, is_error=st.booleans()),
+    st.builds(ToolCallPart, id=names, name=names, arguments=texts, custom=st.just(UNSET) | st.just(True)),
+    st.builds(ToolResultPart, call_id=names, text=texts, is_error=st.booleans(), name=st.just(UNSET) | names),
     st.builds(RefusalPart, text=texts),
 )
 counts = st.none() | st.integers(0, 10**9)

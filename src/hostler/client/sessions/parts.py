@@ -70,7 +70,7 @@ class ToolCallPart(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
 
 
 class ToolResultPart(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="tool_result"):
-    """The answer to the tool call `call_id`."""
+    """The answer to the tool call `call_id`; `name` is the tool's, where it is known."""
 
     call_id: str
     text: str = ""
@@ -119,10 +119,10 @@ def _public(part: Part) -> Part:
             return ReasoningPart(text=text, duration_ms=duration, redacted=redacted)
         case ImagePart(media_type=kind, data=data, name=name):
             return ImagePart(media_type=kind, data=data, name=name)
-        case ToolCallPart(id=call, name=name, arguments=arguments):
-            return ToolCallPart(id=call, name=name, arguments=arguments)
-        case ToolResultPart(call_id=call, text=text, is_error=is_error):
-            return ToolResultPart(call_id=call, text=text, is_error=is_error)
+        case ToolCallPart(id=call, name=name, arguments=arguments, custom=custom):
+            return ToolCallPart(id=call, name=name, arguments=arguments, custom=custom)
+        case ToolResultPart(call_id=call, text=text, is_error=is_error, name=name):
+            return ToolResultPart(call_id=call, text=text, is_error=is_error, name=name)
         case _:
             assert_never(part)
 

@@ -782,7 +782,7 @@ export interface components {
          * Event
          * @description One thing that happened.
          */
-        Event: components["schemas"]["EngineStartingEvent"] | components["schemas"]["EngineWaitingEvent"] | components["schemas"]["EngineProgressEvent"] | components["schemas"]["EngineReadyEvent"] | components["schemas"]["EngineFailedEvent"] | components["schemas"]["EngineCrashedEvent"] | components["schemas"]["EngineStoppingEvent"] | components["schemas"]["EngineStoppedEvent"] | components["schemas"]["EngineLogEvent"] | components["schemas"]["WorkerReadyEvent"] | components["schemas"]["WorkerEndedEvent"] | components["schemas"]["ProvidersLoadedEvent"] | components["schemas"]["ProvidersRefusedEvent"] | components["schemas"]["MachineUpEvent"] | components["schemas"]["MachineDownEvent"] | components["schemas"]["MachineMemoryEvent"] | components["schemas"]["ModelsChangedEvent"] | components["schemas"]["SessionCreatedEvent"] | components["schemas"]["SessionChangedEvent"] | components["schemas"]["SessionDeletedEvent"] | components["schemas"]["MessageCreatedEvent"] | components["schemas"]["MessageDeltaEvent"] | components["schemas"]["MessageChangedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["MessageRestoredEvent"] | components["schemas"]["PreferencesChangedEvent"] | components["schemas"]["PullProgressEvent"] | components["schemas"]["PullDoneEvent"] | components["schemas"]["PullFailedEvent"];
+        Event: components["schemas"]["EngineStartingEvent"] | components["schemas"]["EngineWaitingEvent"] | components["schemas"]["EngineProgressEvent"] | components["schemas"]["EngineReadyEvent"] | components["schemas"]["EngineFailedEvent"] | components["schemas"]["EngineCrashedEvent"] | components["schemas"]["EngineStoppingEvent"] | components["schemas"]["EngineStoppedEvent"] | components["schemas"]["EngineLogEvent"] | components["schemas"]["WorkerReadyEvent"] | components["schemas"]["WorkerEndedEvent"] | components["schemas"]["ProvidersLoadedEvent"] | components["schemas"]["ProvidersRefusedEvent"] | components["schemas"]["OverridesLoadedEvent"] | components["schemas"]["OverridesRefusedEvent"] | components["schemas"]["MachineUpEvent"] | components["schemas"]["MachineDownEvent"] | components["schemas"]["MachineMemoryEvent"] | components["schemas"]["ModelsChangedEvent"] | components["schemas"]["SessionCreatedEvent"] | components["schemas"]["SessionChangedEvent"] | components["schemas"]["SessionDeletedEvent"] | components["schemas"]["MessageCreatedEvent"] | components["schemas"]["MessageDeltaEvent"] | components["schemas"]["MessageChangedEvent"] | components["schemas"]["MessageDeletedEvent"] | components["schemas"]["MessageRestoredEvent"] | components["schemas"]["PreferencesChangedEvent"] | components["schemas"]["PullProgressEvent"] | components["schemas"]["PullDoneEvent"] | components["schemas"]["PullFailedEvent"];
         /**
          * Fact
          * @description One fact of a model: what, who says so, and when (ISO date).
@@ -1236,6 +1236,46 @@ export interface components {
             wire: string;
             /** @default  */
             model: string;
+        };
+        /**
+         * OverridesLoaded
+         * @description The overrides file was read, or taken away.
+         */
+        OverridesLoaded: {
+            path: string;
+            models: number;
+        };
+        OverridesLoadedEvent: {
+            /** @description Grows with every event, also over restarts. */
+            seq: number;
+            /** @description Unix milliseconds. */
+            at: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "overrides.loaded";
+            data: components["schemas"]["OverridesLoaded"];
+        };
+        /**
+         * OverridesRefused
+         * @description The overrides file cannot be used; the last good state stays.
+         */
+        OverridesRefused: {
+            path: string;
+            error: string;
+        };
+        OverridesRefusedEvent: {
+            /** @description Grows with every event, also over restarts. */
+            seq: number;
+            /** @description Unix milliseconds. */
+            at: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "overrides.refused";
+            data: components["schemas"]["OverridesRefused"];
         };
         /**
          * Params
