@@ -1,11 +1,22 @@
 """A running reply's parts: the same as core's fold makes of the deltas, and news that add up to them."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostler.client.sessions.parts import OriginRecord, ReasoningPart, TextPart, ToolCallPart, from_core, public
+from hostler.client.sessions.parts import (
+    OriginRecord,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    from_core,
+    public,
+)
 from hostler.client.sessions.records import UsageRecord
+from hostler.client.sessions.requests import Piece
 from hostler.client.turn_parts import News, ReplyParts, total, utf16_units
 from hostler.core.deltas import (
     Delta,
@@ -102,6 +113,25 @@ def test_usage_finish_and_failure() -> None:
     assert total([Usage(input=1), Usage(input=2, output=3)]) == UsageRecord(input=3, output=3)
 
 
+def test_what_is_to_be_kept_is_only_what_came_since() -> None:
+    parts = parts_of(ReasoningDelta("Hm."), TextDelta("One"), ToolCallStarted(0, "c", "f"), ToolCallDelta(0, "{"))
+    parts.take_news()
+    assert parts.take_unkept() == [
+        Piece(0, "Hm.", ReasoningPart(duration_ms=0, origin=ORIGIN)),
+        Piece(1, "One", TextPart(origin=ORIGIN)),
+        Piece(2, "{", ToolCallPart(id="c", name="f", origin=ORIGIN)),
+    ]
+    assert parts.take_unkept() == []
+    parts.add(ToolCallDelta(0, "}"))
+    assert parts.take_unkept() == [Piece(2, "}")]
+    parts.add(TextDelta("two"))
+    assert parts.take_unkept() == [Piece(3, "two", TextPart(origin=ORIGIN))]
+    parts.add(TextDelta(" three"))
+    assert parts.take_unkept() == [Piece(3, " three")], "also what nobody was told yet"
+    assert parts.take_news() == [News(3, "text", 0, "two three")]
+
+
+LEFT = (TextPart(text="left "), ReasoningPart(text="hm", opaque=b"raw"), RefusalPart(text="no"))
 TEXTS = st.text(max_size=5)
 DELTAS = st.one_of(
     TEXTS.map(TextDelta),
@@ -112,6 +142,38 @@ DELTAS = st.one_of(
     st.just(ReasoningSealed(b"raw")),
     st.just(None),
 )
+
+
+@pytest.mark.slow
+@given(st.lists(DELTAS, max_size=30), st.sets(st.integers(0, 30)), st.sampled_from([(), LEFT]))
+def test_what_was_kept_from_time_to_time_is_the_whole(
+    deltas: list[Delta | None], kept: set[int], before: tuple[Part, ...]
+) -> None:
+    """None: a frame is told; `kept`: after which of them it is kept; `before`: an earlier run left it."""
+    parts = ReplyParts(ORIGIN, FakeClock(), before=before)
+    records: dict[int, Part] = {}
+    texts: dict[int, str] = {}
+
+    def keep() -> None:
+        for piece in parts.take_unkept():
+            if piece.record is not None:
+                records[piece.part] = piece.record
+            texts[piece.part] = texts.get(piece.part, "") + piece.text
+
+    for number, delta in enumerate(deltas):
+        if delta is None:
+            parts.take_news()
+        else:
+            parts.add(delta)
+        if number in kept:
+            keep()
+    parts.close()
+    keep()
+    whole = [
+        msgspec.structs.replace(record, text=texts[part]) if texts[part] else record
+        for part, record in sorted(records.items())
+    ]
+    assert tuple(whole) == parts.parts()
 
 
 @pytest.mark.slow

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.slow
 
 
 def kept(server: Server, message: str) -> str:
-    """A message's parts as they are in the database."""
+    """What of a running reply is in the database."""
     with sqlite3.connect(f"file:{server.data / 'hostler.db'}?mode=ro", uri=True) as database:
-        ((parts,),) = database.execute("SELECT parts FROM messages WHERE id = ?", (message,)).fetchall()
-    return str(parts)
+        pieces = database.execute("SELECT text FROM reply_pieces WHERE message = ? ORDER BY part, number", (message,))
+        return "".join(text for (text,) in pieces)
 
 
 async def test_killed_in_the_middle(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from hostler.client.sessions.parts import (
     ToolCallPart,
 )
 from hostler.client.sessions.records import UsageRecord
+from hostler.client.sessions.requests import Piece
 from hostler.core.deltas import (
     Delta,
     Failed,
@@ -65,19 +66,53 @@ class _Growing:
     pieces: list[str] = field(default_factory=list[str])
     fragments: list[str] = field(default_factory=list[str])
     told: int = 0
+    unkept: list[str] = field(default_factory=list[str])
+    """Text that was told, or needs no telling, and is not kept yet."""
+    ahead: int = 0
+    """Characters of the fragments that are kept already."""
+    kept: Part | None = None
+    """The record as it was kept last."""
 
     def take(self) -> str:
         """The fragments, which count as told from now on."""
         text = "".join(self.fragments)
         self.fragments.clear()
         self.pieces.append(text)
+        self.unkept.append(text[self.ahead :])
+        self.ahead = 0
         return text
+
+    def keep(self) -> Piece | None:
+        """What has come since the last time; None: nothing."""
+        if self.fragments and self.kind in ("tool_call", "refusal"):
+            self.take()  # these are not told by their fragments
+        elif self.fragments:
+            text = "".join(self.fragments)
+            self.fragments = [text]
+            self.unkept.append(text[self.ahead :])
+            self.ahead = len(text)
+        text = "".join(self.unkept)
+        self.unkept.clear()
+        fresh = self.record is not self.kept
+        self.kept = self.record
+        if fresh:
+            return Piece(self.index, text, self._without_text())
+        return Piece(self.index, text) if text else None
+
+    def _without_text(self) -> Part:
+        match self.record:
+            case TextPart() | ReasoningPart() | RefusalPart() if self.kind != "whole":
+                return msgspec.structs.replace(self.record, text="")
+            case ToolCallPart() if self.kind == "tool_call":
+                return msgspec.structs.replace(self.record, arguments="")
+            case _:
+                return self.record
 
     def part(self) -> Part:
         """As it stands."""
-        if len(self.pieces) > 1:
-            self.pieces = ["".join(self.pieces)]
         text = "".join((*self.pieces, *self.fragments))
+        if not self.fragments:
+            self.pieces = [text]
         match self.record:
             case TextPart() | ReasoningPart() | RefusalPart():
                 return msgspec.structs.replace(self.record, text=text)
@@ -155,6 +190,10 @@ class ReplyParts:
             growing.told += utf16_units(text)
         self._grown.clear()
         return news
+
+    def take_unkept(self) -> list[Piece]:
+        """What has come since this was asked last, in the order of parts; at first, all that an earlier run left."""
+        return [piece for growing in self._parts if (piece := growing.keep())]
 
     def close(self) -> None:
         """The reply is over: what was being thought is thought."""
@@ -262,7 +301,7 @@ def _left_over(index: int, part: Part) -> _Growing:
     """A part of an earlier run."""
     match part:
         case TextPart(text=text):
-            return _Growing(index, "text", part, 0.0, pieces=[text], told=utf16_units(text))
+            return _Growing(index, "text", part, 0.0, pieces=[text], told=utf16_units(text), unkept=[text])
         case ReasoningPart(text=text) | RefusalPart(text=text):
             return _Growing(index, "whole", part, 0.0, pieces=[text])
         case _:

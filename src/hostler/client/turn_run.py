@@ -16,7 +16,7 @@ from hostler.client.asking import Options
 from hostler.client.client import Client
 from hostler.client.sessions.parts import OriginRecord, Parts
 from hostler.client.sessions.records import ErrorRecord, Message, State
-from hostler.client.sessions.requests import Ending
+from hostler.client.sessions.requests import Ending, Piece
 from hostler.client.turn_frames import Frames, Publish
 from hostler.client.turn_parts import ReplyParts, total
 from hostler.core import messages as core
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 class ReplyStore(Protocol):
     """Where replies are kept; see Sessions."""
 
-    async def flush_parts(self, id: str, parts: Parts) -> bool: ...
+    async def keep_pieces(self, id: str, pieces: tuple[Piece, ...]) -> bool: ...
     async def finish(self, id: str, ending: Ending) -> Message | None: ...
 
 
@@ -71,6 +71,7 @@ class Run:
         self.session: Final = asking.reply.session
         self.parts = ReplyParts(asking.origin, around.clock, before=asking.before)
         self.dirty = False
+        self._unkept: list[Piece] = []
         self._asking = asking
         self._around = around
         self._began = around.clock.monotonic()
@@ -124,8 +125,10 @@ class Run:
 
     async def _keep(self) -> None:
         self.parts.unsaved = False
+        self._unkept += self.parts.take_unkept()
         try:
-            await self._around.store.flush_parts(self.id, self.parts.parts())
+            await self._around.store.keep_pieces(self.id, tuple(self._unkept))
+            self._unkept.clear()
         except HostlerError as error:  # the next time may fare better, and the end says so if not
             self.parts.unsaved = True
             _log.warning("a reply that runs could not be kept: %s", error.text)

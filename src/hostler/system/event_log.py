@@ -136,12 +136,13 @@ class EventLog:
         self._reserved = store.reserve(self._last + block).result() if store else 0
         self._asked = self._reserved
 
-    def publish(self, kind: str, data: Mapping[str, object] | msgspec.Struct | None = None) -> int:
+    def publish(self, kind: str, data: Mapping[str, object] | msgspec.Struct | msgspec.Raw | None = None) -> int:
         """Add an event and wake the readers; never blocks for one. Returns its sequence number.
 
-        `data` is written as JSON here and now, so it may change afterwards. Raises TypeError when it is no JSON.
+        `data` is written as JSON here and now, so it may change afterwards; `Raw` is JSON already. Raises TypeError
+        when it is no JSON.
         """
-        body = self._encoder.encode({} if data is None else data)
+        body = data if isinstance(data, msgspec.Raw) else self._encoder.encode({} if data is None else data)
         with self._lock:
             if self._store is not None and self._last + self._block // 2 >= self._asked:
                 self._reserve(self._store)
@@ -157,7 +158,7 @@ class EventLog:
             if deaf:
                 self._listeners = [listener for listener in self._listeners if listener not in deaf]
         if self._store is not None and kind in self._stored:
-            self._store.put(StoredEvent(seq, at, kind, body.decode()))
+            self._store.put(StoredEvent(seq, at, kind, bytes(body).decode()))
         return seq
 
     def tail(self, since: int = 0, *, limit: int | None = None, max_bytes: int | None = None) -> list[Event | Gap]:

@@ -17,7 +17,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from hostler.client.sessions.parts import TextPart
-from hostler.client.sessions.requests import Ending, NewTurn
+from hostler.client.sessions.requests import Ending, NewTurn, Piece
 from hostler.client.sessions.store import Sessions
 from hostler.client.sessions.tables import MIGRATIONS
 from hostler.system.store import Store
@@ -32,7 +32,7 @@ async def work():
         turn = NewTurn(parent=parent, parts=(TextPart(text="question"),), models=("p/a", "p/b"))
         begun = await sessions.begin_turn(session, turn)
         for reply in begun.replies:
-            await sessions.flush_parts(reply.id, (TextPart(text="so far"),))
+            await sessions.keep_pieces(reply.id, (Piece(0, "so far", TextPart()),))
         print(begun.replies[0].id, flush=True)
         for reply in begun.replies:
             await sessions.finish(reply.id, Ending(state="complete", parts=(TextPart(text="whole"),)))

@@ -13,6 +13,7 @@ from hostler.client.sessions.transfer import export_session, import_json, import
 from hostler.client.sessions.writing import Writing
 from hostler.system.clock import FakeClock
 from hostler.system.store import Connection, Store
+from tests.client.sessions.trees import grown
 
 pytestmark = pytest.mark.slow
 Note = Callable[[str, object], None]
@@ -128,7 +129,7 @@ async def test_a_message_of_5_mb(sessions: Sessions, record_property: Note) -> N
     begun = await sessions.begin_turn(session.id, NewTurn(parent=None, parts=(TextPart(text=text),), models=("p/m",)))
     took["add"] = time.perf_counter() - start
     start = time.perf_counter()
-    await sessions.flush_parts(begun.replies[0].id, (TextPart(text=text),))
+    await sessions.keep_pieces(begun.replies[0].id, grown(text))
     took["flush"] = time.perf_counter() - start
     start = time.perf_counter()
     await sessions.finish(begun.replies[0].id, Ending(state="complete", parts=(TextPart(text=text),)))

@@ -7,7 +7,7 @@ import pytest
 from msgspec import UNSET
 
 from hostler.client.sessions.parts import DocumentPart, ImagePart, OriginRecord, ReasoningPart, TextPart
-from hostler.client.sessions.records import ErrorRecord, ForkMode, Message, Params, Session, UsageRecord
+from hostler.client.sessions.records import ErrorRecord, ForkMode, Params, Session, UsageRecord
 from hostler.client.sessions.requests import (
     Begun,
     Edit,
@@ -23,6 +23,7 @@ from hostler.errors import Conflict, NotFound, RequestError
 from hostler.system.clock import FakeClock
 from hostler.system.store import Store
 from tests.client.sessions.conftest import Told
+from tests.client.sessions.trees import grown
 
 WEEK_S = 7 * 24 * 3600
 DONE = Ending(state="complete", parts=(TextPart(text="fine"),), finish="stop")
@@ -56,7 +57,7 @@ async def test_a_turn_is_stored_told_and_ended(sessions: Sessions, told: Told, c
     assert opened.session.leaf == begun.replies[0].id
     assert opened.messages == (begun.user, *begun.replies)
 
-    assert await sessions.flush_parts(begun.replies[0].id, text("Beca"))
+    assert await sessions.keep_pieces(begun.replies[0].id, grown("Beca"))
     assert (await sessions.message(begun.replies[0].id)).parts == text("Beca")
     clock.advance(2)
     opaque = ReasoningPart(
@@ -73,7 +74,7 @@ async def test_a_turn_is_stored_told_and_ended(sessions: Sessions, told: Told, c
     assert shown.parts == (ReasoningPart(text="hm", duration_ms=12), *text("Because."))
     assert [m.id for m in await sessions.path(done.id)] == [begun.user.id, done.id]
     assert (await sessions.path(done.id))[1].parts[0] == opaque
-    assert not await sessions.flush_parts(done.id, text("late"))
+    assert not await sessions.keep_pieces(done.id, grown("late"))
     late = await sessions.finish(done.id, msgspec.structs.replace(ending, state="failed"))
     assert late == done
 
@@ -89,7 +90,7 @@ async def test_events_hold_plain_json_and_no_opaque_state(sessions: Sessions, to
         assert b"opaque" not in written
         assert b"origin" not in written
         if kind.startswith("message."):
-            assert msgspec.convert(data["message"], Message).session == session.id
+            assert told.message(data).session == session.id
 
 
 async def test_what_a_browser_sends_cannot_carry_opaque_state(sessions: Sessions) -> None:
@@ -186,7 +187,7 @@ async def test_what_is_deleted_while_it_runs_ends_in_silence(sessions: Sessions,
     begun = await sessions.begin_turn(session.id, NewTurn(parent=None, parts=text("x"), models=("here/demo",)))
     await sessions.delete(session.id)
     told.clear()
-    assert await sessions.flush_parts(begun.replies[0].id, text("a"))
+    assert await sessions.keep_pieces(begun.replies[0].id, grown("a"))
     assert await sessions.finish(begun.replies[0].id, DONE) is None
     assert told.take() == []
     restored = await sessions.restore(session.id)
@@ -278,7 +279,7 @@ async def test_a_tail_fork_begins_with_its_message(sessions: Sessions) -> None:
     running = await sessions.begin_turn(
         session.id, NewTurn(parent=begun.replies[0].id, parts=text("q2"), models=("p/m",))
     )
-    await sessions.flush_parts(running.replies[0].id, text("so far"))
+    await sessions.keep_pieces(running.replies[0].id, grown("so far"))
     fork = await sessions.fork(session.id, begun.replies[0].id, mode="tail")
     copies = (await sessions.get(fork.id)).messages
     assert [(m.role, m.parent is None, m.state) for m in copies] == [
@@ -296,7 +297,7 @@ async def test_a_tail_fork_begins_with_its_message(sessions: Sessions) -> None:
 async def test_a_restart_interrupts_what_ran(store: Store, sessions: Sessions, told: Told, tmp_path: Path) -> None:
     session = await sessions.create()
     begun = await sessions.begin_turn(session.id, NewTurn(parent=None, parts=text("x"), models=("a/b", "c/d")))
-    await sessions.flush_parts(begun.replies[1].id, text("needle so far"))
+    await sessions.keep_pieces(begun.replies[1].id, grown("needle so far"))
     store.close()
     again = Store.open(tmp_path / "hostler.db", MIGRATIONS)
     try:

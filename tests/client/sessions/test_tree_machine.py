@@ -21,6 +21,7 @@ from hostler.errors import Conflict
 from hostler.system.clock import FakeClock
 from hostler.system.store import Store
 from tests.client.sessions.conftest import Told
+from tests.client.sessions.trees import grown
 
 T = TypeVar("T")
 picks = st.integers(0, 10**6)
@@ -63,7 +64,7 @@ class Trees(RuleBasedStateMachine):
         parent = messages[pick % len(messages)] if messages and not root else None
         new = NewTurn(parent=parent, parts=self.text(), models=("p/m",) * models)
         for reply in self.run(self.sessions.begin_turn(session, new)).replies:
-            self.run(self.sessions.flush_parts(reply.id, self.text()))
+            self.run(self.sessions.keep_pieces(reply.id, grown("so far")))
             self.run(self.sessions.finish(reply.id, Ending(state="complete", parts=self.text(), finish="length")))
 
     @rule(pick=picks)

@@ -15,6 +15,7 @@ from hostler.client.sessions.parts import (
     ToolResultPart,
 )
 from hostler.client.sessions.records import ErrorRecord, Params, UsageRecord
+from hostler.client.sessions.requests import Piece
 
 NASTY = (
     "## User", "## Assistant (x)", "\\## User", "\\\\## System", "</details>", "\\</details>", "<details><summary>",
@@ -22,6 +23,13 @@ NASTY = (
     "## User\r", "'; DROP TABLE messages; --", "a\u2028b", "\u202eright to left\u202c", "ÿ́", "日本語", "\x00\x1f",
     "&lt;b>",
 )  # fmt: skip
+
+
+def grown(*texts: str) -> tuple[Piece, ...]:
+    """Texts that a reply begins with, a part each."""
+    return tuple(Piece(part, text, TextPart()) for part, text in enumerate(texts))
+
+
 lines = st.one_of(st.sampled_from(NASTY), st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
 texts = st.lists(lines, max_size=5).map("\n".join)
 names = st.one_of(st.sampled_from(['p/a b/"c"', "x)y (z)", " edge ", "a\nb", "`", "here/qwen3:8b"]), lines)

@@ -3,16 +3,19 @@
 Knows: the rules of the tree and of states. Does not know: threads, HTTP, how a reply is made.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from hostler.client.sessions import rows
 from hostler.client.sessions.ids import MESSAGE, new_id
-from hostler.client.sessions.parts import Parts, public, stored, visible_text
+from hostler.client.sessions.parts import Parts, public, stored, stored_part, visible_text
 from hostler.client.sessions.records import Message, Params, Role
-from hostler.client.sessions.requests import Begun, Edit, Edited, Ending, NewTurn
+from hostler.client.sessions.requests import Begun, Edit, Edited, Ending, NewTurn, Piece
 from hostler.client.sessions.titles import title_from
 from hostler.client.sessions.writing import Writing, no_message, still_running
 from hostler.errors import Conflict, RequestError
+from hostler.system.long_json import SLICE
+from hostler.system.store import Value
 
 MAX_REPLIES: Final = 8
 """Models that answer side by side."""
@@ -83,12 +86,23 @@ def resume(w: Writing, id: str) -> Message:
     return resumed
 
 
-def flush_parts(w: Writing, id: str, *, parts: Parts) -> bool:
-    """What a running reply has become; False when it does not run any more. Told by deltas, not here."""
-    done = w.connection.execute(
-        "UPDATE messages SET parts = ? WHERE id = ? AND state = 'streaming'", (stored(parts), id)
+def keep_pieces(w: Writing, id: str, *, pieces: Iterable[Piece]) -> bool:
+    """What a running reply has grown by; False when it does not run any more. Told by deltas, not here."""
+    if not w.connection.execute("SELECT 1 FROM messages WHERE id = ? AND state = 'streaming'", (id,)).fetchone():
+        return False
+    w.connection.executemany(
+        "INSERT INTO reply_pieces (message, part, record, text, number) SELECT ?1, ?2, CAST(?3 AS TEXT), ?4, "
+        "(SELECT ifnull(max(number) + 1, 0) FROM reply_pieces WHERE message = ?1 AND part = ?2)",
+        (row for piece in pieces for row in _piece_rows(id, piece)),
     )
-    return done.rowcount > 0
+    return True
+
+
+def _piece_rows(id: str, piece: Piece) -> Iterator[tuple[Value, ...]]:
+    record = None if piece.record is None else stored_part(piece.record)
+    yield id, piece.part, record, piece.text[:SLICE]
+    for at in range(SLICE, len(piece.text), SLICE):
+        yield id, piece.part, None, piece.text[at : at + SLICE]
 
 
 def finish(w: Writing, id: str, *, ending: Ending) -> Message | None:
@@ -96,8 +110,8 @@ def finish(w: Writing, id: str, *, ending: Ending) -> Message | None:
     if ending.state == "streaming":
         raise ValueError("a reply that has ended does not stream")
     done = w.connection.execute(
-        "UPDATE messages SET state = ?, parts = ?, usage = ?, cost = ?, cost_state = ?, ttft_ms = ?, duration_ms = ?, "
-        "finish = ?, error = ?, indexed = 1 WHERE id = ? AND state = 'streaming'",
+        "UPDATE messages SET state = ?, parts = CAST(? AS TEXT), usage = ?, cost = ?, cost_state = ?, ttft_ms = ?, "
+        "duration_ms = ?, finish = ?, error = ?, indexed = 1 WHERE id = ? AND state = 'streaming'",
         (
             ending.state,
             stored(ending.parts),
@@ -111,10 +125,13 @@ def finish(w: Writing, id: str, *, ending: Ending) -> Message | None:
             id,
         ),
     )
-    found = w.find_message(id)
-    if found is None or not done.rowcount:
-        return found
-    message = w.tell_message(id)
+    if not done.rowcount:
+        return w.find_message(id)
+    w.connection.execute("DELETE FROM reply_pieces WHERE message = ?", (id,))
+    message = w.find_message(id, parts=ending.parts)
+    if message is None:
+        return None
+    w.tell("message.changed", session=message.session, message=message.public())
     w.touch(message.session)
     w.tell_session(message.session)
     return message
@@ -123,7 +140,10 @@ def finish(w: Writing, id: str, *, ending: Ending) -> Message | None:
 def interrupt_running(w: Writing) -> tuple[str, ...]:
     """Replies that an earlier process left running; their sessions do not count as touched."""
     ids = [id for (id,) in w.connection.execute("SELECT id FROM messages WHERE state = 'streaming'")]
-    w.connection.execute("UPDATE messages SET state = 'interrupted', indexed = 1 WHERE state = 'streaming'")
+    w.connection.execute(
+        f"UPDATE messages SET parts = {rows.PARTS}, state = 'interrupted', indexed = 1 WHERE state = 'streaming'"
+    )
+    w.connection.execute("DELETE FROM reply_pieces")
     shown = [w.tell_message(id) for id in ids if w.find_message(id)]
     for session in dict.fromkeys(message.session for message in shown):
         w.tell_session(session)
@@ -199,7 +219,7 @@ def restore(w: Writing, id: str) -> tuple[Message, ...]:
         f"SELECT {rows.MESSAGE} FROM messages WHERE deleted_with = ? ORDER BY row", (root,)
     ).fetchall()
     w.connection.execute("UPDATE messages SET deleted_ms = NULL, deleted_with = NULL WHERE deleted_with = ?", (root,))
-    messages = tuple(rows.message_of(found_row) for found_row in found)
+    messages = tuple(rows.message_of(found_row, w.query) for found_row in found)
     w.set_leaf(session, w.tree(session).leaf(root))
     w.tell("message.restored", session=session, messages=[message.public() for message in messages])
     w.tell_session(session)

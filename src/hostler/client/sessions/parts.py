@@ -10,10 +10,11 @@ Fields that only the database keeps are UNSET elsewhere, so one record serves bo
 from typing import Final, Literal, assert_never
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from hostler.core import messages as core
 from hostler.core.wires import WIRES
+from hostler.system.long_json import decode_long_text, encode_long, give_way
 
 
 class OriginRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -88,18 +89,33 @@ class RefusalPart(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", t
 Part = TextPart | ReasoningPart | ImagePart | DocumentPart | ToolCallPart | ToolResultPart | RefusalPart
 Parts = tuple[Part, ...]
 
-_ENCODER: Final = msgspec.json.Encoder()
+LONG: Final = 256 << 10
+"""Bytes of JSON from which on it is read in slices."""
 _DECODER: Final = msgspec.json.Decoder(Parts)
+_RAW: Final = msgspec.json.Decoder(tuple[dict[str, Raw], ...])
 
 
-def stored(parts: Parts) -> str:
-    """The JSON that the database keeps, with origin and opaque state (base64)."""
-    return _ENCODER.encode(parts).decode()
+def stored(parts: Parts) -> bytes:
+    """The JSON that the database keeps, with origin and opaque state (base64). Long parts belong into a thread."""
+    return encode_long(parts)
 
 
-def from_stored(text: str | bytes) -> Parts:
+def stored_part(part: Part) -> bytes:
+    """One of them."""
+    return encode_long(part)
+
+
+def from_stored(json: bytes) -> Parts:
     """Read `stored` again. Raises msgspec.ValidationError when it is something else."""
-    return _DECODER.decode(text)
+    return _DECODER.decode(json) if len(json) <= LONG else tuple(_long_part(raw) for raw in _RAW.decode(json))
+
+
+def _long_part(raw: dict[str, Raw]) -> Part:
+    """One part, long texts of it read slice by slice."""
+    long = {name: value for name, value in raw.items() if len(memoryview(value)) > LONG and name != "opaque"}
+    give_way()
+    (part,) = _DECODER.decode(msgspec.json.encode((raw | dict.fromkeys(long, ""),)))
+    return msgspec.structs.replace(part, **{name: decode_long_text(value) for name, value in long.items()})
 
 
 def public(parts: Parts) -> Parts:

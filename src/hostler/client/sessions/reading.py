@@ -1,15 +1,18 @@
 """One session or message read from its tables, on a reader's connection. Blocking. Raises NotFound."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, cast
 
 from hostler.client.sessions import rows
 from hostler.client.sessions.records import Message, Session
 from hostler.client.sessions.requests import Opened
 from hostler.client.sessions.writing import no_message, no_session
-from hostler.system.store import Store
+from hostler.system.long_json import SLICE, give_way
+from hostler.system.store import Row, Store
 
 IsPrior = Callable[[str, int], bool]
+_LEAST: Final = 500
+"""Bytes of parts that take as long to read as the rest of a message."""
 _LIVE: Final = (
     "deleted_ms IS NULL AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session AND sessions.deleted_ms IS NULL)"
 )
@@ -38,7 +41,7 @@ def opened(store: Store, id: str, *, is_prior: IsPrior) -> Opened:
     messages = store.query(
         f"SELECT {rows.MESSAGE} FROM messages WHERE session = ? AND deleted_ms IS NULL ORDER BY row", (id,)
     )
-    return Opened(session=found, messages=tuple(rows.message_of(row).public() for row in messages))
+    return Opened(session=found, messages=tuple(message.public() for message in _read(store, messages)))
 
 
 def message(store: Store, id: str) -> Message:
@@ -46,7 +49,7 @@ def message(store: Store, id: str) -> Message:
     found = store.query(f"SELECT {rows.MESSAGE} FROM messages WHERE id = ? AND {_LIVE}", (id,))
     if not found:
         raise no_message(id)
-    return rows.message_of(found[0])
+    return rows.message_of(found[0], store.query)
 
 
 def path(store: Store, id: str) -> tuple[Message, ...]:
@@ -54,4 +57,15 @@ def path(store: Store, id: str) -> tuple[Message, ...]:
     found = store.query(_PATH, (id,))
     if not found:
         raise no_message(id)
-    return tuple(rows.message_of(row) for row in found)
+    return tuple(_read(store, found))
+
+
+def _read(store: Store, found: Iterable[Row]) -> Iterator[Message]:
+    """Rows as messages, a loop beside this thread let on after each slice of them."""
+    size = 0
+    for row in found:
+        size += _LEAST + (SLICE if row[-1] is None else len(cast("bytes", row[-1])))
+        yield rows.message_of(row, store.query)
+        if size > SLICE:
+            size = 0
+            give_way()

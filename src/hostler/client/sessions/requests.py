@@ -11,6 +11,7 @@ from hostler.client.sessions.records import (
     ErrorRecord,
     Message,
     Params,
+    Part,
     Parts,
     Session,
     SessionSummary,
@@ -104,6 +105,14 @@ class Edited(msgspec.Struct, frozen=True, kw_only=True):
 
     message: Message
     replies: tuple[Message, ...] = ()
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """What one part of a running reply has grown by. `record`: the part without its text, where that is new."""
+
+    part: int
+    text: str
+    record: Part | None = None
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

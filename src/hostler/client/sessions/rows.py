@@ -1,5 +1,6 @@
 """Rows of the sessions' tables as records, and back. Knows the columns; does not know when what is written."""
 
+from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 import msgspec
@@ -15,6 +16,7 @@ from hostler.client.sessions.records import (
     UsageRecord,
 )
 from hostler.client.sessions.tree import Node
+from hostler.system.long_json import give_way
 from hostler.system.store import Row, Value
 
 SUMMARY: Final = (
@@ -24,12 +26,43 @@ SUMMARY: Final = (
     "AND m.deleted_ms IS NULL)"
 )
 WHOLE: Final = SUMMARY + ", system, params, forked_session, forked_message"
-MESSAGE: Final = (
+_BUT_PARTS: Final = (
     "id, session, parent, role, state, model, created_ms, position, usage, cost, cost_state, ttft_ms, duration_ms, "
-    "finish, error, edited, params, parts"
+    "finish, error, edited, params, "
+)
+_PIECES: Final = "FROM reply_pieces AS piece WHERE piece.message = messages.id"
+_RECORD: Final = (
+    f"SELECT piece.record {_PIECES} AND piece.part = grown.part AND piece.record IS NOT NULL "
+    "ORDER BY piece.number DESC LIMIT 1"
+)
+_TEXT: Final = (
+    "SELECT group_concat(ordered.text, '') FROM "
+    f"(SELECT piece.text AS text {_PIECES} AND piece.part = grown.part ORDER BY piece.number) AS ordered"
+)
+_WHOLE: Final = (
+    "CASE WHEN whole.text = '' THEN whole.record ELSE json_set(whole.record, "
+    "CASE json_extract(whole.record, '$.type') WHEN 'tool_call' THEN '$.arguments' ELSE '$.text' END, whole.text) END"
+)
+PARTS: Final = (
+    f"CASE WHEN state = 'streaming' AND EXISTS (SELECT 1 {_PIECES}) THEN "
+    f"(SELECT '[' || group_concat({_WHOLE}, ',') || ']' FROM (SELECT ({_RECORD}) AS record, ({_TEXT}) AS text FROM "
+    f"(SELECT DISTINCT piece.part AS part {_PIECES} ORDER BY 1) AS grown) AS whole) ELSE parts END"
+)
+"""A message's parts as JSON; of a running reply put together from its pieces, within SQLite."""
+LONG: Final = 256 << 10
+"""Bytes of parts from which on they are read in slices."""
+MESSAGE: Final = f"{_BUT_PARTS}CASE WHEN length(CAST({PARTS} AS BLOB)) <= {LONG} THEN CAST({PARTS} AS BLOB) END"
+MESSAGE_WITHOUT_PARTS: Final = f"{_BUT_PARTS}CAST('[]' AS BLOB)"
+_SLICES: Final = (
+    f"WITH RECURSIVE whole (json) AS MATERIALIZED (SELECT CAST({PARTS} AS BLOB) FROM messages WHERE id = ?), "
+    f"cut (at) AS (SELECT 1 UNION ALL SELECT at + {LONG} FROM cut, whole WHERE at + {LONG} <= length(json)) "
+    f"SELECT substr(json, at, {LONG}) FROM cut, whole ORDER BY at"
 )
 NODE: Final = "id, parent, position, visited"
 
+NOTHING: Final = b"[]"
+Query = Callable[[str, Sequence[Value]], list[Row]]
+"""All rows of a reading statement."""
 _USAGE: Final = msgspec.json.Decoder(UsageRecord)
 _ERROR: Final = msgspec.json.Decoder(ErrorRecord)
 _PARAMS: Final = msgspec.json.Decoder(Params)
@@ -54,8 +87,8 @@ def session_of(row: Row, *, prior: bool) -> Session:
     )
 
 
-def message_of(row: Row) -> Message:
-    """A row of the columns MESSAGE, with origins and opaque state."""
+def message_of(row: Row, query: Query) -> Message:
+    """A row of the columns MESSAGE, with origins and opaque state. `query` is asked for parts that are long."""
     names = ("id", "session", "parent", "role", "state", "model", "created", "order")
     first = cast("dict[str, str]", dict(zip(names, row, strict=False)))
     usage, cost, cost_state, ttft, duration, finish, error, edited, params, parts = row[8:]
@@ -70,8 +103,15 @@ def message_of(row: Row) -> Message:
         error=_ERROR.decode(str(error)) if error is not None else None,
         edited=bool(edited),
         params=_PARAMS.decode(str(params)),
-        parts=from_stored(str(parts)),
+        parts=from_stored(cast("bytes", _long_parts(row[0], query) if parts is None else parts)),
     )
+
+
+def _long_parts(id: Value, query: Query) -> bytes:
+    """In one statement, so of one moment; SQLite cuts the slices, and holds up nobody meanwhile."""
+    json = b"".join([cast("bytes", piece) for (piece,) in query(_SLICES, (id,))]) or NOTHING
+    give_way()
+    return json
 
 
 def values_of(message: Message) -> dict[str, Value]:

@@ -20,7 +20,7 @@ from hostler.system.store import Connection, Value
 
 _COPIED: Final = (
     "position, role, model, created_ms, ttft_ms, duration_ms, finish, cost, cost_state, usage, error, edited, params, "
-    "visited, parts"
+    "visited, "
 )
 _SWEPT_AT_ONCE: Final = 20
 
@@ -85,8 +85,8 @@ def fork(w: Writing, id: str, *, message: str, mode: ForkMode) -> Session:
     new = NewSession(title=old.title, model=old.model, system=old.system, params=old.params, folder=old.folder)
     made = insert(w, new, forked_session=id, forked_message=message)
     w.connection.executemany(
-        f"INSERT INTO messages (id, session, parent, state, indexed, {_COPIED}) SELECT ?, ?, ?, "
-        f"CASE state WHEN 'streaming' THEN 'interrupted' ELSE state END, 1, {_COPIED} FROM messages WHERE id = ?",
+        f"INSERT INTO messages (id, session, parent, state, indexed, {_COPIED}parts) SELECT ?, ?, ?, CASE state "
+        f"WHEN 'streaming' THEN 'interrupted' ELSE state END, 1, {_COPIED}{rows.PARTS} FROM messages WHERE id = ?",
         ((fresh[each], made, fresh.get(tree.parent(each) or ""), each) for each in taken),
     )
     w.connection.execute(

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from msgspec import Raw
+
 from hostler.client.sessions import import_jobs, message_jobs, reading, searching, session_jobs
 from hostler.client.sessions.exported import ExportedSession
 from hostler.client.sessions.parts import Parts
@@ -32,12 +34,14 @@ from hostler.client.sessions.requests import (
     NewSession,
     NewTurn,
     Opened,
+    Piece,
     SessionChange,
     SessionPage,
     SessionQuery,
 )
 from hostler.client.sessions.writing import Publish, Writing
 from hostler.system.clock import Clock, SystemClock
+from hostler.system.long_json import give_way
 from hostler.system.store import Connection, Store
 
 KEPT_DELETED_S: Final = 7 * 24 * 3600.0
@@ -141,9 +145,9 @@ class Sessions:
         """Let a broken-off reply stream again, parts so far included. Raises NotFound, Conflict."""
         return await self._write(lambda w: message_jobs.resume(w, id))
 
-    async def flush_parts(self, id: str, parts: Parts) -> bool:
-        """Keep what a running reply has become; False when it does not run any more."""
-        return await self._write(lambda w: message_jobs.flush_parts(w, id, parts=parts))
+    async def keep_pieces(self, id: str, pieces: tuple[Piece, ...]) -> bool:
+        """Keep what a running reply has grown by since the last time; False when it does not run any more."""
+        return await self._write(lambda w: message_jobs.keep_pieces(w, id, pieces=pieces))
 
     async def finish(self, id: str, ending: Ending) -> Message | None:
         """The end of a reply, once: later ones change nothing. None when it was deleted meanwhile."""
@@ -184,6 +188,8 @@ class Sessions:
                 result = job(writing)
             for kind, data in writing.news:
                 self._publish(kind, data)
+                if isinstance(data, Raw):
+                    give_way()
             return result
 
         return await asyncio.wrap_future(self._store.submit(run, transaction=False))

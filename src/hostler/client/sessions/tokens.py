@@ -8,6 +8,8 @@ import re
 import unicodedata
 from typing import Final
 
+from hostler.system.long_json import give_way
+
 MARK: Final = "\u200b"
 """A zero width space, which the tokenizer takes for a gap."""
 _RUN: Final = re.compile(
@@ -20,11 +22,37 @@ _RUN: Final = re.compile(
 )
 
 
+_PLAIN: Final = re.compile("[\x00-\x7f\u3000-\u3003\u3008-\u3020\uff01-\uff0f\uff1a-\uff20]")
+_SLICE: Final = 8 << 10
+"""Characters at once: a millisecond of this thread, for which a loop beside it would wait."""
+
+
 def parted(text: str) -> str:
     """The text with a mark around each character of such a script; composed first, as one may be typed in two ways."""
     if text.isascii():
         return text
+    if len(text) <= _SLICE:
+        return _parted(text)
+    pieces: list[str] = []
+    at = 0
+    while at < len(text):
+        end = _cut(text, at + _SLICE)
+        pieces.append(_parted(text[at:end]))
+        at = end
+        give_way()
+    found = "".join(pieces)
+    give_way()
+    return found
+
+
+def _parted(text: str) -> str:
     return _RUN.sub(_part, unicodedata.normalize("NFC", text))
+
+
+def _cut(text: str, at: int) -> int:
+    """The next place, from `at` on, with a sign that ends a run, and is composed with nothing that stands before it."""
+    found = _PLAIN.search(text, at)
+    return found.start() if found else len(text)
 
 
 def whole(text: str) -> str:

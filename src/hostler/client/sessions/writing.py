@@ -3,21 +3,25 @@
 Knows: finding, inserting, who must be told what. Does not know: which request it serves, threads.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from msgspec import Raw
 
 from hostler.client.sessions import rows
 from hostler.client.sessions.ids import MESSAGE, new_id
-from hostler.client.sessions.records import NO_PARAMS, Message, Params, Session
+from hostler.client.sessions.records import NO_PARAMS, Message, Params, Parts, Session
 from hostler.client.sessions.tree import Tree
 from hostler.errors import Conflict, NotFound
 from hostler.system.clock import Clock
-from hostler.system.store import Connection, Value
+from hostler.system.long_json import sliced
+from hostler.system.store import Connection, Row, Value
 
-Publish = Callable[[str, Mapping[str, object]], object]
-"""Tells an event: its kind, and its data as plain JSON values. Called on the database's thread, after the commit."""
+News = Mapping[str, object] | Raw
+Publish = Callable[[str, News], object]
+"""Tells an event: its kind, and its data as plain JSON values, or as JSON where it is long. Called on the database's
+thread, after the commit."""
 IsPrior = Callable[[str, int], bool]
 """Whether a session (its id, when it was updated) was not touched since this server started."""
 
@@ -31,7 +35,7 @@ class Writing:
         self.connection = connection
         self.clock = clock
         self.now: int = clock.time_ns() // 1_000_000
-        self.news: list[tuple[str, Mapping[str, object]]] = []
+        self.news: list[tuple[str, News]] = []
         self._is_prior = is_prior
 
     # --------------------------------------------------------------------- finding
@@ -50,14 +54,22 @@ class Writing:
             raise no_message(id)
         return found
 
-    def find_message(self, id: str) -> Message | None:
-        """The same; None when there is none."""
+    def find_message(self, id: str, *, parts: Parts | None = None) -> Message | None:
+        """The same; None when there is none. `parts`, where they are known already, are not read again."""
+        columns = rows.MESSAGE if parts is None else rows.MESSAGE_WITHOUT_PARTS
         row = self.connection.execute(
-            f"SELECT {rows.MESSAGE} FROM messages WHERE id = ? AND {_LIVE} "
+            f"SELECT {columns} FROM messages WHERE id = ? AND {_LIVE} "
             f"AND EXISTS (SELECT 1 FROM sessions WHERE sessions.id = session AND sessions.{_LIVE})",
             (id,),
         ).fetchone()
-        return None if row is None else rows.message_of(row)
+        if row is None:
+            return None
+        message = rows.message_of(row, self.query)
+        return message if parts is None else msgspec.structs.replace(message, parts=parts)
+
+    def query(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        """All rows of a reading statement, as this transaction sees them."""
+        return self.connection.execute(sql, parameters).fetchall()
 
     def tree(self, session: str) -> Tree:
         """The messages of a session that are not deleted."""
@@ -80,7 +92,8 @@ class Writing:
     def insert(self, message: Message, *, visited: int = 0) -> None:
         """Insert a message just as it is, untold; a running reply's text is searched once it has ended."""
         values = rows.values_of(message) | {"visited": visited, "indexed": int(message.state != "streaming")}
-        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        names = ", ".join(values)
+        marks = ", ".join("CAST(? AS TEXT)" if name == "parts" else "?" for name in values)
         self.connection.execute(f"INSERT INTO messages ({names}) VALUES ({marks})", tuple(values.values()))
 
     def reply(self, session: str, parent: str, *, model: str, params: Params = NO_PARAMS) -> Message:
@@ -121,7 +134,9 @@ class Writing:
 
     def tell(self, kind: str, **data: "msgspec.Struct | str | Iterable[str] | Iterable[Message]") -> None:
         """Publish this once the transaction is committed; messages must be public."""
-        self.news.append((kind, msgspec.to_builtins(data)))
+        plain: dict[str, object] = msgspec.to_builtins(data)
+        told = sliced(plain)
+        self.news.append((kind, plain if told is plain else Raw(msgspec.json.encode(told))))
 
     def tell_session(self, id: str, kind: str = "session.changed") -> Session:
         """Publish the session as it now is."""

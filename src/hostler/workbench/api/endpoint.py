@@ -16,6 +16,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from hostler.errors import WireError
+from hostler.system.long_json import encode_long
 
 JSON: Final = "application/json"
 BODY: Final = "body"
@@ -113,7 +114,7 @@ def _call(endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
         result = await handler(**given)
         if isinstance(result, Response):
             return result
-        data = await asyncio.to_thread(_ENCODE, result) if endpoint.large else _ENCODE(result)
+        data = await asyncio.to_thread(encode_long, result) if endpoint.large else _ENCODE(result)
         return Response(data, endpoint.status, media_type=JSON)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
