@@ -37,6 +37,10 @@ class _Counts(msgspec.Struct, gc=False, omit_defaults=True):
     prompt_tokens: _Tokens | None = None
     completion_tokens: _Tokens | None = None
     total_tokens: _Tokens | None = None
+    cost: object = None
+    cost_in_usd_ticks: object = None
+    is_byok: object = None
+    cost_details: object = None
     prompt_tokens_details: dict[str, object] | None = None
     completion_tokens_details: dict[str, object] | None = None
     prompt_cache_hit_tokens: _Tokens | None = None
@@ -145,6 +149,8 @@ def _read_chat(body: bytes) -> Reading:
     said = reply.usage
     if said is None:
         return reply.model, UNKNOWN if reply.timings is None else read_timings(reply.timings)
+    if said.cost is not None or said.cost_in_usd_ticks is not None:
+        return reply.model, read_usage(msgspec.structs.asdict(said))
     if said.prompt_tokens_details or said.completion_tokens_details or said.prompt_cache_hit_tokens is not None:
         return reply.model, read_usage(msgspec.structs.asdict(said))
     return reply.model, Usage(said.prompt_tokens, None, None, said.completion_tokens, None)

@@ -10,6 +10,7 @@ from typing import Final
 from hostler.core.requests import Asked, FinishReason
 from hostler.core.usage import Usage
 from hostler.wire.fields import Members, as_count, as_members
+from hostler.wire.reported_cost import reported_cost
 
 _FROM_WIRE: Final[dict[str, FinishReason]] = {
     "stop": "stop",
@@ -98,7 +99,7 @@ def read_usage(said: Members) -> Usage:
         whole = (prompt or 0) + (extra if prompt is not None else 0)
         if not _is_left_out(reasoning, completion, other=whole, reasoning=0, total=total):
             completion -= reasoning
-    return Usage(prompt, cached, written, completion, reasoning)
+    return Usage(prompt, cached, written, completion, reasoning, reported_cost(said))
 
 
 _CACHED: Final = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")

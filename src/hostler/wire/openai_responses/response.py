@@ -16,6 +16,7 @@ from hostler.errors import UpstreamGarbled, WireError
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_count, as_members, as_text, parse
 from hostler.wire.openai_errors import error_told
+from hostler.wire.reported_cost import reported_cost
 from hostler.wire.responses_items import Json, said
 from hostler.wire.responses_tools import write_choice, write_tools
 
@@ -94,7 +95,8 @@ def read_usage(said_of: Members) -> Usage:
     if read is not None and written is not None and thought:
         apart = thought > written or as_count(said_of.get("total_tokens")) == read + written + thought
         written = written if apart else written - thought
-    return Usage(read - stored if read is not None and stored <= read else read, cached, kept, written, thought)
+    anew = read - stored if read is not None and stored <= read else read
+    return Usage(anew, cached, kept, written, thought, reported_cost(said_of))
 
 
 def write_usage(usage: Usage, asked: Asked) -> Json:
