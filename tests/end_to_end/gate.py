@@ -11,7 +11,14 @@ from typing import Any
 
 from hostler.accounts.ledger_queries import RequestRow, recent
 from hostler.app import App, Listening, serve
-from hostler.settings import EngineSettings, GatewaySettings, Settings, UpstreamSettings, WorkbenchSettings
+from hostler.settings import (
+    EngineSettings,
+    GatewaySettings,
+    ModelsSettings,
+    Settings,
+    UpstreamSettings,
+    WorkbenchSettings,
+)
 from tests.end_to_end.machine import Machine
 from tests.system.http_server.door import Client, Reply, post
 from tests.waiting import wait_until
@@ -123,6 +130,7 @@ class Setup:
     engine: Mapping[str, Any] = field(default_factory=lambda: {"enabled": False})
     upstream: Mapping[str, Any] = field(default_factory=dict)
     workbench: Mapping[str, Any] = field(default_factory=lambda: {"enabled": False})
+    models: Mapping[str, Any] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     default: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -143,9 +151,11 @@ def settings_of(folder: Path, providers: Sequence[Mapping[str, Any]], setup: Set
         engine=EngineSettings(**setup.engine),
         upstream=UpstreamSettings(**setup.upstream),
         workbench=WorkbenchSettings(**setup.workbench),
+        models=ModelsSettings(**setup.models),
         aliases=setup.aliases,
         data_dir=folder / "data",
         providers_file=file,
+        config_file=folder / "settings.toml",
         environment=setup.environment,
     )
 

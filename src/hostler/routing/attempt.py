@@ -10,6 +10,7 @@ from time import perf_counter, time_ns
 from typing import Protocol
 
 from hostler.accounts.ledger import End, Ledger, Outcome
+from hostler.core.pricing import cost_of
 from hostler.core.usage import UNKNOWN, Usage
 from hostler.errors import Cancelled, HostlerError, UpstreamBroken, UpstreamError, UpstreamGarbled
 from hostler.registry.resolver import Candidate
@@ -217,11 +218,14 @@ class Attempt(Receiver):
         self, status: int, outcome: Outcome, error: str | None, final: bool
     ) -> None:
         started, first, usage, waited = self.started, self.first_byte, self.usage, self.waited
+        cost = self.way.cost
+        if cost is None:
+            cost = cost_of(self.way.price, usage)
         self.ledger.end(
             End(
                 self.call.id, self.number, status, outcome, final,
                 int((first - started) * 1e6) if first else None, int((perf_counter() - started) * 1e6),
-                usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning, self.way.cost, error,
+                usage.input, usage.cache_read, usage.cache_write, usage.output, usage.reasoning, cost, error,
                 ",".join(self.dropped) if self.dropped else None, int(waited * 1e6) if waited else 0,
             )
         )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import msgspec
 
 from hostler.accounts.ledger import CallKind, encode_kind
+from hostler.core.pricing import price_of
 from hostler.core.requests import ChatRequest
 from hostler.core.wires import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, Wire
 from hostler.providers.provider import Header, Operation, Provider
@@ -79,7 +80,7 @@ class Plan:
     as long as its `route` is: until the providers change.
     """
 
-    __slots__ = ("as_array", "asked", "face", "key_id", "lines", "operation", "route", "stream", "ways")
+    __slots__ = ("as_array", "asked", "face", "key_id", "limited", "lines", "operation", "route", "stream", "ways")
 
     def __init__(  # signature: all that a plan is made of
         self, route: Route, face: Wire, *, operation: Operation, stream: bool, as_array: bool = False,
@@ -94,6 +95,7 @@ class Plan:
         self.key_id = key_id
         self.lines = lines
         self.ways = tuple(Way(self, candidate) for candidate in route.candidates)
+        self.limited = operation == "chat" and any(way.candidate.limits is not None for way in self.ways)
 
 
 class SeenHead(msgspec.Struct, frozen=True):
@@ -112,7 +114,7 @@ class Way:
     """One candidate of a plan, with all that is the same for each call that takes it.
 
     `model` is the name that is sent, `kind` the ledger's, `lane` and `slots` where calls queue, `cost` in US dollars
-    0.0 for local models and else None, unknown. `passes`: the wires match, so that bytes pass through; `bridges`: they
+    0.0 for local models and else None: it follows from `price`, where that is known. `passes`: the wires match, so that bytes pass through; `bridges`: they
     may have to be mended for what the upstream is known to refuse although its wire has it. `lines` are the answer's
     header lines that tell which attempt served, for a first one. `front` stands for `opening` in a body that begins
     with it, as most clients write theirs: the model is its first field. `splices`: bodies must name another model than
@@ -123,7 +125,7 @@ class Way:
 
     __slots__ = (
         "asked", "bridges", "candidate", "cost", "echo", "files", "front", "head", "kind", "lane", "lines", "model",
-        "opening", "operation", "passes", "path", "seen", "slots", "splices", "target",
+        "opening", "operation", "passes", "path", "price", "seen", "slots", "splices", "target",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, candidate: Candidate) -> None:
@@ -153,6 +155,7 @@ class Way:
         self.asked = plan.asked
         self.echo = Echo(plan.asked, candidate.model)
         self.cost = 0.0 if provider.local else None
+        self.price = None if provider.local else price_of(candidate.facts)
         self.head = b""
         self.target: Target | None = None
         self.seen: SeenHead | None = None

@@ -9,6 +9,7 @@ from hostler.core.deltas import Delta
 from hostler.engines.engine import EngineEndpoint
 from hostler.errors import EngineError, EngineMissing
 from hostler.routing.call import Call
+from hostler.routing.fit import check_request
 from hostler.routing.outlets import DeltaOutlet
 from hostler.routing.running import Engines, OnEnd, Outlet, Parts, Running
 
@@ -52,6 +53,8 @@ class Dispatch:
 
     async def stream(self, call: Call) -> AsyncIterator[Delta]:
         """The reply to `call.request` as deltas; raises what went wrong. Closing the iterator cancels the upstream."""
+        if call.request is not None:
+            check_request(call.plan, call.request)
         outlet = DeltaOutlet(call, self._parts.keeper)
         running = self.prepare(call, outlet, outlet.on_end)
         running.start()

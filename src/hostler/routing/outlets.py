@@ -16,6 +16,7 @@ from hostler.routing.answer import JSON_HEAD, Answer
 from hostler.routing.attempt import Attempt
 from hostler.routing.call import CONVERTED, Call, Headers, Way
 from hostler.routing.convert import Convert
+from hostler.routing.fit import must_change
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.relay import Relay
 from hostler.routing.stored_responses import StoredResponses
@@ -50,7 +51,7 @@ class HttpOutlet(Answer):
         tools = self._tools
         self.way = way
         self.number = number
-        if way.passes:
+        if way.passes and not (self.call.plan.limited and must_change(way, self.call.plan, self.call.body)):
             return Relay(self.call, way, number, self, tools.scanner)
         if self.call.plan.operation in CONVERTED:
             return Convert(self.call, way, number, self)

@@ -17,6 +17,7 @@ from hostler.core.deltas import (
     UsageDelta,
     unfold,
 )
+from hostler.core.fitting import fitted
 from hostler.core.history import repair
 from hostler.core.messages import Origin
 from hostler.core.requests import ChatRequest
@@ -58,17 +59,26 @@ class Translate(Attempt):
 
     def message(self, target: Target) -> Message:
         provider = self.candidate.provider
-        request = self._keeper.restore(self.call.plan.key_id, self._origin(), request=self._sink.request())
+        request, lost = self._fitted(self._sink.request())
+        request = self._keeper.restore(self.call.plan.key_id, self._origin(), request=request)
         repaired = repair(request.messages)
         if repaired.repairs:
             _log.info("call %s: the history was repaired: %s", self.call.id, "; ".join(repaired.repairs))
         request = replace(request, messages=repaired.messages, model=self.way.model, include_usage=True)
         encoded = provider.codec.encode_request(request, provider.dialect)
-        self.dropped = encoded.dropped
-        self._sink.take_dropped(encoded.dropped)
+        self.dropped = tuple(sorted({*encoded.dropped, *lost})) if lost else encoded.dropped
+        self._sink.take_dropped(self.dropped)
         if provider.program is not None:
             return encoded.body
         return whole_request(request_head(self.way, target), encoded.body)
+
+    def _fitted(self, request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
+        """The request as the model can take it, and what it loses thereby."""
+        candidate = self.candidate
+        longest, usual = candidate.facts.max_output, candidate.provider.dialect.max_tokens_default
+        if request.max_tokens is None and longest is not None and usual is not None and longest.value < usual:
+            request = replace(request, max_tokens=longest.value)
+        return (request, ()) if candidate.limits is None else fitted(candidate.limits, request)
 
     def on_good_head(self, headers: Headers) -> None:
         kind = b""
