@@ -138,6 +138,7 @@ usages = st.builds(
     cache_write=st.integers(0, 10_000),
     output=st.integers(1, 10_000),
     reasoning=st.integers(0, 10_000),
+    cost=st.none(),
 )
 
 

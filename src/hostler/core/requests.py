@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hostler.core.messages import Message, Part, ToolCall, visible_text
+from hostler.core.messages import CacheMark, Message, Part, ToolCall, visible_text
 from hostler.core.tools import Tool
 from hostler.core.usage import Usage
 from hostler.core.wires import Wire
@@ -74,6 +74,8 @@ class ChatRequest:
 
     `extra` holds the top-level fields that only `wire` knows, as plain JSON values; another wire drops and names
     them. `include_usage`: the client asked for usage in a stream (always true where the wire always sends it).
+    `cache`: the vendor shall choose a prompt-cache breakpoint itself, with this time to live; `cache_key` says which
+    requests have a prefix in common.
     """
 
     model: str
@@ -88,6 +90,8 @@ class ChatRequest:
     stream: bool = False
     include_usage: bool = False
     user: str = ""
+    cache: CacheMark | None = None
+    cache_key: str = ""
     wire: Wire | None = None
     extra: Mapping[str, object] = field(default_factory=dict[str, object])
 

@@ -11,6 +11,21 @@ EFFORTS: Final[tuple[str, ...]] = get_args(Effort)
 _BUDGETS: Final = ((2048, "low"), (8192, "medium"))
 """Thinking budgets in tokens up to which an effort is the nearest word; above the last one it is high."""
 
+_MEASURES: Final[dict[Effort, int]] = {
+    "none": 0,
+    "minimal": 1024,
+    "low": 2048,
+    "medium": 8192,
+    "high": 16_384,
+    "xhigh": 32_768,
+    "max": 65_536,
+}
+
+
+def budget_of(effort: Effort) -> int:
+    """An effort as a budget in tokens, for those who measure so."""
+    return _MEASURES[effort]
+
 
 def effort_word(options: ReasoningOptions, dialect: Dialect, *, name: str) -> tuple[str | None, set[str]]:
     """The word that `dialect` understands (None: say nothing), and what of the options it does not say.

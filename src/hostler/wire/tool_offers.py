@@ -26,6 +26,10 @@ def offer_tools(
     if wanted and not (dialect.named_tool_choice and dialect.tool_choice):
         tools = tuple(tool for tool in tools if tool.name in wanted) or tools
         choice = ToolChoice("required") if choice.mode == "named" else replace(choice, allowed=())
+    if dialect.forced_tool_choice == "never" and choice.mode in ("required", "named"):
+        tools = tuple(tool for tool in tools if not wanted or tool.name in wanted) or tools
+        dropped.add("tool_choice")
+        choice = ToolChoice()
     if dialect.tool_choice and tools:
         return tools, choice
     if choice.mode in ("required", "named"):

@@ -1,5 +1,7 @@
 """Every form in which a chat client may write its request is understood, and what is wrong is named by its place."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -288,12 +290,82 @@ def test_output_format(fields: dict[str, object], expected: OutputFormat | None)
 
 def test_what_only_the_upstream_knows_is_kept() -> None:
     grammar = {"type": "grammar", "grammar": "root ::= x"}
-    request = asked(response_format=grammar, reasoning_effort="turbo", thinking={"type": "enabled"})
-    assert request.extra == {
-        "response_format": grammar,
+    odd = {
         "reasoning_effort": "turbo",
-        "thinking": {"type": "enabled"},
+        "thinking": {"type": "sometimes"},
+        "thinking_budget": "much",
+        "reasoning": "yes",
     }
+    request = asked(response_format=grammar, enable_thinking="perhaps", **odd)
+    assert request.extra == {"response_format": grammar, "enable_thinking": "perhaps", **odd}
+    assert request.reasoning is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "reasoning", "extra"),
+    [
+        ({"reasoning": {"effort": "low", "exclude": True}}, ReasoningOptions(effort="low", hidden=True), {}),
+        ({"reasoning": {"max_tokens": 2000}}, ReasoningOptions(budget=2000), {}),
+        ({"reasoning": {"enabled": False}}, ReasoningOptions("off"), {}),
+        (
+            {"reasoning": {"effort": "vast", "summary": "auto", "enabled": True}},
+            ReasoningOptions("on"),
+            {"reasoning": {"effort": "vast", "summary": "auto"}},
+        ),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 2000}, "reasoning_effort": "high"},
+            ReasoningOptions("on", "high", 2000),
+            {},
+        ),
+        ({"thinking": {"type": "auto"}}, ReasoningOptions("adaptive"), {}),
+        ({"enable_thinking": True, "thinking_budget": 50}, ReasoningOptions("on", budget=50), {}),
+        (
+            {"chat_template_kwargs": {"enable_thinking": False}},
+            ReasoningOptions("off"),
+            {"chat_template_kwargs": {"enable_thinking": False}},
+        ),
+    ],
+)
+def test_how_much_to_think_in_each_vendors_words(
+    fields: dict[str, Any], reasoning: ReasoningOptions, extra: dict[str, object]
+) -> None:
+    request = asked(**fields)
+    assert (request.reasoning, request.extra) == (reasoning, extra)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cache", "extra"),
+    [
+        ({"prompt_cache_options": {"mode": "implicit", "ttl": "12h"}}, "1h", {}),
+        ({"prompt_cache_options": {"ttl": "30m"}}, "5m", {}),
+        ({"prompt_cache_options": {"mode": "explicit"}}, None, {"prompt_cache_options": {"mode": "explicit"}}),
+        ({"prompt_cache_options": {"prewarm": True}}, "5m", {"prompt_cache_options": {"prewarm": True}}),
+        ({"cache_control": {"type": "ephemeral", "ttl": "1h"}}, "1h", {}),
+        ({"cache_control": {"type": "ephemeral"}}, "5m", {}),
+        ({}, None, {}),
+    ],
+)
+def test_a_cache_breakpoint_that_the_vendor_chooses(
+    fields: dict[str, Any], cache: str | None, extra: dict[str, object]
+) -> None:
+    request = asked(prompt_cache_key="k", **fields)
+    assert (request.cache, request.cache_key, request.extra) == (cache, "k", extra)
+
+
+def test_chunks_of_thinking_in_history() -> None:
+    thinking = [{"type": "text", "text": "Oats"}]
+    content = [
+        {"type": "thinking", "thinking": thinking, "signature": "c2ln", "closed": True},
+        {"type": "thinking", "thinking": "?"},
+        {"type": "text", "text": "Hay"},
+    ]
+    (message,) = asked(messages=[{"role": "assistant", "content": content}]).messages
+    signed = msgspec.json.encode({"type": "thinking", "thinking": thinking, "signature": "c2ln"})
+    assert message.parts == (
+        Reasoning(text="Oats", origin=Origin("", OPENAI_CHAT, ""), opaque=signed),
+        Reasoning(text="?", origin=Origin("", OPENAI_CHAT, "")),
+        Text(text="Hay"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Requests go out as a dialect wants them: what it refuses is bridged, moved, or left out and named."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from hostler.core.requests import ChatRequest, OutputFormat, ReasoningOptions, S
 from hostler.core.tools import Tool
 from hostler.core.wires import ANTHROPIC, OPENAI_CHAT
 from hostler.errors import Unsupported
-from hostler.wire.dialects import Dialect
+from hostler.wire.dialects import Dialect, ModelRule
 from hostler.wire.openai_chat import encode_request
 
 PLAIN = Dialect()
@@ -129,7 +130,7 @@ def test_an_assistant_who_said_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "text", "tool_turn"),
-    [("never", None, None), ("tool-turns", None, "hm"), ("always", "hm", "hm")],
+    [("never", None, None), ("tool-turns", "hm", "hm"), ("always", "hm", "hm")],
 )
 def test_reasoning_goes_back_by_policy(policy: Any, text: str | None, tool_turn: str | None) -> None:
     thought = Reasoning(text="hm", origin=OURS)
@@ -137,7 +138,23 @@ def test_reasoning_goes_back_by_policy(policy: Any, text: str | None, tool_turn:
         said("assistant", thought, "a"), said("assistant", thought, CALL), dialect=Dialect(reasoning_back=policy)
     )
     assert [message.get("reasoning_content") for message in messages] == [text, tool_turn]
-    assert dropped == (() if policy == "always" else ("messages[].reasoning",))
+    assert dropped == (("messages[].reasoning",) if policy == "never" else ())
+
+
+def test_without_tools_reasoning_stays_where_it_is() -> None:
+    thought = Reasoning(text="hm", origin=OURS)
+    messages, dropped = sent_messages(said("assistant", thought, "a"), dialect=Dialect(reasoning_back="tool-turns"))
+    assert "reasoning_content" not in messages[0]
+    assert dropped == ("messages[].reasoning",)
+
+
+@pytest.mark.parametrize("off", [ReasoningOptions("off"), ReasoningOptions(effort="none")])
+def test_where_thinking_is_off_none_goes_back(off: ReasoningOptions) -> None:
+    request = ChatRequest(model="m", messages=(HI, said("assistant", "a")), tools=TOOLS)
+    on, _ = sent(request, Dialect(reasoning_back="tool-turns"))
+    assert on["messages"][1]["reasoning_content"] == ""
+    body, _ = sent(replace(request, reasoning=off), Dialect(reasoning_back="tool-turns"))
+    assert "reasoning_content" not in body["messages"][1]
 
 
 def test_tool_turns_carry_even_empty_reasoning() -> None:
@@ -324,9 +341,251 @@ def test_reasoning_options(
 def test_structured_output() -> None:
     asked = OutputFormat("json_schema", {"type": "object"}, strict=True, description="d")
     request = ChatRequest(model="m", messages=(HI,), output_format=asked)
-    assert sent(request)[0]["response_format"] == {
-        "type": "json_schema",
-        "json_schema": {"name": "reply", "schema": {"type": "object"}, "strict": True, "description": "d"},
-    }
+    closed: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+    for dialect, schema in ((PLAIN, closed), (Dialect(strict_schemas=False), {"type": "object"})):
+        assert sent(request, dialect)[0]["response_format"] == {
+            "type": "json_schema",
+            "json_schema": {"name": "reply", "schema": schema, "strict": True, "description": "d"},
+        }
+
+
+def test_a_schema_is_told_in_words_where_it_cannot_be_given() -> None:
+    asked = OutputFormat("json_schema", {"type": "object"})
+    request = ChatRequest(model="m", messages=(said("system", "be brief"), HI), output_format=asked)
     body, dropped = sent(request, Dialect(json_schema=False))
     assert (body["response_format"], dropped) == ({"type": "json_object"}, ("response_format.json_schema",))
+    assert [message["role"] for message in body["messages"]] == ["system", "system", "user"]
+    assert body["messages"][1]["content"].endswith('JSON Schema:\n{"type":"object"}')
+    bare = replace(request, output_format=OutputFormat("json_object"))
+    assert len(sent(bare, Dialect(json_schema=False))[0]["messages"]) == 2
+
+
+DEFS: dict[str, Any] = {
+    "type": "object",
+    "properties": {"at": {"$ref": "#/$defs/place"}},
+    "$defs": {"place": {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}},
+}
+
+
+def test_schemas_in_a_vendors_own_form() -> None:
+    tool = Tool(name="f", parameters=DEFS, strict=True)
+    request = ChatRequest(model="m", messages=(HI,), tools=(tool,), output_format=OutputFormat("json_schema", DEFS))
+    flat, _ = sent(request, Dialect(inline_refs=True, strict_schemas=False))
+    inlined = {"type": "object", "properties": {"at": DEFS["$defs"]["place"]}}
+    assert flat["tools"][0]["function"]["parameters"] == inlined
+    assert flat["response_format"]["json_schema"]["schema"] == inlined
+    strict, _ = sent(request)
+    parameters = strict["tools"][0]["function"]["parameters"]
+    assert (parameters["required"], parameters["additionalProperties"]) == (["at"], False)
+    assert parameters["$defs"]["place"]["additionalProperties"] is False
+    assert strict["response_format"]["json_schema"]["schema"] == DEFS  # nobody asked for strictness
+
+
+FORCED = ("required", "named")
+
+
+@pytest.mark.parametrize("mode", ["auto", "none", "required", "named"])
+def test_vendors_that_let_no_call_be_forced(mode: Any) -> None:
+    request = ChatRequest(
+        model="m", messages=(HI,), tools=TOOLS, tool_choice=ToolChoice(mode, "g" if mode == "named" else "")
+    )
+    body, dropped = sent(request, Dialect(forced_tool_choice="never"))
+    assert body["tool_choice"] == ("none" if mode == "none" else "auto")
+    assert [tool["function"]["name"] for tool in body["tools"]] == (["g"] if mode == "named" else ["f", "g"])
+    assert dropped == (("tool_choice",) if mode in FORCED else ())
+
+
+@pytest.mark.parametrize("reasoning", [None, ReasoningOptions(effort="high"), ReasoningOptions("off")])
+def test_a_forced_call_turns_thinking_off_where_both_do_not_go(reasoning: ReasoningOptions | None) -> None:
+    dialect = Dialect(forced_tool_choice="without-thinking", thinking_as="switch")
+    request = ChatRequest(
+        model="m", messages=(HI,), tools=TOOLS, tool_choice=ToolChoice("required"), reasoning=reasoning
+    )
+    body, dropped = sent(request, dialect)
+    assert (body["tool_choice"], body["thinking"]) == ("required", {"type": "disabled"})
+    assert "reasoning_effort" not in body
+    assert dropped == (("thinking",) if reasoning is not None and reasoning.mode != "off" else ())
+    free, _ = sent(replace(request, tool_choice=None), dialect)
+    assert free.get("thinking") == (
+        None if reasoning is None else {"type": "disabled" if reasoning.mode == "off" else "enabled"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "form", "fields", "dropped"),
+    [
+        (ReasoningOptions(effort="high"), "object", {"reasoning": {"effort": "high"}}, ()),
+        (ReasoningOptions(budget=2000), "object", {"reasoning": {"max_tokens": 2000}}, ()),
+        (ReasoningOptions("off"), "object", {"reasoning": {"enabled": False}}, ()),
+        (ReasoningOptions("adaptive", hidden=True), "object", {"reasoning": {"enabled": True, "exclude": True}}, ()),
+        (ReasoningOptions(effort="none"), "switch", {"thinking": {"type": "disabled"}}, ()),
+        (ReasoningOptions("on"), "switch", {"thinking": {"type": "enabled"}}, ()),
+        (
+            ReasoningOptions(effort="low"),
+            "switch",
+            {"thinking": {"type": "enabled"}, "reasoning_effort": "low"},
+            (),
+        ),
+        (ReasoningOptions("off"), "flag", {"enable_thinking": False}, ()),
+        (ReasoningOptions(budget=77), "flag", {"enable_thinking": True, "thinking_budget": 77}, ()),
+        (ReasoningOptions(effort="low"), "flag", {"enable_thinking": True, "thinking_budget": 2048}, ()),
+        (ReasoningOptions("off"), "template", {"chat_template_kwargs": {"enable_thinking": False}}, ()),
+        (
+            ReasoningOptions(effort="low", hidden=True),
+            "template",
+            {"chat_template_kwargs": {"enable_thinking": True}, "reasoning_effort": "low"},
+            ("thinking.display",),
+        ),
+    ],
+)
+def test_how_much_to_think_as_each_vendor_is_told(
+    options: ReasoningOptions, form: Any, fields: dict[str, object], dropped: tuple[str, ...]
+) -> None:
+    body, lost = sent(ChatRequest(model="m", messages=(HI,), reasoning=options), Dialect(thinking_as=form))
+    assert {key: value for key, value in body.items() if key not in ("model", "messages")} == fields
+    assert lost == dropped
+
+
+def test_what_stood_beside_an_option_stays_beside_it() -> None:
+    extra = {"chat_template_kwargs": {"preserve": 1}, "reasoning": {"summary": "auto"}}
+    request = ChatRequest(model="m", messages=(HI,), reasoning=ReasoningOptions("off"), wire=OPENAI_CHAT, extra=extra)
+    body, _ = sent(request, Dialect(thinking_as="template"))
+    assert body["chat_template_kwargs"] == {"preserve": 1, "enable_thinking": False}
+    body, _ = sent(request, Dialect(thinking_as="object"))
+    assert body["reasoning"] == {"summary": "auto", "enabled": False}
+
+
+TURN = (
+    said("assistant", Reasoning(text="hm", origin=OURS), "a"),
+    said("assistant", Reasoning(text="so", origin=OURS), CALL),
+)
+
+
+def test_reasoning_goes_back_in_tags() -> None:
+    dialect = Dialect(reasoning_back="always", reasoning_back_as="tags", reasoning_tags=("think",))
+    messages, dropped = sent_messages(*TURN, said("assistant", "b"), dialect=dialect)
+    assert [message["content"] for message in messages] == [
+        "<think>\nhm\n</think>\n\na",
+        "<think>\nso\n</think>\n\n",
+        "b",
+    ]
+    assert dropped == ()
+    several, _ = sent_messages(said("assistant", Reasoning(text="hm"), "a", "b"), dialect=dialect)
+    assert several[0]["content"][0] == {"type": "text", "text": "<think>\nhm\n</think>\n\n"}
+
+
+def test_reasoning_goes_back_in_chunks() -> None:
+    signed = b'{"type":"thinking","thinking":[],  "signature":"c2ln"}'
+    dialect = Dialect(reasoning_back="always", reasoning_back_as="chunks")
+    request = ChatRequest(
+        model="m",
+        messages=(*TURN, said("assistant", Reasoning(opaque=signed, origin=OURS), "b", "c"), said("assistant", "d")),
+    )
+    encoded = encode_request(request, dialect)
+    thinking = [{"type": "text", "text": "hm"}]
+    contents = [message["content"] for message in msgspec.json.decode(encoded.body)["messages"]]
+    assert contents[0] == [{"type": "thinking", "thinking": thinking}, {"type": "text", "text": "a"}]
+    assert contents[1] == [{"type": "thinking", "thinking": [{"type": "text", "text": "so"}]}]
+    assert [part["type"] for part in contents[2]] == ["thinking", "text", "text"]
+    assert contents[3] == "d"
+    assert signed in encoded.body
+    assert encoded.dropped == ()
+
+
+def test_a_signed_chunk_goes_nowhere_else() -> None:
+    signed = b'{"type":"thinking","thinking":[],"signature":"c2ln"}'
+    dialect = Dialect(reasoning_back="always", reasoning_fields=("reasoning", "reasoning_details"))
+    messages, dropped = sent_messages(said("assistant", Reasoning(opaque=signed, origin=OURS), "b"), dialect=dialect)
+    assert messages == [{"role": "assistant", "content": "b"}]
+    assert dropped == ("messages[].reasoning",)
+
+
+@pytest.mark.parametrize(
+    ("prefill", "last", "dropped"),
+    [
+        ("free", {"role": "assistant", "content": "Well"}, ()),
+        ("marked", {"role": "assistant", "content": "Well", "prefix": True}, ()),
+        ("none", {"role": "user", "content": "Go on exactly where you stopped."}, ("messages[-1]",)),
+    ],
+)
+def test_the_beginning_of_an_answer(prefill: Any, last: dict[str, object], dropped: tuple[str, ...]) -> None:
+    messages, lost = sent_messages(HI, said("assistant", "Well"), dialect=Dialect(prefill=prefill))
+    assert (messages[-1], lost) == (last, dropped)
+    assert sent_messages(HI, dialect=Dialect(prefill=prefill))[0] == [{"role": "user", "content": "hi"}]
+
+
+def test_cache_marks_in_each_form() -> None:
+    marked = Text(text="long", cache="1h")
+    result = ToolResult(call_id="c1", content=(Text(text="1"),), cache="5m")
+    messages = (
+        said("system", marked),
+        said("user", replace(PNG, cache="5m")),
+        said("assistant", CALL),
+        said("tool", result),
+    )
+    request = ChatRequest(model="m", messages=messages, cache="1h", cache_key="k")
+    body, dropped = sent(request, Dialect(cache_marks="breakpoint"))
+    assert body["messages"][0]["content"] == [
+        {"type": "text", "text": "long", "prompt_cache_breakpoint": {"mode": "explicit", "ttl": "12h"}}
+    ]
+    assert body["messages"][1]["content"][0]["prompt_cache_breakpoint"] == {"mode": "explicit"}
+    assert body["messages"][3]["content"][0]["prompt_cache_breakpoint"] == {"mode": "explicit"}
+    assert (body["prompt_cache_options"], body["prompt_cache_key"]) == ({"mode": "implicit", "ttl": "12h"}, "k")
+    assert dropped == ()
+    body, dropped = sent(request, Dialect(cache_marks="cache_control"))
+    assert body["messages"][0]["content"][0]["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+    assert body["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+    assert dropped == ()
+    body, dropped = sent(request)
+    assert body["messages"][0]["content"] == "long"
+    assert dropped == ("cache_control", "messages[].cache_control")
+
+
+def test_no_more_than_four_cache_marks() -> None:
+    messages = [said("user", Text(text=str(n), cache="5m")) for n in range(6)]
+    sent_parts, dropped = sent_messages(*messages, dialect=Dialect(cache_marks="cache_control"))
+    assert [isinstance(message["content"], list) for message in sent_parts] == [True] * 4 + [False] * 2
+    assert dropped == ("messages[].cache_control",)
+
+
+def test_names_constants_and_streams_of_a_vendor() -> None:
+    dialect = Dialect(
+        renamed=(("seed", "random_seed"),),
+        constants=(("reasoning_split", True),),
+        forbidden=("messages[].name",),
+        stream_only=True,
+        audio_data_url=True,
+    )
+    sound = Media(kind="audio", media_type="audio/wav", data="AAAA")
+    request = ChatRequest(
+        model="m", messages=(Message("user", (sound,), "eve"),), sampling=Sampling(seed=7), max_tokens=0
+    )
+    body, dropped = sent(request, dialect)
+    assert body == {
+        "model": "m",
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "input_audio", "input_audio": {"data": "data:audio/wav;base64,AAAA", "format": "wav"}}
+                ],
+            }
+        ],
+        "max_completion_tokens": 1,
+        "random_seed": 7,
+        "reasoning_split": True,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    assert dropped == ("max_tokens", "messages[].name")
+
+
+def test_a_model_rule_counts_for_its_models() -> None:
+    dialect = Dialect(models=(ModelRule(pattern="^o", forbidden=("temperature",), efforts=()),))
+    request = ChatRequest(
+        model="o9", messages=(HI,), sampling=Sampling(temperature=1.0), reasoning=ReasoningOptions(effort="low")
+    )
+    body, dropped = sent(request, dialect)
+    assert body.keys() == {"model", "messages"}
+    assert dropped == ("reasoning_effort", "temperature")
+    assert sent(replace(request, model="gpt"), dialect)[0]["temperature"] == 1.0

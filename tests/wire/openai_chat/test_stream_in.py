@@ -63,7 +63,7 @@ GOOD: dict[str, tuple[tuple[Part, ...], FinishReason, Usage]] = {
     "details": (
         (Reasoning(text="Whoa.", opaque=DETAILS), Text(text="Stop.")),
         "stop",
-        Usage(input=5, output=6),
+        Usage(input=5, output=6, cost=0.001),
     ),
     "chunk_lists": ((Reasoning(text="Well then"), Text(text="Trot")), "stop", Usage(input=3, output=4)),
     "no_end_mark": ((Text(text="Neigh"),), "content_filter", Usage()),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hostler.core.messages import Media, Refusal, Text
 from hostler.errors import Unsupported
+from hostler.wire.dialects import Dialect
 from hostler.wire.openai_content import AUDIO_TYPES
 
 Json = dict[str, object]
@@ -17,15 +18,62 @@ _AUDIO_FORMATS = {media_type: name for name, media_type in AUDIO_TYPES.items()} 
 }
 
 
-def write_content(parts: Sequence[Spoken], *, text_parts: bool = True) -> str | list[Json]:
-    """`content` for `parts`: a string where text alone stands there, else an array in the parts' order.
+_MOST_MARKS = 4
+"""Prompt-cache breakpoints that a request may hold, with every vendor that has them."""
 
-    `text_parts` False joins several texts by an empty line instead.
-    """
-    texts = [part.text for part in parts if isinstance(part, Text)]
-    if len(texts) == len(parts) and (len(parts) < 2 or not text_parts):
-        return "\n\n".join(texts)
-    return [write_part(part) for part in parts]
+
+class ContentWriter:
+    """Writes the content of one request within one dialect; `dropped` names what it cannot say."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dropped: set[str] = set()
+        self._joins = not dialect.text_parts
+        self._marks = dialect.cache_marks
+        self._marks_left = _MOST_MARKS if dialect.cache_marks != "none" else 0
+        self._audio_url = dialect.audio_data_url
+
+    def write(self, parts: Sequence[Spoken]) -> str | list[Json]:
+        """`content` for `parts`: a string where text alone stands there, else an array in the parts' order."""
+        if not parts:
+            return ""
+        first = parts[0]
+        if len(parts) == 1 and isinstance(first, Text) and first.cache is None:
+            return first.text
+        if self._is_string(parts):
+            for part in parts:
+                self._mark(part)
+            return "\n\n".join(part.text for part in parts if isinstance(part, Text))
+        return [self._part(part) for part in parts]
+
+    def _is_string(self, parts: Sequence[Spoken]) -> bool:
+        if any(not isinstance(part, Text) for part in parts):
+            return False
+        if self._marks_left and any(isinstance(part, Text) and part.cache is not None for part in parts):
+            return False
+        return self._joins or len(parts) == 1
+
+    def _part(self, part: Spoken) -> Json:
+        written = write_part(part)
+        sound = written.get("input_audio")
+        if self._audio_url and isinstance(sound, dict) and isinstance(part, Media):
+            written["input_audio"] = {**sound, "data": _url(part)}
+        mark = self._mark(part)
+        return {**written, **mark} if mark else written
+
+    def _mark(self, part: Spoken) -> Json:
+        """The member that marks a part as the end of a cached prefix."""
+        if isinstance(part, Refusal) or part.cache is None:
+            return {}
+        if not self._marks_left:
+            self.dropped.add("messages[].cache_control")
+            return {}
+        self._marks_left -= 1
+        long = part.cache == "1h"
+        if self._marks == "breakpoint":
+            mode: Json = {"mode": "explicit"}
+            return {"prompt_cache_breakpoint": {**mode, "ttl": "12h"} if long else mode}
+        kind: Json = {"type": "ephemeral"}
+        return {"cache_control": {**kind, "ttl": "1h"} if long else kind}
 
 
 def write_part(part: Spoken) -> Json:

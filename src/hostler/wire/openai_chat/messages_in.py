@@ -3,6 +3,8 @@
 Legacy forms are accepted: `function_call` with `function` messages, calls and results without ids.
 """
 
+from typing import cast
+
 import msgspec
 from msgspec import Struct
 
@@ -19,7 +21,7 @@ from hostler.wire.fields import (
     need_text,
     text_or_none,
 )
-from hostler.wire.openai_content import read_content
+from hostler.wire.openai_content import read_content, read_part
 
 CLIENT_ORIGIN = Origin("", OPENAI_CHAT, "")
 """Origin of reasoning in a client's history, which names no provider and no model."""
@@ -92,7 +94,7 @@ class _Reader:
         reasoning = self._reasoning(index, members)
         if reasoning is not None:
             parts.append(reasoning)
-        parts += read_content(members.get("content"), f"{path}.content")
+        parts += _assistant_content(members.get("content"), f"{path}.content")
         refusal = text_or_none(members, "refusal", path=f"{path}.")
         if refusal:
             parts.append(Refusal(text=refusal))
@@ -123,6 +125,37 @@ class _Reader:
 
     def _oldest_waiting(self, name: str) -> str | None:
         return next((call.id for call in self._waiting if not name or call.name == name), None)
+
+
+def _assistant_content(value: object, path: str) -> list[Part]:
+    """As any content, but it may hold chunks of thinking, which the server that made them may want back."""
+    if not isinstance(value, list):
+        return list(read_content(value, path))
+    parts: list[Part] = []
+    for position, item in enumerate(cast("list[object]", value)):
+        chunk = as_members(item)
+        if chunk.get("type") != "thinking":
+            part = read_part(item, f"{path}[{position}]")
+            parts += [part] if not isinstance(part, Text) or part.text else []
+            continue
+        thinking, signature = chunk_thinking(chunk), as_text(chunk.get("signature"))
+        opaque = signed_chunk(thinking, signature) if signature else None
+        parts.append(Reasoning(text=thinking, origin=CLIENT_ORIGIN, opaque=opaque))
+    return parts
+
+
+def chunk_thinking(chunk: Members) -> str:
+    """The readable thinking of a chunk: a list of texts, or one."""
+    inner = chunk.get("thinking")
+    return (
+        inner if isinstance(inner, str) else "".join(as_text(as_members(each).get("text")) for each in as_items(inner))
+    )
+
+
+def signed_chunk(thinking: str, signature: str) -> bytes:
+    """A chunk of signed thinking, as it goes back into history."""
+    texts = [{"type": "text", "text": thinking}] if thinking else []
+    return msgspec.json.encode({"type": "thinking", "thinking": texts, "signature": signature})
 
 
 def _calls(members: Members, index: int) -> list[ToolCall]:

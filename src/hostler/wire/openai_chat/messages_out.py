@@ -1,6 +1,7 @@
 """The core's messages, written as the chat wire's within one dialect. Knows roles and order; no top-level field."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -8,9 +9,13 @@ from hostler.core.messages import Media, Message, Part, Reasoning, Refusal, Role
 from hostler.core.wires import OPENAI_CHAT
 from hostler.wire.dialects import Dialect
 from hostler.wire.ids import ToolIds
-from hostler.wire.openai_chat.content_out import Json, Spoken, write_content
+from hostler.wire.openai_chat.content_out import ContentWriter, Json, Spoken
+from hostler.wire.openai_chat.response import is_details, joined_details
+from hostler.wire.think_tags import in_tags
 
 _DETAILS = "reasoning_details"
+GO_ON = "Go on exactly where you stopped."
+"""What the user says where an answer's beginning cannot be given."""
 
 
 class MessagesWriter:
@@ -18,10 +23,13 @@ class MessagesWriter:
 
     What has no place where it stood is moved, not lost: images out of tool results, and system messages that a
     dialect refuses behind the first turn, become user text and images at the nearest place that is allowed.
+    `tool_turns`: there are tools, or were, so that vendors who think between calls may want their thinking back.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
-        self.dropped: set[str] = set()
+    def __init__(self, dialect: Dialect, *, tool_turns: bool = False) -> None:
+        self._tool_turns = tool_turns
+        self._writer = ContentWriter(dialect)
+        self.dropped = self._writer.dropped
         self.written: list[Json] = []
         self._dialect = dialect
         self._ids = ToolIds(dialect.tool_id_pattern)
@@ -49,10 +57,24 @@ class MessagesWriter:
         """All messages, once the last one was given."""
         if self._moved:
             self._user([])
+        if self._dialect.prefill != "free" and self.written and self.written[-1]["role"] == "assistant":
+            self._begun(self.written[-1])
         return self.written
 
+    def _begun(self, last: Json) -> None:
+        """The beginning of the answer, which some vendors want marked and others do not go on from."""
+        if "tool_calls" in last:
+            return
+        if self._dialect.prefill == "marked":
+            last["prefix"] = True
+            return
+        self.dropped.add("messages[-1]")
+        self._append({"role": "user", "content": GO_ON})
+
     def _append(self, message: Json, name: str = "") -> None:
-        if name:
+        if name and "messages[].name" in self._dialect.forbidden:
+            self.dropped.add("messages[].name")
+        elif name:
             message["name"] = name
         self.written.append(message)
         self._last_user = None
@@ -95,7 +117,7 @@ class MessagesWriter:
         self._last_user = parts
 
     def _content(self, parts: Sequence[Spoken]) -> str | list[Json]:
-        return write_content(parts, text_parts=self._dialect.text_parts)
+        return self._writer.write(parts)
 
     def _assistant(self, message: Message) -> None:
         self._flush_moved()
@@ -112,25 +134,60 @@ class MessagesWriter:
                 written["audio"] = {"id": media.file_id}
             else:
                 self.dropped.add(f"messages[].{media.kind}")
-        self._reasoning([part for part in message.parts if isinstance(part, Reasoning)], written, calls=bool(calls))
+        thoughts = [part for part in message.parts if isinstance(part, Reasoning)]
+        if thoughts or (self._tool_turns and self._dialect.reasoning_back == "tool-turns"):
+            self._reasoning(thoughts, written)
         if calls:
             written["tool_calls"] = [self._call(call) for call in calls]
         self._append(written, message.name)
 
-    def _reasoning(self, parts: list[Reasoning], written: Json, *, calls: bool) -> None:
+    def _reasoning(self, parts: list[Reasoning], written: Json) -> None:
         policy = self._dialect.reasoning_back
-        back = policy == "always" or (policy == "tool-turns" and calls)
-        ours = [part for part in parts if back and (part.origin is None or part.origin.wire == OPENAI_CHAT)]
+        demanded = policy == "tool-turns" and self._tool_turns
+        ours = [part for part in parts if part.origin is None or part.origin.wire == OPENAI_CHAT]
+        if not demanded and policy != "always":
+            ours = []
         if len(ours) < len(parts):
             self.dropped.add("messages[].reasoning")
-        texts = [part.text for part in ours if part.text]
-        if texts or (policy == "tool-turns" and calls):  # there even an empty one is demanded
-            written[self._dialect.reasoning_fields[0]] = "\n\n".join(texts)
         blocks = [part.opaque for part in ours if part.opaque is not None and part.origin is not None]
-        if blocks and _DETAILS in self._dialect.reasoning_fields:
-            written[_DETAILS] = msgspec.Raw(blocks[0]) if len(blocks) == 1 else _joined(blocks)
-        elif any(part.opaque is not None for part in ours):
+        match self._dialect.reasoning_back_as:
+            case "field":
+                texts = [part.text for part in ours if part.text]
+                if texts or demanded:  # there even an empty one is demanded
+                    written[self._dialect.reasoning_fields[0]] = "\n\n".join(texts)
+                kept = [block for block in blocks if is_details(block)]
+                if kept and _DETAILS in self._dialect.reasoning_fields:
+                    written[_DETAILS] = joined_details(kept)
+                    blocks = [block for block in blocks if not is_details(block)]
+            case "tags":
+                self._in_tags([part.text for part in ours if part.text], written)
+            case "chunks":
+                self._in_chunks(ours, written)
+                blocks = [block for block in blocks if is_details(block)]
+        if blocks or any(part.opaque is not None and part.origin is None for part in ours):
             self.dropped.add("messages[].reasoning")
+
+    def _in_tags(self, texts: list[str], written: Json) -> None:
+        if not texts:
+            return
+        before = in_tags("\n\n".join(texts), next(iter(self._dialect.reasoning_tags), "think"))
+        content = written["content"]
+        if isinstance(content, list):
+            written["content"] = [{"type": "text", "text": before}, *content]
+        else:
+            written["content"] = before + (content or "") if isinstance(content, str) or content is None else content
+
+    def _in_chunks(self, ours: list[Reasoning], written: Json) -> None:
+        chunks: list[object] = []
+        for part in ours:
+            if part.opaque is not None and part.origin is not None and not is_details(part.opaque):
+                chunks.append(msgspec.Raw(part.opaque))
+            elif part.text:
+                chunks.append({"type": "thinking", "thinking": [{"type": "text", "text": part.text}]})
+        content = written["content"]
+        if chunks:
+            said = [{"type": "text", "text": content}] if isinstance(content, str) and content else content or []
+            written["content"] = [*chunks, *said] if isinstance(said, list) else content
 
     def _call(self, call: ToolCall) -> Json:
         if call.cache is not None:
@@ -144,12 +201,12 @@ class MessagesWriter:
         return {"id": id_, "type": "function", "function": function}
 
     def _result(self, result: ToolResult) -> None:
-        if result.cache is not None:
-            self.dropped.add("messages[].cache_control")
         if result.is_error:
             self.dropped.add("messages[].content[].is_error")
         id_ = self._ids.to_wire(result.call_id)
         spoken = self._spoken(result.content)
+        if result.cache is not None and spoken and not isinstance(spoken[-1], Refusal):
+            spoken[-1] = replace(spoken[-1], cache=result.cache)
         media = [part for part in spoken if isinstance(part, Media)]
         if media and not self._dialect.tool_result_media:
             spoken = [part for part in spoken if not isinstance(part, Media)]
@@ -165,15 +222,6 @@ class MessagesWriter:
                 self.dropped.add("messages[].content[]")
                 if not part.text:  # a block that only its own wire understands
                     continue
-            if isinstance(part, Text | Media) and part.cache is not None:
-                self.dropped.add("messages[].cache_control")
             if isinstance(part, Text | Refusal | Media):
                 spoken.append(part)
         return spoken
-
-
-def _joined(blocks: list[bytes]) -> list[object]:
-    items: list[object] = []
-    for block in blocks:
-        items += msgspec.json.decode(block, type=list[msgspec.Raw])
-    return items

@@ -1,11 +1,11 @@
 """A chat request's body, read into a `ChatRequest`. Knows the top-level fields; leaves the rest in `extra`."""
 
-from typing import Final, cast
+from typing import Final
 
-from hostler.core.requests import ChatRequest, Effort, OutputFormat, ReasoningOptions, Sampling
+from hostler.core.messages import CacheMark
+from hostler.core.requests import ChatRequest, OutputFormat, Sampling
 from hostler.core.wires import OPENAI_CHAT
 from hostler.errors import WireError
-from hostler.wire.efforts import EFFORTS
 from hostler.wire.fields import (
     Members,
     as_members,
@@ -19,16 +19,17 @@ from hostler.wire.fields import (
     whole_or_none,
 )
 from hostler.wire.openai_chat.messages_in import read_messages
+from hostler.wire.openai_chat.thinking import FIELDS, read_thinking
 from hostler.wire.openai_tools import read_tool_choice, read_tools
 
 _READ: Final = frozenset(
     {
         "model", "messages", "tools", "functions", "tool_choice", "function_call", "parallel_tool_calls",
         "max_completion_tokens", "max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "presence_penalty",
-        "frequency_penalty", "stop", "reasoning_effort", "response_format", "json_schema", "stream", "stream_options",
-        "user", "safety_identifier",
+        "frequency_penalty", "stop", "response_format", "json_schema", "stream", "stream_options", "user",
+        "safety_identifier", "prompt_cache_key", "prompt_cache_options", "cache_control",
     }
-)  # fmt: skip
+) | FIELDS  # fmt: skip
 """Fields that have a place of their own in a `ChatRequest`."""
 
 
@@ -49,11 +50,13 @@ def decode_request(body: bytes) -> ChatRequest:
         parallel_tool_calls=flag_or_none(members, "parallel_tool_calls"),
         max_tokens=whole_or_none(members, "max_tokens") if limit is None else limit,
         sampling=_sampling(members),
-        reasoning=_reasoning(members, extra),
+        reasoning=read_thinking(members, extra),
         output_format=_output_format(members, extra),
         stream=flag_or_none(members, "stream") or False,
         include_usage=flag_or_none(options, "include_usage", path="stream_options.") or False,
         user=text_or_none(members, "user") or text_or_none(members, "safety_identifier") or "",
+        cache=_cache(members, extra),
+        cache_key=text_or_none(members, "prompt_cache_key") or "",
         wire=OPENAI_CHAT,
         extra=extra,
     )
@@ -80,14 +83,20 @@ def _stop(value: object) -> tuple[str, ...]:
     return tuple(need_text(item, f"stop[{index}]") for index, item in enumerate(need_items(value, "stop")))
 
 
-def _reasoning(members: Members, extra: dict[str, object]) -> ReasoningOptions | None:
-    effort = members.get("reasoning_effort")
-    if effort is None:
+def _cache(members: Members, extra: dict[str, object]) -> CacheMark | None:
+    """The breakpoint that the vendor shall choose: in the published form, or as several took it over from another."""
+    options = as_members(members.get("prompt_cache_options"))
+    rest = {key: value for key, value in options.items() if key not in ("mode", "ttl")}
+    if options.get("mode") == "explicit":
+        rest = dict(options)
+    if rest:
+        extra["prompt_cache_options"] = rest
+    if options and options.get("mode") != "explicit":
+        return "1h" if options.get("ttl") == "12h" else "5m"
+    borrowed = as_members(members.get("cache_control"))
+    if not borrowed:
         return None
-    if effort in EFFORTS:
-        return ReasoningOptions(effort=cast("Effort", effort))
-    extra["reasoning_effort"] = effort  # a measure that only its own upstream may know
-    return None
+    return "1h" if borrowed.get("ttl") == "1h" else "5m"
 
 
 def _output_format(members: Members, extra: dict[str, object]) -> OutputFormat | None:

@@ -4,30 +4,60 @@ What a dialect refuses is left out and named; what it can say in another way is 
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
+from hostler.core.messages import Message, Text, ToolCall
 from hostler.core.requests import ChatRequest, OutputFormat, ReasoningOptions, Sampling, ToolChoice
 from hostler.core.tools import Tool
 from hostler.core.wires import OPENAI_CHAT
+from hostler.wire import schemas
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
-from hostler.wire.efforts import effort_word
-from hostler.wire.fields import as_members
+from hostler.wire.fields import Members, as_members
 from hostler.wire.openai_chat.content_out import Json
 from hostler.wire.openai_chat.messages_out import MessagesWriter
+from hostler.wire.openai_chat.thinking import is_on, write_thinking
 from hostler.wire.tool_offers import offer_tools
+
+_NO_ARGUMENTS: Final[Members] = {"type": "object", "properties": {}}
+_encode = msgspec.json.Encoder().encode
 
 
 def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
     """The body for `request`, and what had to be left out."""
-    messages = MessagesWriter(dialect)
-    for message in request.messages:
+    dialect = dialect.of(request.model)
+    messages = MessagesWriter(dialect, tool_turns=_tool_turns(request, dialect))
+    for message in _with_schema(request, dialect):
         messages.write(message)
     body: Json = {"model": request.model, "messages": messages.finish()}
     writer = _FieldsWriter(request, dialect, body=body, dropped=messages.dropped)
     writer.write()
-    return Encoded(msgspec.json.encode(body), tuple(sorted(writer.dropped)))
+    return Encoded(_encode(body), tuple(sorted(writer.dropped)))
+
+
+def _tool_turns(request: ChatRequest, dialect: Dialect) -> bool:
+    """Whether answers go back with their thinking where a vendor demands it of conversations with tools.
+
+    Not only those that call: all that a vendor said while it thought between calls.
+    """
+    if dialect.reasoning_back != "tool-turns" or is_on(request.reasoning) is False:
+        return False
+    return bool(request.tools) or any(isinstance(part, ToolCall) for m in request.messages for part in m.parts)
+
+
+def _with_schema(request: ChatRequest, dialect: Dialect) -> Sequence[Message]:
+    """The messages, with the schema told in words where the vendor knows none: its JSON mode demands words, too."""
+    asked = request.output_format
+    if asked is None or asked.kind == "json_object" or asked.schema is None or dialect.json_schema:
+        return request.messages
+    text = (
+        f"Answer with one JSON object and nothing else. It must fit this JSON Schema:\n{_encode(asked.schema).decode()}"
+    )
+    told = Message("system", (Text(text=text),))
+    leading = next((i for i, m in enumerate(request.messages) if m.role not in ("system", "developer")), 0)
+    return (*request.messages[:leading], told, *request.messages[leading:])
 
 
 class _FieldsWriter:
@@ -41,23 +71,69 @@ class _FieldsWriter:
 
     def write(self) -> None:
         request, body = self._request, self._body
-        limit = self._dialect.max_tokens_default if request.max_tokens is None else request.max_tokens
-        if limit is not None:
-            body[self._dialect.max_tokens_field] = limit
+        self._limit()
         self._sampling(request.sampling)
+        self._extra()
         self._tools()
-        if request.reasoning is not None:
-            self._reasoning(request.reasoning)
+        reasoning = self._unforced(request.reasoning)
+        if reasoning is not None:
+            self.dropped |= write_thinking(reasoning, self._dialect, body=body)
         if request.output_format is not None:
             self._format(request.output_format)
         if request.user:
             body["user"] = request.user
-        self._extra()
+        self._cache()
         self._stream()
+        self._depart()
+
+    def _limit(self) -> None:
+        limit = self._request.max_tokens
+        if limit is None:
+            limit = self._dialect.max_tokens_default
+        if limit is not None:
+            if limit < 1:  # a wire that may only fill its cache asks for no tokens at all
+                self.dropped.add("max_tokens")
+            self._body[self._dialect.max_tokens_field] = max(limit, 1)
+
+    def _depart(self) -> None:
+        """Leave out, rename and add what the vendor wants so."""
+        body = self._body
         for name in self._dialect.forbidden:
             if name in body:
                 del body[name]
                 self.dropped.add(name)
+        for name, theirs in self._dialect.renamed:
+            if name in body:
+                body[theirs] = body.pop(name)
+        for name, value in self._dialect.constants:
+            body.setdefault(name, value)
+
+    def _unforced(self, reasoning: ReasoningOptions | None) -> ReasoningOptions | None:
+        """The same, or no thinking where none goes with a call that is forced: the call matters more."""
+        choice = self._body.get("tool_choice")
+        forced = isinstance(choice, dict) or choice == "required"
+        if not forced or self._dialect.forced_tool_choice != "without-thinking":
+            return reasoning
+        if is_on(reasoning):
+            self.dropped.add("thinking")
+        return ReasoningOptions("off")
+
+    def _cache(self) -> None:
+        request, marks = self._request, self._dialect.cache_marks
+        if request.cache_key:
+            self._body["prompt_cache_key"] = request.cache_key
+        if request.cache is None:
+            return
+        long = request.cache == "1h"
+        match marks:
+            case "breakpoint":
+                options = as_members(self._body.get("prompt_cache_options"))
+                self._body["prompt_cache_options"] = {**options, "mode": "implicit", "ttl": "12h" if long else "30m"}
+            case "cache_control":
+                kind: Json = {"type": "ephemeral"}
+                self._body["cache_control"] = {**kind, "ttl": "1h"} if long else kind
+            case "none":
+                self.dropped.add("cache_control")
 
     def _sampling(self, sampling: Sampling) -> None:
         given: Json = {
@@ -99,21 +175,14 @@ class _FieldsWriter:
             if tool.parameters:
                 described["format"] = tool.parameters
             return {"type": "custom", "custom": described}
-        described["parameters"] = tool.parameters or {"type": "object", "properties": {}}
-        if tool.strict is not None:
-            if "tools[].strict" in self._dialect.forbidden:
-                self.dropped.add("tools[].strict")
-            else:
-                described["strict"] = tool.strict
+        strict = tool.strict
+        if strict is not None and "tools[].strict" in self._dialect.forbidden:
+            self.dropped.add("tools[].strict")
+            strict = None
+        described["parameters"] = self._schema(tool.parameters or _NO_ARGUMENTS, strict=strict)
+        if strict is not None:
+            described["strict"] = strict
         return {"type": "function", "function": described}
-
-    def _reasoning(self, reasoning: ReasoningOptions) -> None:
-        if reasoning.hidden:
-            self.dropped.add("thinking.display")
-        effort, dropped = effort_word(reasoning, self._dialect, name="reasoning_effort")
-        self.dropped |= dropped
-        if effort is not None:
-            self._body["reasoning_effort"] = effort
 
     def _format(self, asked: OutputFormat) -> None:
         if asked.kind == "json_object" or not self._dialect.json_schema:
@@ -123,12 +192,17 @@ class _FieldsWriter:
             return
         described: Json = {"name": asked.name or "reply"}
         if asked.schema is not None:
-            described["schema"] = asked.schema
+            described["schema"] = self._schema(asked.schema, strict=asked.strict)
         if asked.strict is not None:
             described["strict"] = asked.strict
         if asked.description:
             described["description"] = asked.description
         self._body["response_format"] = {"type": "json_schema", "json_schema": described}
+
+    def _schema(self, schema: Members, *, strict: bool | None) -> Members:
+        if self._dialect.inline_refs:
+            schema = schemas.inlined(schema)
+        return schemas.strict(schema) if strict and self._dialect.strict_schemas else schema
 
     def _extra(self) -> None:
         if self._request.wire == OPENAI_CHAT:
@@ -139,7 +213,7 @@ class _FieldsWriter:
 
     def _stream(self) -> None:
         options: Json = dict(as_members(self._body.pop("stream_options", None)))
-        if not self._request.stream:
+        if not (self._request.stream or self._dialect.stream_only):
             return
         self._body["stream"] = True
         if self._dialect.stream_usage:

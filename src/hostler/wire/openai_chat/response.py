@@ -14,7 +14,7 @@ from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text, parse_object
 from hostler.wire.openai_chat.content_out import Json
 from hostler.wire.openai_chat.counts import read_finish, read_stop, read_timings, read_usage, write_finish, write_usage
-from hostler.wire.openai_chat.messages_in import arguments_text, details_text
+from hostler.wire.openai_chat.messages_in import arguments_text, chunk_thinking, details_text, signed_chunk
 from hostler.wire.openai_errors import body_of, error_of
 from hostler.wire.think_tags import split_tags
 
@@ -168,20 +168,6 @@ def read_chunks(content: object) -> list[Part]:
         elif text:
             parts.append(Text(text=text))
     return parts
-
-
-def chunk_thinking(chunk: Members) -> str:
-    """The readable thinking of a chunk: a list of texts, or one."""
-    inner = chunk.get("thinking")
-    return (
-        inner if isinstance(inner, str) else "".join(as_text(as_members(each).get("text")) for each in as_items(inner))
-    )
-
-
-def signed_chunk(thinking: str, signature: str) -> bytes:
-    """A chunk of signed thinking, as it goes back into history."""
-    texts = [{"type": "text", "text": thinking}] if thinking else []
-    return body_of({"type": "thinking", "thinking": texts, "signature": signature})
 
 
 def made_id(reply: str, slot: int) -> str:

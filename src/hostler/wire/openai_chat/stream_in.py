@@ -26,8 +26,7 @@ from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.openai_chat.calls_in import Calls
 from hostler.wire.openai_chat.counts import read_finish, read_stop, read_timings, read_usage
-from hostler.wire.openai_chat.messages_in import details_text
-from hostler.wire.openai_chat.response import chunk_thinking, signed_chunk
+from hostler.wire.openai_chat.messages_in import chunk_thinking, details_text, signed_chunk
 from hostler.wire.openai_errors import body_of, error_of
 from hostler.wire.sse import SseDecoder, SseEvent
 from hostler.wire.think_tags import TagSplitter
