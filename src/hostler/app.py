@@ -47,18 +47,7 @@ from hostler.routing.dispatch import Dispatch, Engines, NoEngines, Parts
 from hostler.routing.health import Health
 from hostler.routing.lanes import LocalLanes
 from hostler.routing.opaque import OpaqueStore
-from hostler.serving import (
-    LOOPBACK,
-    background,
-    base_url,
-    calm_memory,
-    http_server,
-    pool_limits,
-    port_errors,
-    private_url,
-    stop_signals,
-    tls_context,
-)
+from hostler.serving import background, calm_memory, http_server, pool_limits, port_errors, stop_signals, tls_context
 from hostler.settings import Settings, load
 from hostler.system import event_store
 from hostler.system.event_log import EventLog
@@ -66,6 +55,7 @@ from hostler.system.event_store import EventStore
 from hostler.system.hardware import read_memory
 from hostler.system.http_server import HttpServer
 from hostler.system.journal import Journal
+from hostler.system.listening import LOOPBACK, base_url, private_url
 from hostler.system.owner import Owner, OwnerInfo, find_owner, token
 from hostler.system.shared_port import hold_port
 from hostler.system.store import Store

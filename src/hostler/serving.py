@@ -13,48 +13,16 @@ import signal
 import ssl
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from types import MappingProxyType
-from typing import Final
 
 from hostler.errors import ConfigError
 from hostler.gateway.gateway import Gateway
 from hostler.settings import Settings
 from hostler.system.http_server import Handler, HttpServer, Limits
-from hostler.system.interfaces import own_addresses
 from hostler.system.upstream import PoolLimits
 
-LOOPBACK: Final = "127.0.0.1"
 _log = logging.getLogger(__name__)
 _MALLOPT = ((-1, 16 << 20), (-2, 1 << 20), (-3, 4 << 20))
 """M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of mallopt(3), in bytes."""
-
-
-EVERYWHERE: Final = MappingProxyType({"0.0.0.0": LOOPBACK, "::": "::1"})
-"""What is listened on for all addresses and is none to call, and where this machine reaches it."""
-
-
-def base_url(settings: Settings, port: int) -> str:
-    """The address that clients on this machine use."""
-    host = settings.gateway.host
-    return _url(EVERYWHERE.get(host, host), port, tls=bool(settings.gateway.tls_cert))
-
-
-def outside_urls(settings: Settings, port: int) -> tuple[str, ...]:
-    """Where other machines reach a server that listens on all addresses; none for one that listens on a single one."""
-    host = settings.gateway.host
-    if host not in EVERYWHERE:
-        return ()
-    hosts = (address for address in own_addresses() if host == "::" or ":" not in address)
-    return tuple(_url(address, port, tls=bool(settings.gateway.tls_cert)) for address in hosts)
-
-
-def private_url(port: int) -> str:
-    """The address of a port of ours on loopback."""
-    return _url(LOOPBACK, port, tls=False)
-
-
-def _url(host: str, port: int, *, tls: bool) -> str:
-    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -25,7 +25,7 @@ from hostler.gateway.access import Access
 from hostler.gateway.forward import Forward, OwnersWorkbench
 from hostler.gateway.gateway import Gateway, GatewayParts
 from hostler.registry.catalogue import Catalogue, Machine
-from hostler.registry.directory import Directory
+from hostler.registry.directory import Directory, KeyringKeys
 from hostler.registry.matrix import Matrix
 from hostler.registry.model_files import ModelFiles
 from hostler.registry.overrides import OverridesFile
@@ -48,21 +48,13 @@ from hostler.routing.worker_messages import (
     encode,
     trouble_of,
 )
-from hostler.serving import (
-    LOOPBACK,
-    background,
-    calm_memory,
-    http_server,
-    pool_limits,
-    port_errors,
-    stop_signals,
-    tls_context,
-)
+from hostler.serving import background, calm_memory, http_server, pool_limits, port_errors, stop_signals, tls_context
 from hostler.settings import Settings
 from hostler.system.address import Address
 from hostler.system.http_server import HttpServer
 from hostler.system.journal import Journal
 from hostler.system.line_socket import LineSocket
+from hostler.system.listening import LOOPBACK
 from hostler.system.store import Store
 from hostler.system.upstream import UpstreamPool
 
@@ -77,13 +69,13 @@ _log = logging.getLogger(__name__)
 class ToldProviders:
     """The directory of the providers file's text, as the owner last told it."""
 
-    def __init__(self, settings: Settings, text: bytes) -> None:
+    def __init__(self, settings: Settings, text: bytes, keyring: KeyringKeys) -> None:
         self._settings = settings
-        self.directory: Directory = read_directory(text, settings)
+        self.directory: Directory = read_directory(text, settings, keyring)
 
-    def take(self, text: bytes) -> None:
-        """A new text, which the owner found good."""
-        self.directory = read_directory(text, self._settings)
+    def take(self, text: bytes, keyring: KeyringKeys) -> None:
+        """A new text, which the owner found good, and what it read in the keyring."""
+        self.directory = read_directory(text, self._settings, keyring)
 
 
 class OwnerLine:
@@ -121,10 +113,10 @@ class OwnerLine:
         message = decode_from_owner(line)
         match message:
             case Welcome():
-                self.providers = ToldProviders(message.settings, message.providers)
+                self.providers = ToldProviders(message.settings, message.providers, message.keyring)
                 self.welcome.set_result(message)
             case Providers():
-                self.providers.take(message.text)
+                self.providers.take(message.text, message.keyring)
             case Kept():
                 self.keeper.put((message.key_id, message.origin, message.anchor), message.reply)
             case _:

@@ -12,7 +12,7 @@ from hostler.app import App, Listening, is_loopback
 from hostler.cli.work import engine_found
 from hostler.providers.client_lines import ANY_KEY, client_lines, curl_line
 from hostler.providers.vendors import HERE
-from hostler.serving import EVERYWHERE, outside_urls
+from hostler.system.listening import EVERYWHERE, outside_urls
 
 KEY = "YOUR_KEY"
 MOST_NAMED = 8
