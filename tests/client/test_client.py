@@ -1,6 +1,6 @@
 """The client over functions of one's own: requests, replies, errors, and who is told to stop."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -118,8 +118,9 @@ def test_tools_in_every_form() -> None:
     request = request_of("m", "Hi", tools=[plain, add, function_tool(add, name="plus")])
     assert [tool.name for tool in request.tools] == ["plain", "add", "plus"]
     assert request.tools[1].description == "Add two numbers."
+    nameless: list[Callable[[int], int]] = [lambda x: x]
     with pytest.raises(TypeError, match="no tool name"):
-        request_of("m", "Hi", tools=[lambda x: x])
+        request_of("m", "Hi", tools=nameless)
 
 
 def test_a_prompt_in_every_form() -> None:
