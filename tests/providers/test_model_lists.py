@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hostler.core.capabilities import answer, facts
 from hostler.core.wires import OPENAI_CHAT
 from hostler.errors import UpstreamGarbled
 from hostler.providers.fingerprints import fingerprint
@@ -18,6 +19,8 @@ WORDS = """
     capabilities supported image_input thinking has_more last_id modalities vision default_generation_settings
     chat_template_caps supports_tools supports_tool_calls model_info x.context_length parameters type
     loaded_instances config context_length max_context_length created_at lifecycle server_tools
+    pricing prompt completion input output supported_parameters top_provider max_completion_tokens
+    nextPageToken inputTokenLimit outputTokenLimit supportedGenerationMethods
 """
 KEYS = st.sampled_from(WORDS.split())
 VALUES = st.recursive(
@@ -94,3 +97,91 @@ def test_names_that_could_not_stand_on_a_screen_are_left_out() -> None:
 def test_a_list_without_end_is_cut() -> None:
     page = msgspec.json.encode({"data": [{"id": "m"}], "has_more": True, "last_id": "m"})
     assert len(carry("cards", [page])) == 20
+
+
+def listed(listing: Listing, page: object) -> dict[str, object]:
+    """The facts of the one model of a list."""
+    (model,) = carry(listing, [msgspec.json.encode(page)])
+    return {name: fact.value for name, fact in facts(model.facts).items()}
+
+
+def test_a_router_tells_prices_windows_and_what_parameters_a_model_takes() -> None:
+    item = {
+        "id": "maker/m",
+        "context_length": 200000,
+        "architecture": {"input_modalities": ["text", "image"]},
+        "pricing": {
+            "prompt": "0.000003",
+            "completion": "0.000015",
+            "input_cache_read": "3e-7",
+            "input_cache_write": "0.00000375",
+            "image": "0.0048",
+        },
+        "top_provider": {"max_completion_tokens": 64000},
+        "supported_parameters": ["tools", "reasoning", "structured_outputs", "temperature"],
+    }
+    assert listed("list", {"data": [item]}) == {
+        "vision": True,
+        "tool_calling": True,
+        "model_discovery": True,
+        "context_window": 200000,
+        "cost_tracking": True,
+        "input_price": 3.0,
+        "output_price": 15.0,
+        "audio": False,
+        "video": False,
+        "reasoning": True,
+        "structured_output": True,
+        "max_output": 64000,
+        "cache_read_price": 0.3,
+        "cache_write_price": 3.75,
+    }
+
+
+@pytest.mark.parametrize("pricing", [{"prompt": "-1", "completion": "-1"}, {"prompt": "free"}, {"input": True}, {}])
+def test_a_price_that_is_none_is_unknown(pricing: object) -> None:
+    found = listed("list", {"data": [{"id": "m", "pricing": pricing}]})
+    assert not {"input_price", "output_price", "cost_tracking"} & set(found)
+
+
+def test_a_bare_list_with_prices_per_million_is_read_too() -> None:
+    item = {"id": "m", "context_length": 5, "pricing": {"input": 0.2, "output": 0.6, "hourly": 0}}
+    found = listed("list", [item])
+    assert (found["input_price"], found["output_price"], found["context_window"]) == (0.2, 0.6, 5)
+
+
+def test_a_vendor_tells_its_models_abilities_and_their_whole_window() -> None:
+    abilities = {"completion_chat": True, "function_calling": True, "vision": False, "audio": True, "reasoning": True}
+    found = listed("list", {"data": [{"id": "m", "max_context_length": 131072, "capabilities": abilities}]})
+    assert found == {
+        "vision": False,
+        "tool_calling": True,
+        "model_discovery": True,
+        "context_window": 131072,
+        "audio": True,
+        "reasoning": True,
+    }
+
+
+def test_resources_are_listed_page_by_page() -> None:
+    model = {
+        "name": "models/m-1",
+        "inputTokenLimit": 1048576,
+        "outputTokenLimit": 65536,
+        "supportedGenerationMethods": ["generateContent", "countTokens", "createCachedContent"],
+        "thinking": True,
+    }
+    embeds = {"name": "models/e-1", "inputTokenLimit": 2048, "supportedGenerationMethods": ["embedContent"]}
+    pages = [{"models": [model], "nextPageToken": "Ch-a_b="}, {"models": [embeds]}]
+    first, second = carry("resources", [msgspec.json.encode(page) for page in pages])
+    assert (first.name, second.name) == ("m-1", "e-1")
+    assert {name: fact.value for name, fact in facts(first.facts).items()} == {
+        "caching": True,
+        "streaming": True,
+        "model_discovery": True,
+        "context_window": 1048576,
+        "reasoning": True,
+        "max_output": 65536,
+    }
+    assert answer(second.facts.streaming) == "no"
+    assert answer(second.facts.caching) == "unknown"

@@ -305,7 +305,7 @@ async def test_the_start_is_not_held_up_by_a_silent_machine() -> None:
 
 
 async def test_nobody_is_asked_where_nobody_may_be() -> None:
-    data = document(machine("off", enabled=False), machine("g", "gemini"), machine("k", apiKeyEnv="MISSING"))
+    data = document(machine("off", enabled=False), machine("d", "dashscope"), machine("k", apiKeyEnv="MISSING"))
     discovery = Discovery(source(data, settings(HERE)), Catalogue())
     await discovery.refresh()
     assert discovery.statistics().looks == 0

@@ -5,6 +5,7 @@ A survey is a generator: it yields an `Ask`, gets an `Answer` (None when an opti
 returns the models. Facts come from the servers' own words; what they do not say stays unknown.
 """
 
+import re
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,6 +22,9 @@ MAX_SHOWN: Final = 64
 MAX_PAGES: Final = 20
 PAGE: Final = 1000
 MAX_NAME: Final = 512
+MAX_PRICE: Final = 1e6
+"""US dollars per million tokens that are believed."""
+_DECIMAL: Final = re.compile(r"\d{1,6}(?:\.\d{1,20})?(?:[eE]-\d{1,2})?")
 
 Json = Mapping[str, object]
 
@@ -55,11 +59,13 @@ class Answer:
     body: bytes
 
     def json(self) -> Json | None:
-        """The JSON object in the body; None when it holds anything else."""
+        """The JSON object in the body, a bare list as the `data` of one; None when it holds anything else."""
         try:
             value = cast("object", msgspec.json.decode(self.body))
         except (msgspec.DecodeError, RecursionError):
             return None
+        if isinstance(value, list):
+            return {"data": cast("object", value)}
         return cast("Json", value) if isinstance(value, dict) else None
 
 
@@ -81,6 +87,8 @@ def survey(provider: Provider, today: str) -> Survey:
             return _tags(provider, today)
         case "native":
             return _native(provider, today)
+        case "resources":
+            return _resources(provider, today)
 
 
 def _nothing() -> Survey:
@@ -105,9 +113,11 @@ def _from_list(answer: Answer | None, today: str) -> Iterator[KnownModel]:
 
 
 def _list_facts(item: Json) -> dict[str, Scalar | None]:
-    """Fields that llama.cpp (`architecture`, `meta`), vLLM (`max_model_len`) and others put beside the wire's own."""
+    """Fields that servers put beside the wire's own: llama.cpp (`architecture`, `meta`), vLLM (`max_model_len`),
+    OpenRouter (`pricing`, `supported_parameters`, `top_provider`), Mistral (`capabilities`), Groq, Together."""
     meta, modalities = _object(item, "meta"), _object(item, "architecture").get("input_modalities")
     abilities = _object(item, "capabilities")
+    output = _whole(_object(item, "top_provider"), "max_completion_tokens") or _whole(item, "max_completion_tokens")
     facts: dict[str, Scalar | None] = {
         "model_discovery": True,
         "context_window": (
@@ -115,16 +125,62 @@ def _list_facts(item: Json) -> dict[str, Scalar | None]:
             or _whole(meta, "n_ctx")
             or _whole(item, "context_length")
             or _whole(item, "context_window")
+            or _whole(item, "max_context_length")
             or _whole(meta, "n_ctx_train")
         ),
+        "max_output": output,
         "vision": _flag(abilities, "vision"),
+        "audio": _flag(abilities, "audio"),
         "tool_calling": _flag(abilities, "function_calling"),
         "reasoning": _flag(abilities, "reasoning"),
+        **_list_prices(_object(item, "pricing")),
     }
+    taken = item.get("supported_parameters")
+    if isinstance(taken, list):
+        names = cast("list[object]", taken)
+        facts |= {
+            "tool_calling": "tools" in names,
+            "reasoning": "reasoning" in names,
+            "structured_output": "structured_outputs" in names,
+        }
     if isinstance(modalities, list):
         names = cast("list[object]", modalities)
         facts |= {"vision": "image" in names, "audio": "audio" in names, "video": "video" in names}
     return facts
+
+
+def _list_prices(pricing: Json) -> dict[str, Scalar | None]:
+    """Prices as text in US dollars per token (OpenRouter), or as numbers per million tokens (Together).
+
+    A price of -1, as routers have, is none.
+    """
+    per_token = {
+        "input_price": "prompt",
+        "output_price": "completion",
+        "cache_read_price": "input_cache_read",
+        "cache_write_price": "input_cache_write",
+    }
+    found: dict[str, Scalar | None] = {}
+    for field, key in per_token.items():
+        price = _decimal(pricing.get(key))
+        found[field] = None if price is None else float(f"{price * 1e6:.10g}")
+    if found["input_price"] is None:
+        found |= {"input_price": _price(pricing, "input"), "output_price": _price(pricing, "output")}
+    if found["input_price"] is None:
+        return {}
+    return {**found, "cost_tracking": True}
+
+
+def _decimal(value: object) -> float | None:
+    """A price that is written as text."""
+    return float(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else None
+
+
+def _price(page: Json, key: str) -> float | None:
+    value = page.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < MAX_PRICE else None
 
 
 # ---------------------------------------------------------------- a list with a card of capabilities per model
@@ -162,6 +218,36 @@ def _from_card(item: Json, today: str) -> KnownModel:
     }
     known = make(facts, source="GET /v1/models", as_of=today)
     return KnownModel(_text(item, "id"), known, "", _unix(_text(item, "created_at")))
+
+
+# ---------------------------------------------------------------- pages of resource names
+
+
+def _resources(provider: Provider, today: str) -> Survey:
+    models: list[KnownModel] = []
+    path = f"{provider.other_path('/models')}?pageSize={PAGE}"
+    after = ""
+    for _ in range(MAX_PAGES):
+        page = _required((yield Ask(path + (f"&pageToken={after}" if after else ""))))
+        models += (_from_resource(item, today) for item in _objects(page, "models") if _name(item, "name"))
+        after = _text(page, "nextPageToken")
+        if not after.isascii() or not after.replace("-", "").replace("_", "").replace("=", "").isalnum():
+            break
+    return tuple(models)
+
+
+def _from_resource(item: Json, today: str) -> KnownModel:
+    methods = item.get("supportedGenerationMethods")
+    given = cast("list[object]", methods) if isinstance(methods, list) else None
+    facts: dict[str, Scalar | None] = {
+        "model_discovery": True,
+        "context_window": _whole(item, "inputTokenLimit"),
+        "max_output": _whole(item, "outputTokenLimit"),
+        "reasoning": _flag(item, "thinking"),
+        "streaming": None if given is None else "generateContent" in given or "bidiGenerateContent" in given,
+        "caching": None if given is None else "createCachedContent" in given or None,
+    }
+    return KnownModel(_text(item, "name").removeprefix("models/"), make(facts, source="GET models", as_of=today))
 
 
 # ---------------------------------------------------------------- the list, and a page of the server's properties

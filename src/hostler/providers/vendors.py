@@ -13,9 +13,9 @@ from hostler.wire.dialects import PLAIN, Dialect
 
 AuthStyle = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key"]
 """The header that carries a key."""
-Listing = Literal["none", "list", "cards", "props", "tags", "native"]
+Listing = Literal["none", "list", "cards", "props", "tags", "native", "resources"]
 """How models are found: the chat wire's list; a list with capability cards; the list plus a page of server
-properties; tags with a page per model; a native list beside the wire's own."""
+properties; tags with a page per model; a native list beside the wire's own; pages of resource names."""
 Loading = Literal["none", "keep_alive", "upstream", "instances", "router"]
 """How a server is told to load a model: not at all; by a request without a prompt; by a request to the model's own
 server behind it; by a call that makes an instance; by a call that names the model."""
@@ -164,6 +164,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             base_url="https://generativelanguage.googleapis.com",
             env=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"),
             auth="x-goog-api-key",
+            listing="resources",
             why="its own wire; the compatible one has no signatures, files or safety reasons",
             docs="https://ai.google.dev/api/generate-content",
             checked=_CHECKED,
@@ -444,7 +445,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             dialect=_SIGNED,
             listing="cards",
         ),
-        Kind(id="gemini", label="Gemini", wire=GEMINI, auth="x-goog-api-key", listing="none"),
+        Kind(id="gemini", label="Gemini", wire=GEMINI, auth="x-goog-api-key", listing="resources"),
         Kind(
             id="ollama",
             label="Ollama",

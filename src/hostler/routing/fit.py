@@ -36,13 +36,15 @@ def check_body(plan: Plan, body: bytes) -> None:
 
 def check_request(plan: Plan, request: ChatRequest) -> None:
     """Refuse a request that none of the ways can take; raises Unsupported, PromptTooLong."""
-    found: tuple[Misfit, ...] = ()
+    first: Misfit | None = None
     for way in plan.ways:
         limits = way.candidate.limits
         found = () if limits is None or limits.degrade else misfits(limits, request)
         if not found:
             return
-    raise _error(found[0])
+        first = first or found[0]
+    if first is not None:
+        raise _error(first)
 
 
 def must_change(way: Way, plan: Plan, body: bytes) -> bool:
