@@ -43,6 +43,8 @@ class Asked:
     words: int = 0
     array: bool = False
     """The stream is asked for as one JSON array, not as events."""
+    parts: bool = False
+    """Text is to come as a list of parts."""
     body: Json = field(default_factory=dict[str, object])
 
 

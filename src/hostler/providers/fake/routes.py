@@ -39,7 +39,7 @@ _METHODS: Final[Mapping[str, tuple[Operation, bool]]] = {
     "embedContent": ("embeddings", False),
     "batchEmbedContents": ("embeddings", False),
 }
-_DASHSCOPE: Final = re.compile(r"/api/v1/services/(aigc|embeddings)/[\w-]+/([\w-]+)")
+_DASHSCOPE: Final = re.compile(r"/api/v1/services/(aigc|embeddings)/([\w-]+)/[\w-]+")
 _MODELS: Final = re.compile(r"(.*)/models(?:/(.*))?")
 
 
@@ -47,7 +47,8 @@ _MODELS: Final = re.compile(r"(.*)/models(?:/(.*))?")
 class Route:
     """What a request's head says: `model` where the path names one, `stream` where path or header ask for it.
 
-    `array` when the stream is to be one JSON array; `verb` is the method that the path takes.
+    `array` when the stream is to be one JSON array, `parts` when texts are lists of parts; `verb` is the method that
+    the path takes.
     """
 
     wire: Wire
@@ -56,6 +57,8 @@ class Route:
     model: str = ""
     stream: bool = False
     array: bool = False
+    parts: bool = False
+    query: str = ""
 
 
 def route_of(path: str, query: str, headers: Mapping[str, str]) -> Route:
@@ -73,10 +76,10 @@ def route_of(path: str, query: str, headers: Mapping[str, str]) -> Route:
     if found := _DASHSCOPE.fullmatch(path):
         operation = "embeddings" if found[1] == "embeddings" else "chat"
         streams = headers.get("x-dashscope-sse") == "enable" or "text/event-stream" in headers.get("accept", "")
-        return Route("dashscope", operation, stream=streams)
+        return Route("dashscope", operation, stream=streams, parts=found[2] == "multimodal-generation")
     if found := _MODELS.fullmatch(path):
         wire = _listing_wire(path, query, headers)
-        return Route(wire, "model" if found[2] else "models", "GET", model=found[2] or "")
+        return Route(wire, "model" if found[2] else "models", "GET", model=found[2] or "", query=query)
     return Route(_listing_wire(path, query, headers), "unknown")
 
 
@@ -86,6 +89,6 @@ def _listing_wire(path: str, query: str, headers: Mapping[str, str]) -> Wire:
         return "anthropic"
     if path.startswith("/v1beta") or "x-goog-api-key" in headers or "key" in parse_qs(query):
         return "gemini"
-    if path.startswith("/api/v1/services"):
+    if path.startswith("/api/v1/services") or (path == "/api/v1/models" and "page_no" in parse_qs(query)):
         return "dashscope"
     return "ollama" if re.match(r"/api/(?!v1)", path) else "openai-chat"

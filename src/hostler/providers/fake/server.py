@@ -196,6 +196,8 @@ class FakeVendor:
     def _about(self, received: Received, route: Route) -> Plan:
         check_key(route.wire, received.headers, query=received.query, keys=self.script.keys)
         rows = [model for model in self.script.models if model.id != "*"]
+        if route.operation == "running":
+            rows = [model for model in rows if self._courses[model.id].requests]
         speaker = SPEAKERS[route.wire]
         if route.operation == "model" and route.verb == "POST":
             route = replace(route, model=speaker.read(route, _decoded(received.body)).model)
