@@ -12,7 +12,7 @@ from tests.engines.models import Hollow, hollow
 def test_the_built_in_model_is_there(run: Run) -> None:
     listed = run("models")
     assert listed.status == 0
-    assert listed.out.splitlines()[1].split() == ["here/demo", "ready", "1024"]
+    assert listed.out.splitlines()[1].split() == ["here/demo", "ready", "1024", "Free", "(local)", "tools"]
 
 
 def test_json(run: Run) -> None:
@@ -81,3 +81,55 @@ def test_a_model_of_this_machine_has_the_window_that_its_file_tells(run: Run, ow
     rows = {row["id"]: row for row in run("models", "--json").json}
     assert rows["here/mine"]["context"] == 2048
     assert rows["here/mine"]["capabilities"]["context_window"]["source"] == "model file"
+
+
+def override(own_folders: Path, **models: object) -> Path:
+    file = own_folders / "config" / "hostler" / "models.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"models": models}))
+    return file
+
+
+def test_only_models_that_are_known_to_have_it(run: Run, fake: str, own_folders: Path) -> None:
+    override(own_folders, **{"fake/echo": {"vision": True, "tool_calling": True}, "fake/tools": {"vision": False}})
+    found = run("models", "--capability", "vision", "--capability", "tool_calling", "--json").json
+    assert [row["id"] for row in found] == ["fake/echo"]
+    assert "fake/echo" in run("models", "--capability", "vision").out
+    none = run("models", "--capability", "x_search")
+    assert (none.status, none.out) == (0, "")
+    assert "No model is known to have x_search." in none.err
+    assert run("models", "--capability", "telepathy").status == 2
+
+
+def test_prices_and_doubts_are_shown(run: Run, fake: str, own_folders: Path) -> None:
+    override(
+        own_folders,
+        **{"fake/echo": {"input_price": 0.25, "output_price": 2, "price_tiers": "200000: 0.5/4/-/-"}},
+    )
+    assert "$0.25/$2" in run("models").out
+    shown = run("models", "show", "fake/echo").out
+    assert "$0.25 per million tokens" in shown
+    assert "above 200,000: $0.5 in, $4 out" in shown
+
+
+def test_a_vendors_model_is_shown_without_its_key(run: Run) -> None:
+    shown = run("models", "show", "openai/gpt-4o")
+    assert shown.status == 0
+    assert "OPENAI_API_KEY" in shown.err
+    assert "openai/gpt-4o" in shown.out
+    assert "litellm" in shown.out
+    assert run("models", "show", "openai/gpt-4o", "--json").json["capabilities"]["vision"]["value"] is True
+
+
+def test_machines_are_asked_again(run: Run, fake: str) -> None:
+    told = run("models", "refresh")
+    assert told.status == 0
+    assert any(line.split()[:2] == ["fake", "up"] for line in told.out.splitlines())
+    assert {"fake", "here"} <= {row["id"] for row in run("models", "refresh", "--json").json}
+
+
+def test_an_overrides_file_that_is_not_used_is_told_of(run: Run, own_folders: Path) -> None:
+    override(own_folders, **{"here/demo": {"vison": True}})
+    for command in (("models",), ("models", "show", "demo"), ("doctor",)):
+        ended = run(*command)
+        assert "Did you mean 'vision'?" in ended.out + ended.err, command

@@ -14,6 +14,10 @@ from hostler.core.usage import Usage
 CostState = Literal["known", "estimate", "local", "unknown"]
 """How a cost came to be: told by who charges it, computed from a price list, free since it is local, or not known."""
 
+FREE: Final = "Free (local)"
+NOT_KNOWN: Final = "-"
+"""What people are shown instead of a sum."""
+
 _MILLION: Final = 1e6
 _LIVE: Final = ("GET ", "POST ")
 

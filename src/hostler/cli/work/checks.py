@@ -71,6 +71,15 @@ def check_aliases(settings: Settings) -> Iterator[Check]:
         yield Check("aliases", "good", f"{len(settings.aliases)} in force")
 
 
+def check_overrides(settings: Settings) -> Iterator[Check]:
+    """What the user says of models."""
+    status = known.local(settings).overrides.status
+    if status.error:
+        yield Check("overrides", "broken", status.error, "Until then models are as others describe them.")
+    elif status.exists:
+        yield Check("overrides", "good", f"{len(status.overrides.models)} models or patterns in {status.path}")
+
+
 def check_folder(settings: Settings) -> Iterator[Check]:
     """The data folder: there, ours, with room."""
     folder = settings.data_dir
@@ -215,6 +224,7 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     yield from check_python()
     yield from check_settings(settings)
     yield from check_aliases(settings)
+    yield from check_overrides(settings)
     yield from check_folder(settings)
     yield from check_running(settings)
     yield from check_engine(settings)

@@ -12,12 +12,14 @@ import msgspec
 
 from hostler.client.http import GatewayDoor
 from hostler.core.capabilities import as_json
+from hostler.core.capabilities import facts as known_facts
+from hostler.core.model_id import ModelId
 from hostler.errors import HostlerError, ModelNotFound
 from hostler.providers.vendors import HERE
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.directory import DEMO
 from hostler.registry.discovery import Discovery
-from hostler.registry.matrix import Matrix
+from hostler.registry.matrix import KIND, Matrix
 from hostler.registry.model_files import ModelFiles
 from hostler.registry.overrides import OverridesFile
 from hostler.registry.providers_file import ProvidersFile
@@ -44,7 +46,8 @@ class ModelRow(msgspec.Struct, frozen=True):
 
 
 class ProviderRow(msgspec.Struct, frozen=True):
-    """One provider; `reason` is why it is not ready or down, `since` unix seconds of its state."""
+    """One provider; `reason` is why it is not ready or down, `since` unix seconds of its state. `key` is where its key
+    is from (a variable, [vendor_keys], keyring, headers; empty: none), `note` what to know before using it."""
 
     id: str
     label: str
@@ -57,6 +60,8 @@ class ProviderRow(msgspec.Struct, frozen=True):
     ready: bool
     models: int
     tags: list[str] = []
+    key: str = ""
+    note: str = ""
 
 
 class _Models(msgspec.Struct):
@@ -75,6 +80,7 @@ class Local:
     catalogue: Catalogue
     files: ModelFiles
     overrides: OverridesFile
+    matrix: Matrix
     resolver: Resolver
     remembered: bool
     """Whether what is found is kept for later."""
@@ -91,12 +97,13 @@ def running(settings: Settings) -> GatewayDoor | None:
 def local(settings: Settings, *, remembered: bool = True) -> Local:
     """Read the files; `remembered`: with what was found earlier, and keeping what will be. Nothing is asked yet."""
     file = ProvidersFile(settings)
+    file.read_keyring()
     catalogue = Catalogue(settings.data_dir if remembered else None)
     files = ModelFiles()
     overrides = OverridesFile(settings.overrides_file)
     matrix = Matrix(file, catalogue, files=files, overrides=overrides)
     resolver = Resolver(file, settings.aliases, catalogue=catalogue, matrix=matrix)
-    return Local(file, catalogue, files, overrides, resolver, remembered=remembered)
+    return Local(file, catalogue, files, overrides, matrix, resolver, remembered=remembered)
 
 
 def look(here: Local, settings: Settings, *, only: Iterable[str] | None = None) -> None:
@@ -127,6 +134,16 @@ def models(settings: Settings, *, refresh: bool = False) -> list[ModelRow]:
     here.files.read(here.file.directory)
     look(here, settings)
     return [_model(entry) for entry in here.resolver.models()]
+
+
+def unlisted(here: Local, model_id: ModelId) -> ModelRow | None:
+    """A model that no machine has listed to us, if more is known of it than whose it would be."""
+    facts = here.matrix.capabilities(str(model_id))
+    if all(fact.uncertain or fact.source == KIND for fact in known_facts(facts).values()):
+        return None
+    context = facts.context_window.value if facts.context_window else None
+    rows: dict[str, FactRow] = {name: dict(fact) for name, fact in as_json(facts).items()}
+    return ModelRow(str(model_id), model_id.provider, model_id.model, "unknown", context, rows)
 
 
 def providers(settings: Settings) -> list[ProviderRow]:
@@ -185,6 +202,8 @@ def provider_row(entry: ProviderEntry) -> ProviderRow:
         ready=not entry.problem,
         models=entry.models,
         tags=list(provider.tags),
+        key=provider.key_from,
+        note=provider.note,
     )
 
 
