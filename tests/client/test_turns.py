@@ -85,6 +85,42 @@ async def test_a_model_here_costs_nothing_and_the_next_turn_knows_the_last(stage
     assert model.call.request is not None and model.call.request.sampling.temperature == 0.5
 
 
+async def test_a_reply_costs_its_tokens_also_over_several_goes_or_what_the_vendor_says(stage: Stage) -> None:
+    session = await stage.session()
+    (reply,) = (await stage.say(session.id, "Count.", "far/priced")).replies
+    model = await stage.model()
+    model.say("One", UsageDelta(Usage(input=10, output=5)))
+    model.fail(UpstreamBroken("it broke"))
+    done = await stage.ended(reply)
+    assert (done.cost, done.cost_state) == (pytest.approx(0.06), "estimate")
+    await stage.turns.continue_(reply.id)
+    model = await stage.model(1)
+    model.say(", two", UsageDelta(Usage(input=20, output=1, cost=0.5)))
+    model.end()
+    done = await stage.ended(reply)
+    assert (done.cost, done.cost_state) == (pytest.approx(0.56), "estimate")
+    (other,) = (await stage.say(session.id, "Again.", "far/priced", parent=done.id)).replies
+    model = await stage.model(2)
+    model.say("No", UsageDelta(Usage(input=20, output=1, cost=0.25)))
+    model.end()
+    done = await stage.ended(other)
+    assert (done.cost, done.cost_state) == (0.25, "known")
+
+
+async def test_what_one_go_cost_is_not_known_of_the_whole(stage: Stage) -> None:
+    (reply,) = (await stage.say((await stage.session()).id, "Count.", "far/priced")).replies
+    model = await stage.model()
+    model.say("One", UsageDelta(Usage(output=5)))
+    model.fail(UpstreamBroken("it broke"))
+    assert (await stage.ended(reply)).cost_state == "unknown"
+    await stage.turns.continue_(reply.id)
+    model = await stage.model(1)
+    model.say(", two", UsageDelta(Usage(input=20, output=1)))
+    model.end()
+    done = await stage.ended(reply)
+    assert (done.cost, done.cost_state) == (None, "unknown")
+
+
 async def test_eight_at_once_are_siblings(stage: Stage) -> None:
     session = await stage.session()
     begun = await stage.say(session.id, "Hello", *(f"far/m{n}" for n in range(8)))

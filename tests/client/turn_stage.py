@@ -14,7 +14,7 @@ from hostler.client.sessions.store import Sessions
 from hostler.client.sessions.tables import MIGRATIONS
 from hostler.client.turn_parts import utf16_units
 from hostler.client.turns import ModelFacts, Pace, Turns
-from hostler.core.capabilities import NOTHING_KNOWN, Capabilities, Fact
+from hostler.core.capabilities import NOTHING_KNOWN, Capabilities, Fact, make
 from hostler.core.deltas import Delta, Finished, TextDelta
 from hostler.errors import ModelNotFound
 from hostler.providers.provider import Provider
@@ -121,7 +121,8 @@ class Stage:
 
 
 def facts(blind: str = "blind", *, local: str = "here") -> ModelFacts:
-    """Providers `far`, and one whose machine is ours; models named `blind` do not see, `none` does not exist."""
+    """Providers `far`, and one whose machine is ours; models named `blind` do not see, `priced` have a price, `none`
+    does not exist."""
 
     def resolve(name: str) -> Route:
         provider, _, model = name.partition("/")
@@ -138,6 +139,8 @@ def facts(blind: str = "blind", *, local: str = "here") -> ModelFacts:
         return Route(name, (Candidate(name, model, where),))
 
     def capabilities(model: str) -> Capabilities:
+        if model.endswith("priced"):
+            return make({"input_price": 1000.0, "output_price": 10_000.0}, source="test")
         return Capabilities(vision=Fact(False, "test")) if model.endswith(blind) else NOTHING_KNOWN
 
     return ModelFacts(resolve, capabilities)

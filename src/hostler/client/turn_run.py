@@ -20,6 +20,7 @@ from hostler.client.sessions.requests import Ending, Piece
 from hostler.client.turn_frames import Frames, Publish
 from hostler.client.turn_parts import ReplyParts, total
 from hostler.core import messages as core
+from hostler.core.pricing import CostState, Price, cost_of, cost_state
 from hostler.errors import Cancelled, Draining, HostlerError, NotFound
 from hostler.system.clock import Clock
 
@@ -48,6 +49,7 @@ class Asking:
     options: Options
     origin: OriginRecord
     local: bool
+    price: Price | None = None
     before: Parts = ()
 
 
@@ -150,19 +152,30 @@ class Run:
     def _ending(self) -> Ending:
         state, error = self._outcome()
         earlier, parts = self._asking.reply, self.parts
+        cost, how = self._cost()
         usages = [*([earlier.usage] if earlier.usage else []), *([parts.usage] if parts.usage.known else [])]
         took = round((self._around.clock.monotonic() - self._began) * _MS)
         return Ending(
             state=state,
             parts=parts.parts(),
             usage=total(usages) if usages else None,
-            cost=0.0 if self._asking.local else None,
-            cost_state="local" if self._asking.local else "unknown",
+            cost=cost,
+            cost_state=how,
             ttft_ms=self._ttft(),
             duration_ms=took + (earlier.duration_ms or 0),
             finish=parts.finish if state == "complete" else "",
             error=error,
         )
+
+    def _cost(self) -> tuple[float | None, CostState]:
+        """What it cost, with what it had cost before it was gone on with; if one is not known, neither is the sum."""
+        asking, usage = self._asking, self.parts.usage
+        cost = 0.0 if asking.local else cost_of(asking.price, usage)
+        before = asking.reply
+        if before.usage is not None and cost is not None:
+            cost = None if before.cost is None else before.cost + cost
+        state = cost_state(cost, usage, local=asking.local)
+        return cost, "estimate" if state == "known" and before.cost_state == "estimate" else state
 
     def _outcome(self) -> tuple[State, ErrorRecord | None]:
         """How the reading ended."""

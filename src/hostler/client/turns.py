@@ -25,6 +25,7 @@ from hostler.client.turn_history import check_images, continued, conversation, o
 from hostler.client.turn_run import FLUSH_S, Asking, ReplyStore, Run, Stopped, Surroundings
 from hostler.core import messages as core
 from hostler.core.capabilities import Capabilities, answer
+from hostler.core.pricing import Price, price_of
 from hostler.errors import Conflict, Draining, QueueFull, RequestError
 from hostler.registry.resolver import Route
 from hostler.system.clock import Clock, SystemClock
@@ -73,6 +74,7 @@ class _Chosen:
     origin: OriginRecord
     local: bool
     blind: bool
+    price: Price | None
 
 
 class Turns:
@@ -212,6 +214,7 @@ class Turns:
             options=options,
             origin=model.origin,
             local=model.local,
+            price=model.price,
             before=before,
         )
         self._run(asking)
@@ -280,7 +283,10 @@ class Turns:
         options: Options,
     ) -> None:
         for reply, model in zip(replies, chosen, strict=True):
-            self._run(Asking(reply=reply, prompt=prompt, options=options, origin=model.origin, local=model.local))
+            asking = Asking(
+                reply=reply, prompt=prompt, options=options, origin=model.origin, local=model.local, price=model.price
+            )
+            self._run(asking)
 
     def _run(self, asking: Asking) -> None:
         run = Run(asking, self._around)
@@ -340,8 +346,9 @@ class Turns:
         candidate = self._models.resolve(model).candidates[0]
         provider = candidate.provider
         origin = OriginRecord(provider=provider.id, wire=provider.wire, model=candidate.model)
-        blind = answer(self._models.capabilities(candidate.model_id).vision) == "no"
-        return _Chosen(candidate.model_id, origin, provider.local or provider.ours, blind)
+        facts = self._models.capabilities(candidate.model_id)
+        local = provider.local or provider.ours
+        return _Chosen(candidate.model_id, origin, local, answer(facts.vision) == "no", price_of(facts))
 
     async def _path(self, message: str | None) -> tuple[Message, ...]:
         """From the root to this message. Raises Conflict when something on it still runs."""

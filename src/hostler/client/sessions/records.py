@@ -9,10 +9,10 @@ from typing import Final, Literal
 import msgspec
 
 from hostler.client.sessions.parts import Part, Parts, public
+from hostler.core.pricing import CostState
 
 Role = Literal["user", "assistant", "system"]
 State = Literal["complete", "streaming", "failed", "cancelled", "interrupted"]
-CostState = Literal["known", "local", "unknown"]
 ForkMode = Literal["path", "branches", "tail"]
 
 
