@@ -13,7 +13,8 @@ from hostler.core.requests import ChatRequest, OutputFormat, ReasoningOptions, S
 from hostler.core.tools import Tool
 from hostler.core.wires import GEMINI
 from hostler.errors import WireError
-from hostler.wire.gemini import DUMMY_SIGNATURE, decode_request
+from hostler.wire.dialects import PLAIN
+from hostler.wire.gemini import DUMMY_SIGNATURE, decode_request, encode_request
 
 OURS = Origin("", GEMINI, "")
 HI = {"role": "user", "parts": [{"text": "hi"}]}
@@ -314,6 +315,13 @@ def test_unknown_fields_survive() -> None:
         "cachedContent": "cachedContents/1",
         "toolConfig.xY": 1,
     }
+
+
+def test_a_field_that_is_named_like_one_of_our_places_is_only_a_field() -> None:
+    fields = {"tools[].behavior": "x", "contents.x": 1}
+    request = read(tools=[{"functionDeclarations": [{"name": "f", "behavior": "BLOCKING"}]}], **fields)
+    assert request.extra == {"tools[].behavior": {"f": "BLOCKING"}, "contents.x": 1}
+    assert msgspec.json.decode(encode_request(request, PLAIN).body)["contents.x"] == 1
 
 
 @pytest.mark.parametrize(

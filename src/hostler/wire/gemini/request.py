@@ -245,7 +245,7 @@ def _read_tool(value: object, path: str, *, extra: Json, strict: bool | None) ->
     declared = read_object(value, path)
     name = fields.need_text(declared.get("name"), f"{path}.name")
     for key in declared.keys() - _READ_OF_TOOL:
-        cast("Json", extra.setdefault(f"tools[].{key}", {}))[name] = declared[key]
+        extra[f"tools[].{key}"] = {**as_members(extra.get(f"tools[].{key}")), name: declared[key]}
     parameters = declared.get("parametersJsonSchema")
     if parameters is None:
         parameters = json_schema(fields.need_members(declared.get("parameters") or {}, f"{path}.parameters"))
@@ -568,9 +568,9 @@ class _Writer:
             if not self._same_wire:
                 if value is not None and value is not False:
                     self.dropped.add(key)
-            elif not found:
-                body[key] = value
-            elif "[" not in section:
+            elif found and section in ("generationConfig", "toolConfig"):
                 cast("Json", body.setdefault(section, {})).setdefault(name, value)
+            elif "[" not in section:
+                body.setdefault(key, value)
             elif section != "tools[]":
                 self.dropped.add(key)

@@ -76,7 +76,7 @@ class _Part(Struct, gc=False, rename="camel"):
 
 
 class _Content(Struct, gc=False):
-    parts: list[_Part] | None = None
+    parts: list[msgspec.Raw] | None = None
 
 
 class _Candidate(Struct, gc=False, rename="camel"):
@@ -89,7 +89,7 @@ class _Feedback(Struct, gc=False, rename="camel"):
     block_reason: str | None = None
 
 
-class Frame(Struct, gc=False, rename="camel"):
+class _Frame(Struct, gc=False, rename="camel"):
     """One reply object: a whole reply, or a piece of a streamed one."""
 
     candidates: list[_Candidate] | None = None
@@ -100,19 +100,8 @@ class Frame(Struct, gc=False, rename="camel"):
     error: dict[str, object] | str | None = None
 
 
-class _RawContent(Struct):
-    parts: list[msgspec.Raw]
-
-
-class _RawCandidate(Struct):
-    content: _RawContent
-
-
-class _RawFrame(Struct):
-    candidates: list[_RawCandidate]
-
-
-_decode = msgspec.json.Decoder(Frame).decode
+_decode = msgspec.json.Decoder(_Frame).decode
+_decode_part = msgspec.json.Decoder(_Part).decode
 
 
 class FrameReader:
@@ -136,19 +125,19 @@ class FrameReader:
         """Put one frame's deltas into `out`. Raises UpstreamRefused for an error in it, else UpstreamGarbled."""
         try:
             frame = _decode(data)
+            if frame.error is not None:
+                raise refused_in_band(data)
+            self._last_usage = frame.usage_metadata
+            if not self._started:
+                self._started = True
+                self._reply = frame.response_id or ""
+                self.out.append(Started(self._reply, frame.model_version or ""))
+                self.report_usage()
+            for candidate in frame.candidates or []:
+                if not candidate.index:
+                    self._take_candidate(candidate)
         except _UNREADABLE as error:
             raise UpstreamGarbled(f"The upstream's reply cannot be read: {error}.") from error
-        if frame.error is not None:
-            raise refused_in_band(data)
-        self._last_usage = frame.usage_metadata
-        if not self._started:
-            self._started = True
-            self._reply = frame.response_id or ""
-            self.out.append(Started(self._reply, frame.model_version or ""))
-            self.report_usage()
-        for candidate in frame.candidates or []:
-            if not candidate.index:
-                self._take_candidate(candidate, data)
         if frame.prompt_feedback is not None and frame.prompt_feedback.block_reason and not frame.candidates:
             self._finish(frame.prompt_feedback.block_reason)
         if self.finished:
@@ -161,27 +150,27 @@ class FrameReader:
             self._usage = usage
             self.out.append(UsageDelta(usage))
 
-    def _take_candidate(self, candidate: _Candidate, data: bytes) -> None:
+    def _take_candidate(self, candidate: _Candidate) -> None:
         if candidate.content is not None:
-            for position, part in enumerate(candidate.content.parts or []):
+            for raw in candidate.content.parts or []:
+                part = _decode_part(raw)
                 if part.text and not part.thought_signature:
                     self._growing = True
                     self.out.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
                 elif part.function_call is not None:
                     self._take_call(part.function_call, part.thought_signature)
                 elif part.text is None or part.thought_signature:
-                    self._take_whole(part, data, position=position)
+                    self._take_whole(part, raw)
         if candidate.finish_reason and candidate.finish_reason != "FINISH_REASON_UNSPECIFIED":
             self._finish(candidate.finish_reason)
 
-    def _take_whole(self, part: _Part, data: bytes, *, position: int) -> None:
+    def _take_whole(self, part: _Part, raw: msgspec.Raw) -> None:
         """A signed part, or one that only this wire knows: code that was run, a picture, a search."""
         if self._growing:
             self._growing = False
             self.out.append(PartEnded())
         if part.text is None:
-            raw = bytes(msgspec.json.decode(data, type=_RawFrame).candidates[0].content.parts[position])
-            self.out.append(PartEnded(raw))
+            self.out.append(PartEnded(bytes(raw)))
             return
         if part.text:
             self.out.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
