@@ -6,6 +6,7 @@ for a later block meanwhile waits.
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterable
 from typing import Literal
 
 from hostler.core.deltas import (
@@ -66,6 +67,18 @@ class BlockWriter(ABC):
     @abstractmethod
     def close_block(self, block: Block, out: list[bytes]) -> None:
         """Write what ends a block."""
+
+    def encode(self, deltas: Iterable[Delta]) -> bytes:
+        """What `deltas` amount to, as far as its turn has come; may be empty."""
+        out: list[bytes] = []
+        for delta in deltas:
+            block = self.growing
+            if type(delta) is TextDelta and block is not None and block.kind == "text" and block.prefix and delta.text:
+                block.text.append(delta.text)
+                self.write_piece(block, delta.text, out=out)
+            else:
+                self.take(delta, out)
+        return b"".join(out)
 
     def take(self, delta: Delta, out: list[bytes]) -> None:
         """Write what `delta` amounts to, as far as its turn has come."""

@@ -4,6 +4,7 @@ Shapes read: `{"error": {...}}`, `{"error": "text"}`, vLLM's `{"object": "error"
 around one of these, plain text, HTML.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -50,6 +51,8 @@ _CODES: Final = frozenset(
     )
 )  # fmt: skip
 """The codes of a failed response that clients look for: published ones, and those that the vendor sends besides."""
+
+_WAIT: Final = re.compile(r"(?i)try again in (\d+(?:\.\d+)?) ?(ms|s)")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -160,8 +163,14 @@ def error_told(members: Members, body: bytes) -> HostlerError:
     if refused is None:
         return UpstreamGarbled("The upstream broke off with an empty error.")
     return UpstreamRefused(
-        refused.message, status=refused.status, kind=refused.kind, body=body, retry_after=refused.retry_after
+        refused.message, status=refused.status, kind=refused.kind, body=body, retry_after=_wait_told(refused.message)
     )
+
+
+def _wait_told(message: str) -> float | None:
+    """The seconds that an error within a stream asks to wait: its message alone can say so."""
+    told = _WAIT.search(message)
+    return None if told is None else float(told[1]) / (1000 if told[2] == "ms" else 1)
 
 
 def write_error(error: HostlerError) -> dict[str, object]:

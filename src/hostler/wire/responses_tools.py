@@ -1,4 +1,4 @@
-"""Tools and tool choice of the Responses wire, both ways, with their namespaces. Knows no other field.
+"""Tools, tool choice and structured output of the Responses wire, both ways. Knows no items, no other field.
 
 Facts: the types of the `openai` SDK 3.51. A tool within a namespace gets a flat name, since nobody else has namespaces;
 what it stands for is kept in `ChatRequest.extra`, as are all fields of tools that only this wire has.
@@ -9,9 +9,11 @@ from typing import Final, cast
 
 from msgspec import Raw
 
-from hostler.core.requests import ChatRequest, ToolChoice
+from hostler.core.requests import ChatRequest, OutputFormat, ToolChoice
 from hostler.core.tools import Tool
 from hostler.core.wires import OPENAI_RESPONSES
+from hostler.wire import schemas
+from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text, need_items, need_members, need_text
 from hostler.wire.openai_tools import read_tool, read_tool_choice
 
@@ -86,7 +88,7 @@ def write_choice(choice: ToolChoice, request: ChatRequest) -> str | Json:
     return {"type": "allowed_tools", "mode": choice.mode, "tools": tools} if tools else choice.mode
 
 
-def write_tools(tools: tuple[Tool, ...], request: ChatRequest) -> list[object]:
+def write_tools(tools: tuple[Tool, ...], request: ChatRequest, *, dialect: Dialect = PLAIN) -> list[object]:
     """Tools as this wire offers them, within their namespaces."""
     written: list[object] = []
     spaces: dict[object, list[Json]] = {}
@@ -97,7 +99,10 @@ def write_tools(tools: tuple[Tool, ...], request: ChatRequest) -> list[object]:
         if tool.server is not None:
             written.append(Raw(tool.server))
             continue
-        item = {**_tool(tool, same_wire=same_wire), **{key: v[tool.name] for key, v in more.items() if tool.name in v}}
+        item = {
+            **_tool(tool, None if same_wire else dialect),
+            **{key: v[tool.name] for key, v in more.items() if tool.name in v},
+        }
         if tool.name not in table:
             written.append(item)
             continue
@@ -109,13 +114,55 @@ def write_tools(tools: tuple[Tool, ...], request: ChatRequest) -> list[object]:
     return written
 
 
-def _tool(tool: Tool, *, same_wire: bool) -> Json:
+def accepted_schema(schema: Members, dialect: Dialect, *, strict: bool) -> Members:
+    """A schema of another wire's client as the vendor accepts it."""
+    if dialect.inline_refs:
+        schema = schemas.inlined(schema)
+    return schemas.strict(schema) if strict and dialect.strict_schemas else schema
+
+
+def _tool(tool: Tool, dialect: Dialect | None) -> Json:
+    """One tool; without a dialect as a client of this wire wrote it."""
     item: Json = {"type": "custom" if tool.custom else "function", "name": tool.name}
     if tool.description:
         item["description"] = tool.description
     if tool.custom:
         return {**item, "format": tool.parameters} if tool.parameters else item
-    item["parameters"] = tool.parameters or {"type": "object", "properties": {}}
-    if tool.strict is not None or not same_wire:
+    parameters = tool.parameters or {"type": "object", "properties": {}}
+    if dialect is not None:
+        parameters = accepted_schema(parameters, dialect, strict=tool.strict is True)
+    item["parameters"] = parameters
+    if tool.strict is not None or dialect is not None:
         item["strict"] = bool(tool.strict)  # what other wires mean by silence; here it asks for a strict schema
     return item
+
+
+def read_format(value: object, extra: Json) -> OutputFormat | None:
+    """`text.format`; one that only the vendor knows goes to `extra`. Raises WireError."""
+    form = need_members(value or {}, "text.format")
+    match form.get("type"):
+        case None | "text":
+            return None
+        case "json_object":
+            return OutputFormat("json_object")
+        case "json_schema":
+            form = as_members(form.get("json_schema")) or form
+            schema, strict = need_members(form.get("schema"), "text.format.schema"), form.get("strict")
+            name, description = as_text(form.get("name")), as_text(form.get("description"))
+            return OutputFormat("json_schema", schema, name, strict if isinstance(strict, bool) else None, description)
+        case _:
+            extra["text.format"] = value  # a grammar, say
+            return None
+
+
+def write_format(asked: OutputFormat, dialect: Dialect, *, same_wire: bool) -> Json:
+    """`text.format`; any JSON object where the vendor knows no schemas."""
+    if asked.kind == "json_object" or not dialect.json_schema:
+        return {"type": "json_object"}
+    schema = asked.schema or {"type": "object"}
+    if not same_wire:
+        schema = accepted_schema(schema, dialect, strict=asked.strict is True)
+    form: Json = {"type": "json_schema", "name": asked.name or "reply", "schema": schema}
+    if asked.strict is not None:
+        form["strict"] = asked.strict
+    return {**form, "description": asked.description} if asked.description else form

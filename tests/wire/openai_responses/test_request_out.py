@@ -12,7 +12,7 @@ from hostler.core.tools import Tool
 from hostler.core.wires import ANTHROPIC, OPENAI_CHAT
 from hostler.errors import Unsupported
 from hostler.wire import openai_responses as wire
-from hostler.wire.dialects import PLAIN, Dialect
+from hostler.wire.dialects import PLAIN, Dialect, ModelRule
 
 Json = dict[str, object]
 HELLO = Message("user", (Text(text="hi"),))
@@ -57,12 +57,6 @@ def test_leading_system_text_becomes_instructions() -> None:
     assert [item["role"] for item in cast("list[Json]", body["input"])] == ["user", "system", "developer"]
     assert lost(request) == ("messages[].cache_control",)
     assert [item["role"] for item in items(request, Dialect(developer_role=False))] == ["user", "system", "system"]
-
-
-def test_system_text_in_the_middle_of_a_strict_template_is_wrapped() -> None:
-    request = talk(HELLO, Message("system", (Text(text="Now."),)))
-    assert items(request, Dialect(mid_system=False))[1]["content"] == "<system>\nNow.\n</system>"
-    assert lost(request, Dialect(mid_system=False)) == ("messages[].role",)
 
 
 def test_a_conversation_with_calls_in_a_row() -> None:
@@ -231,7 +225,10 @@ def test_a_named_choice_where_only_words_are_understood() -> None:
 def test_structured_output() -> None:
     schema: Json = {"type": "object"}
     request = replace(PLAINLY, output_format=OutputFormat("json_schema", schema, strict=True))
-    form = {"type": "json_schema", "name": "reply", "schema": schema, "strict": True}
+    fields: Json = {}
+    needed: list[str] = []
+    closed: Json = {**schema, "properties": fields, "required": needed, "additionalProperties": False}
+    form: Json = {"type": "json_schema", "name": "reply", "schema": closed, "strict": True}
     assert sent(request)["text"] == {"format": form}
     assert sent(request, Dialect(json_schema=False))["text"] == {"format": {"type": "json_object"}}
     assert lost(request, Dialect(json_schema=False)) == ("response_format.json_schema",)
@@ -260,3 +257,31 @@ def test_forbidden_fields_and_fields_of_other_wires_are_named() -> None:
     request = replace(PLAINLY, sampling=Sampling(temperature=1.0), extra={"logit_bias": {}}, stream=True)
     assert sent(request)["stream"] is True
     assert lost(request, Dialect(forbidden=("temperature",))) == ("logit_bias", "temperature")
+
+
+def test_a_model_may_speak_a_dialect_of_its_own() -> None:
+    dialect = Dialect(models=(ModelRule(pattern="^m", forbidden=("temperature",)),), renamed=(("user", "who"),))
+    request = replace(PLAINLY, sampling=Sampling(temperature=1.0), user="u")
+    assert "temperature" not in sent(request, dialect) and sent(request, dialect)["who"] == "u"
+    assert lost(request, dialect) == ("temperature",)
+
+
+def test_schemas_are_written_as_the_vendor_accepts_them() -> None:
+    schema: Json = {"type": "object", "properties": {"a": {"type": "string"}}}
+    tool = Tool(name="s", parameters=schema, strict=True)
+    request = replace(PLAINLY, tools=(tool,), output_format=OutputFormat("json_schema", schema, strict=True))
+    body = sent(request)
+    form = cast("Json", cast("Json", body["text"])["format"])
+    for written in (form["schema"], cast("list[Json]", body["tools"])[0]["parameters"]):
+        assert cast("Json", written)["required"] == ["a"]
+        assert cast("Json", written)["additionalProperties"] is False
+
+
+def test_the_cache_key_goes_along() -> None:
+    assert sent(replace(PLAINLY, cache_key="k"))["prompt_cache_key"] == "k"
+
+
+def test_a_system_message_with_more_than_text_stays_a_message() -> None:
+    parts = (Text(text="See."), Media(kind="image", url="https://x.org/a.png"))
+    [first, _] = items(talk(Message("system", parts), HELLO))
+    assert (first["role"], len(cast("list[Json]", first["content"]))) == ("system", 2)

@@ -317,31 +317,31 @@ def test_results_without_an_id_belong_to_the_oldest_call_that_waits() -> None:
     assert len(set(calls)) == 2
 
 
-@pytest.mark.parametrize(
-    ("fields", "place"),
-    [
-        ({"input": 3}, "input"),
-        ({"input": [3]}, "input[0]"),
-        ({"input": [{"x": 1}]}, "input[0].type"),
-        ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),
-        ({"input": [{"role": "user", "content": [{"type": "input_text"}]}]}, "input[0].content[0].text"),
-        ({"input": [{"role": "user", "content": [{"type": "input_file"}]}]}, "input[0].content[0].file_data"),
-        ({"input": [{"role": "user", "content": [{"type": "novel"}]}]}, "input[0].content[0].type"),
-        ({"input": [{"type": "function_call", "call_id": "c"}]}, "input[0].name"),
-        ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
-        ({"input": [{"type": "item_reference", "id": "rs_9"}]}, "rs_9"),
-        ({"model": None}, "model"),
-        ({"tools": {}}, "tools"),
-        ({"tools": [{"type": "function"}]}, "tools[0]"),
-        ({"tools": [{"type": "namespace", "tools": []}]}, "tools[0].name"),
-        ({"tool_choice": "perhaps"}, "tool_choice"),
-        ({"tool_choice": {"type": "function"}}, "tool_choice"),
-        ({"reasoning": "high"}, "reasoning"),
-        ({"text": {"format": {"type": "json_schema"}}}, "text.format.schema"),
-        ({"max_output_tokens": "many"}, "max_output_tokens"),
-        ({"stream": "yes"}, "stream"),
-    ],
-)
+WRONG: list[tuple[Json, str]] = [
+    ({"input": 3}, "input"),
+    ({"input": [3]}, "input[0]"),
+    ({"input": [{"x": 1}]}, "input[0].type"),
+    ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),
+    ({"input": [{"role": "user", "content": [{"type": "input_text"}]}]}, "input[0].content[0].text"),
+    ({"input": [{"role": "user", "content": [{"type": "input_file"}]}]}, "input[0].content[0].file_data"),
+    ({"input": [{"role": "user", "content": [{"type": "novel"}]}]}, "input[0].content[0].type"),
+    ({"input": [{"type": "function_call", "call_id": "c"}]}, "input[0].name"),
+    ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
+    ({"input": [{"type": "item_reference", "id": "rs_9"}]}, "rs_9"),
+    ({"model": None}, "model"),
+    ({"tools": {}}, "tools"),
+    ({"tools": [{"type": "function"}]}, "tools[0]"),
+    ({"tools": [{"type": "namespace", "tools": []}]}, "tools[0].name"),
+    ({"tool_choice": "perhaps"}, "tool_choice"),
+    ({"tool_choice": {"type": "function"}}, "tool_choice"),
+    ({"reasoning": "high"}, "reasoning"),
+    ({"text": {"format": {"type": "json_schema"}}}, "text.format.schema"),
+    ({"max_output_tokens": "many"}, "max_output_tokens"),
+    ({"stream": "yes"}, "stream"),
+]
+
+
+@pytest.mark.parametrize(("fields", "place"), WRONG)
 def test_the_place_of_what_is_wrong_is_named(fields: dict[str, object], place: str) -> None:
     with pytest.raises(WireError) as caught:
         asked(**fields)

@@ -157,7 +157,7 @@ def test_reasoning_in_every_form() -> None:
 def test_a_phase_and_unknown_items_are_kept_whole() -> None:
     search: Json = {"id": "ws_1", "type": "web_search_call", "status": "completed"}
     events = [*item(0, search, search), *message(1, "Hi", phase="final_answer")]
-    events.append({"type": "response.something.new", "delta": "?", "output_index": 1})
+    events.append({"type": "response.something.new", "delta": {"x": 1}, "output_index": 1})
     unknown, text = fold(read(stream(*events, end={}))).parts
     assert isinstance(unknown, Text) and msgspec.json.decode(unknown.opaque or b"") == search
     assert isinstance(text, Text) and text.text == "Hi" and b"final_answer" in (text.opaque or b"")
@@ -213,6 +213,12 @@ def test_errors_within_a_stream(event: Json) -> None:
     error = error_of(stream(*message(0, "x"), event))
     assert isinstance(error, UpstreamRefused)
     assert (error.status, error.kind, error.message) == (429, "rate_limit_exceeded", "Slow down.")
+
+
+@pytest.mark.parametrize(("told", "seconds"), [("in 11.5s.", 11.5), ("in 250ms", 0.25), ("later", None)])
+def test_the_wait_that_a_message_tells(told: str, seconds: float | None) -> None:
+    error = error_of(stream({**FLAT, "message": f"Rate limit. Please try again {told}"}))
+    assert error.retry_after == seconds
 
 
 def test_a_failed_response_is_an_error_and_says_nothing_more() -> None:
@@ -391,6 +397,21 @@ def test_other_wires_seals_are_named_and_leave_no_gap() -> None:
     assert encoder.dropped == {"output[].reasoning", "output[].opaque", "output[].raw"}
     assert read_stream(body).output_text == "ab"
     assert [event.output_index for event in read_events(body) if event.type == "response.output_item.done"] == [0, 1, 2]
+
+
+def test_what_waits_for_its_turn_is_not_lost_for_the_opaque_block_that_comes_with_it() -> None:
+    cited = b'{"type":"text","citations":[1]}'
+    deltas: list[Delta] = [ToolCallStarted(0, "a", "f"), TextDelta("later"), PartEnded(cited)]
+    deltas += [ToolCallStarted(1, "b", "g"), ToolCallEnded(1, b'{"thoughtSignature":"x"}'), ToolCallEnded(0)]
+    read_back = read_stream(written([*deltas, Finished("tool_calls")]))
+    assert [i.type for i in read_back.output] == ["function_call", "message", "function_call"]
+    assert read_back.output_text == "later"
+
+
+def test_an_item_that_came_on_several_lines_leaves_on_one() -> None:
+    sealed = b'{\n "type": "reasoning",\n "id": "rs_9",\n "summary": [],\n "encrypted_content": "gAAA"\n}'
+    [item_] = read_stream(written([ReasoningSealed(sealed), Finished("stop")])).output
+    assert item_.type == "reasoning" and item_.encrypted_content == "gAAA"
 
 
 def test_what_was_asked_is_repeated() -> None:

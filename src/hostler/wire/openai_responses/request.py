@@ -11,18 +11,17 @@ import msgspec
 from msgspec import Raw
 
 from hostler.core.messages import Media, Message, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
-from hostler.core.requests import ChatRequest, Effort, OutputFormat, ReasoningOptions, Sampling
+from hostler.core.requests import ChatRequest, Effort, ReasoningOptions, Sampling
 from hostler.core.wires import OPENAI_RESPONSES
 from hostler.errors import WireError
-from hostler.wire import fields
+from hostler.wire import fields, responses_tools
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import EFFORTS, effort_word
-from hostler.wire.fields import Members, as_members, as_text, need_items, need_members, need_text
+from hostler.wire.fields import Members, as_text, need_items, need_members, need_text
 from hostler.wire.ids import ToolIds
 from hostler.wire.openai_content import read_content, write_flat_media
 from hostler.wire.responses_items import Json, said
-from hostler.wire.responses_tools import read_choice, read_tools, spelled, write_choice, write_tools
 from hostler.wire.tool_offers import offer_tools
 
 _LONGEST_USER: Final = 64
@@ -31,12 +30,11 @@ _FEWEST_TOKENS: Final = 16
 _READ: Final = frozenset(
     {
         "model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "max_output_tokens", "user",
-        "temperature", "top_p", "reasoning", "text", "stream", "safety_identifier",
+        "temperature", "top_p", "reasoning", "text", "stream", "safety_identifier", "prompt_cache_key",
     }
 )  # fmt: skip
 _IDLE: Final[Members] = {
-    "background": False, "include": [], "metadata": {}, "service_tier": "auto", "store": False,
-    "truncation": "disabled",
+    "background": False, "include": [], "metadata": {}, "service_tier": "auto", "store": False, "truncation": "disabled"
 }  # fmt: skip
 """What a field says that asks for nothing; such a field is not kept, so that nobody names it as lost."""
 _STORED: Final = ("previous_response_id", "conversation", "background", "store")
@@ -58,17 +56,18 @@ def decode_request(body: bytes) -> ChatRequest:
     return ChatRequest(
         model=need_text(members.get("model"), "model"),
         messages=_read_messages(members, body),
-        tools=read_tools(members.get("tools"), extra),
-        tool_choice=read_choice(members, extra),
+        tools=responses_tools.read_tools(members.get("tools"), extra),
+        tool_choice=responses_tools.read_choice(members, extra),
         parallel_tool_calls=fields.flag_or_none(members, "parallel_tool_calls"),
         max_tokens=fields.whole_or_none(members, "max_output_tokens"),
         sampling=Sampling(
             temperature=fields.number_or_none(members, "temperature"), top_p=fields.number_or_none(members, "top_p")
         ),
         reasoning=ReasoningOptions(effort=cast("Effort", effort)) if effort else None,
-        output_format=_read_format(text.get("format"), extra),
+        output_format=responses_tools.read_format(text.get("format"), extra),
         stream=fields.flag_or_none(members, "stream") or False,
         include_usage=True,
+        cache_key=fields.text_or_none(members, "prompt_cache_key") or "",
         user=fields.text_or_none(members, "safety_identifier") or fields.text_or_none(members, "user") or "",
         wire=OPENAI_RESPONSES,
         extra=extra,
@@ -142,23 +141,6 @@ class _Reader:
         return ToolResult(call_id=call_id, content=content, name=as_text(item.get("name")))
 
 
-def _read_format(value: object, extra: Json) -> OutputFormat | None:
-    form = need_members(value or {}, "text.format")
-    match form.get("type"):
-        case None | "text":
-            return None
-        case "json_object":
-            return OutputFormat("json_object")
-        case "json_schema":
-            form = as_members(form.get("json_schema")) or form
-            schema, strict = need_members(form.get("schema"), "text.format.schema"), form.get("strict")
-            name, description = as_text(form.get("name")), as_text(form.get("description"))
-            return OutputFormat("json_schema", schema, name, strict if isinstance(strict, bool) else None, description)
-        case _:
-            extra["text.format"] = value  # a grammar, say
-            return None
-
-
 # ------------------------------------------------------------------------------------------- writing
 
 
@@ -167,13 +149,14 @@ def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
 
     Replies are not stored by the vendor unless a client of this very wire asks for it.
     """
+    dialect = dialect.of(request.model)
     items = _ItemWriter(request, dialect)
     for position, message in enumerate(request.messages):
         items.write(message, f"messages[{position}]")
     writer = _FieldWriter(request, dialect, dropped=items.dropped)
     writer.body["input"] = items.items
     if items.instructions:
-        writer.body["instructions"] = "\n\n".join(items.instructions)
+        writer.body["instructions"] = items.instructions
     writer.write()
     return Encoded(msgspec.json.encode(writer.body), tuple(sorted(writer.dropped)))
 
@@ -188,7 +171,7 @@ class _ItemWriter:
 
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
         self.items: list[object] = []
-        self.instructions: list[str] = []
+        self.instructions = ""
         self.dropped: set[str] = set()
         self._request = request
         self._dialect = dialect
@@ -213,20 +196,15 @@ class _ItemWriter:
             self._say("user", spoken, path)
 
     def _system(self, message: Message, path: str) -> None:
-        texts = [part.text for part in message.parts if isinstance(part, Text) and part.text]
-        leading, mid = not self.items, self._dialect.mid_system
-        whole = len(message.parts) == 1 if self._same_wire else message.role == "system" and texts
-        if leading and (not mid or (whole and message.role == "system" and not self.instructions)):
-            self.instructions += texts
-            if any(isinstance(part, Text) and part.cache is not None for part in message.parts):
-                self.dropped.add("messages[].cache_control")
-        elif mid:
+        texts = [part.text for part in message.parts if isinstance(part, Text)]
+        several = len(texts) > 1 and self._same_wire
+        if message.role == "developer" or self.items or self.instructions or several or len(texts) < len(message.parts):
             role = "developer" if message.role == "developer" and self._dialect.developer_role else "system"
             self._say(role, message.parts, path)
-        else:
-            self.dropped.add("messages[].role")
-            text = "\n\n".join(texts)
-            self._say("user", (Text(text=f"<system>\n{text}\n</system>"),), path)
+            return
+        self.instructions = "\n\n".join(text for text in texts if text)
+        if any(isinstance(part, Text) and part.cache is not None for part in message.parts):
+            self.dropped.add("messages[].cache_control")
 
     def _say(self, role: Role, parts: tuple[Part, ...], path: str) -> None:
         content = self._content(parts, path)
@@ -236,19 +214,22 @@ class _ItemWriter:
     def _content(self, parts: tuple[Part, ...], path: str) -> str | list[Json]:
         """A message's content or a call's output: one text as itself, else an array."""
         written = [each for i, part in enumerate(parts) if (each := self._piece(part, f"{path}.content[{i}]"))]
-        texts = [str(each["text"]) for each in written if each.keys() == {"type", "text"}]
-        if len(texts) == len(written) and (len(texts) < 2 or not self._dialect.text_parts):
-            return "\n\n".join(texts)
+        if not written or (len(written) == 1 and written[0].keys() == {"type", "text"}):
+            return str(written[0]["text"]) if written else ""
         return written
 
     def _piece(self, part: Part, path: str) -> Json | None:
         written: Json | None = None
-        if isinstance(part, Media):
-            written = write_flat_media(part, path, wire=self._request.wire)
-        elif isinstance(part, Text | Refusal) and part.text:
-            written = {"type": "input_text", "text": part.text}
-        if written is None or (isinstance(part, Text) and part.opaque is not None):
-            self.dropped.add("messages[].content[]")
+        match part:
+            case Media():
+                written = write_flat_media(part, path, wire=self._request.wire)
+            case Text(text=text, opaque=opaque) if opaque is None or text:
+                self.dropped |= {"messages[].content[].opaque"} if opaque is not None else set()
+                written = {"type": "input_text", "text": text} if text else None
+            case Refusal(text=text):
+                written = {"type": "input_text", "text": text}
+            case _:
+                self.dropped.add("messages[].content[]")
         if written is not None and isinstance(part, Text | Media) and part.cache is not None:
             if self._same_wire:  # only the newest models of the vendor take marks
                 ttl = {"ttl": "12h"} if part.cache == "1h" else {}
@@ -317,7 +298,7 @@ class _ItemWriter:
             self.dropped.add("messages[].tool_calls[].opaque")
         kind, key = ("custom_tool_call", "input") if call.custom else ("function_call", "arguments")
         text = call.arguments if call.custom else call.arguments or "{}"
-        names = spelled(call.name, self._request)
+        names = responses_tools.spelled(call.name, self._request)
         self.items.append({"type": kind, "call_id": self._ids.to_wire(call.id), **names, key: text})
 
     def _result(self, result: ToolResult, path: str) -> None:
@@ -350,18 +331,24 @@ class _FieldWriter:
         self._sampling(request.sampling)
         self._tools()
         self._reasoning()
-        self._format()
+        if request.output_format is not None:
+            form = responses_tools.write_format(request.output_format, self._dialect, same_wire=self._same_wire)
+            body["text"] = {"format": form}
+            if request.output_format.kind == "json_schema" and not self._dialect.json_schema:
+                self.dropped.add("response_format.json_schema")
         if request.user:  # the vendor refuses long ones; a digest tells users apart as well
             digest = hashlib.sha256(request.user.encode()).hexdigest()
             body["user"] = digest if len(request.user) > _LONGEST_USER else request.user
-        if request.stream:
-            body["stream"] = True
+        body.update({"stream": True} if request.stream or self._dialect.stream_only else {})
+        body.update({"prompt_cache_key": request.cache_key} if request.cache_key else {})
         if not (self._same_wire and any(key in request.extra for key in _STORED)):
             body["store"] = False
         self._extra()
         for name in self._dialect.forbidden:
             if body.pop(name, None) is not None:
                 self.dropped.add(name)
+        body.update({theirs: body.pop(name) for name, theirs in self._dialect.renamed if name in body})
+        body.update({name: value for name, value in self._dialect.constants if name not in body})
 
     def _sampling(self, sampling: Sampling) -> None:
         given = {"temperature": sampling.temperature, "top_p": sampling.top_p}
@@ -376,11 +363,11 @@ class _FieldWriter:
         request = self._request
         offered, choice = offer_tools(request, self._dialect, wire=OPENAI_RESPONSES, dropped=self.dropped)
         if offered:
-            self.body["tools"] = write_tools(offered, request)
+            self.body["tools"] = responses_tools.write_tools(offered, request, dialect=self._dialect)
             if any(tool.cache is not None for tool in offered):
                 self.dropped.add("tools[].cache_control")
         if choice is not None:
-            self.body["tool_choice"] = write_choice(choice, request)
+            self.body["tool_choice"] = responses_tools.write_choice(choice, request)
         if request.parallel_tool_calls is not None:
             if offered and self._dialect.parallel_tool_calls:
                 self.body["parallel_tool_calls"] = request.parallel_tool_calls
@@ -401,21 +388,6 @@ class _FieldWriter:
             if not options.hidden and "reasoning.summary" not in self._dialect.forbidden:
                 reasoning["summary"] = "auto"  # without it nothing of the thinking can be read
         self.body["reasoning"] = reasoning
-
-    def _format(self) -> None:
-        asked = self._request.output_format
-        if asked is None:
-            return
-        form: Json = {"type": "json_object"}
-        if asked.kind == "json_schema" and self._dialect.json_schema:
-            form = {"type": "json_schema", "name": asked.name or "reply", "schema": asked.schema or {}}
-            if asked.strict is not None:
-                form["strict"] = asked.strict
-            if asked.description:
-                form["description"] = asked.description
-        elif asked.kind == "json_schema":
-            self.dropped.add("response_format.json_schema")
-        self.body["text"] = {"format": form}
 
     def _extra(self) -> None:
         for key, value in self._request.extra.items():

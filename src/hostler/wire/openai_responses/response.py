@@ -1,7 +1,4 @@
-"""Whole replies of the Responses wire: read, and the `response` object that all replies share. Knows no items' growth.
-
-Facts: the types of the `openai` SDK 3.51; `usage.input_tokens` includes what was cached, `output_tokens` the reasoning.
-"""
+"""Whole replies of the Responses wire, and the `response` object that all replies share. Knows no items' growth."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,11 +11,11 @@ from hostler.core.requests import Asked, ChatRequest, FinishReason, Reply
 from hostler.core.usage import Usage
 from hostler.errors import UpstreamGarbled, WireError
 from hostler.wire.dialects import PLAIN, Dialect
-from hostler.wire.fields import Members, as_count, as_members, as_text, parse
+from hostler.wire.fields import as_text, parse
 from hostler.wire.openai_errors import error_told
-from hostler.wire.reported_cost import reported_cost
 from hostler.wire.responses_items import Json, said
 from hostler.wire.responses_tools import write_choice, write_tools
+from hostler.wire.responses_usage import read_usage, write_usage
 
 _INCOMPLETE: Final[dict[str, FinishReason]] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 _REASONS: Final[dict[FinishReason, str]] = {
@@ -85,33 +82,6 @@ def read_finish(whole: Whole, *, calls: bool, refused: bool) -> tuple[FinishReas
     return "tool_calls" if calls else "refusal" if refused else "stop", whole.status or ""
 
 
-def read_usage(said_of: Members) -> Usage:
-    """Five disjoint counts; a vendor that leaves reasoning out of the output is told by the total."""
-    read, written = as_count(said_of.get("input_tokens")), as_count(said_of.get("output_tokens"))
-    details = as_members(said_of.get("input_tokens_details"))
-    cached, kept = as_count(details.get("cached_tokens")), as_count(details.get("cache_write_tokens"))
-    thought = as_count(as_members(said_of.get("output_tokens_details")).get("reasoning_tokens"))
-    stored = (cached or 0) + (kept or 0)
-    if read is not None and written is not None and thought:
-        apart = thought > written or as_count(said_of.get("total_tokens")) == read + written + thought
-        written = written if apart else written - thought
-    anew = read - stored if read is not None and stored <= read else read
-    return Usage(anew, cached, kept, written, thought, reported_cost(said_of))
-
-
-def write_usage(usage: Usage, asked: Asked) -> Json:
-    """`usage`, always in numbers: clients do arithmetic on it. Our own count stands in for an unknown prompt."""
-    known = usage.input is not None or usage.cache_read is not None
-    prompt = usage.prompt_tokens if known else asked.prompt_tokens
-    return {
-        "input_tokens": prompt,
-        "input_tokens_details": {"cached_tokens": usage.cache_read or 0, "cache_write_tokens": usage.cache_write or 0},
-        "output_tokens": usage.completion_tokens,
-        "output_tokens_details": {"reasoning_tokens": usage.reasoning or 0},
-        "total_tokens": prompt + usage.completion_tokens,
-    }
-
-
 class ResponseObject:
     """The `response` of one reply. What the client asked for is repeated in it, as the vendor does."""
 
@@ -146,7 +116,7 @@ class ResponseObject:
 
     def finished(self, reason: FinishReason, output: Sequence[object], usage: Usage) -> tuple[str, Raw]:
         """The object of a whole reply, and the status that it has."""
-        why = _REASONS.get(reason)
-        if why is None:
+        if reason not in _REASONS:
             return "completed", self.write("completed", output, usage=usage)
-        return "incomplete", self.write("incomplete", output, usage=usage, more={"incomplete_details": {"reason": why}})
+        why: Json = {"incomplete_details": {"reason": _REASONS[reason]}}
+        return "incomplete", self.write("incomplete", output, usage=usage, more=why)

@@ -3,7 +3,6 @@
 An item is closed before the next one opens. A reply is read by what its whole items say: deltas only come earlier.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -30,20 +29,14 @@ from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.wire.blocks import Block, BlockWriter
 from hostler.wire.codec import Encoded
 from hostler.wire.event_streams import EventStreamDecoder
-from hostler.wire.fields import Members
+from hostler.wire.fields import Members, as_text
 from hostler.wire.free_text import unwrapped
 from hostler.wire.openai_errors import error_event, error_told, write_error
-from hostler.wire.openai_responses.response import (
-    ResponseObject,
-    Whole,
-    made_call_id,
-    raise_failed,
-    read_finish,
-    read_usage,
-)
+from hostler.wire.openai_responses.response import ResponseObject, Whole, made_call_id, raise_failed, read_finish
 from hostler.wire.quoting import one_line, quoted
 from hostler.wire.responses_items import CALLS, Json, item_in, part_of, said
 from hostler.wire.responses_tools import spelled
+from hostler.wire.responses_usage import read_usage
 from hostler.wire.sse import SseEvent
 
 _TEXT_DELTA: Final = "response.output_text.delta"
@@ -65,7 +58,7 @@ _PREFIXES: Final = {
 
 class _Event(Struct, gc=False):
     type: str = ""
-    delta: str | None = None
+    delta: object = None
     output_index: int | None = None
     summary_index: int | None = None
     item: Raw = Raw()
@@ -96,17 +89,15 @@ class StreamDecoder(EventStreamDecoder):
         super().__init__()
         self._items: dict[int, _Item] = {}
         self._ended: set[object] = set()  # ids of whole items, or their places where they have none
-        self._slots = 0
-        self._reply = ""
+        self._slots, self._reply = 0, ""
         self._started = self._refused = False
 
     def take(self, events: list[SseEvent], out: list[Delta]) -> None:
-        """Add the deltas of whole events."""
         items = self._items
         for event in events:
             try:
                 read = _decode(event.data)
-                if read.type == _TEXT_DELTA and read.delta:
+                if read.type == _TEXT_DELTA and read.delta and isinstance(read.delta, str):
                     item = items.get(read.output_index or 0)
                     if item is None:
                         item = items[read.output_index or 0] = _Item()
@@ -135,7 +126,7 @@ class StreamDecoder(EventStreamDecoder):
         elif kind == "response.output_item.added":
             self._begin_item(index, _decode_item(read.item), out=out)
         elif kind in _CALL_DELTAS or kind in _REASONING_DELTAS or kind == "response.refusal.delta":
-            if read.delta:
+            if as_text(read.delta):
                 self._grow(self._items.setdefault(index, _Item()), kind, read, out=out)
         elif kind in ("response.created", "response.in_progress", "response.queued"):
             self._start(_decode_whole(read.response), out)
@@ -163,7 +154,7 @@ class StreamDecoder(EventStreamDecoder):
         return slot
 
     def _grow(self, item: _Item, kind: str, read: _Event, *, out: list[Delta]) -> None:
-        text = read.delta or ""
+        text = as_text(read.delta)
         if kind in _CALL_DELTAS:
             if item.slot >= 0:  # else its name is still to come, and the arguments once more
                 item.grown = True
@@ -209,9 +200,8 @@ class StreamDecoder(EventStreamDecoder):
             if not {item.get("id"), item.get("call_id"), index} & self._ended:
                 self._end_item(index, bytes(raw), out=out)
         out += [ToolCallEnded(item.slot) for item in self._items.values() if item.slot >= 0]
-        finish, raw_finish = read_finish(whole, calls=self._slots > 0, refused=self._refused)
         out += [UsageDelta(read_usage(whole.usage))] if whole.usage else []
-        out.append(Finished(finish, raw_finish))
+        out.append(Finished(*read_finish(whole, calls=self._slots > 0, refused=self._refused)))
         self.over = True
 
 
@@ -225,20 +215,7 @@ class StreamEncoder(BlockWriter):
         self._asked = asked
         self._custom = {t.name for t in asked.request.tools if t.custom} if asked.request is not None else set[str]()
         self._response = ResponseObject(asked)
-        self._number = 0
-        self._begun = False
-
-    def encode(self, deltas: Iterable[Delta]) -> bytes:
-        """The events that `deltas` amount to; may be empty."""
-        out: list[bytes] = []
-        for delta in deltas:
-            block = self.growing
-            if type(delta) is TextDelta and block is not None and block.kind == "text" and block.prefix and delta.text:
-                block.text.append(delta.text)
-                self.write_piece(block, delta.text, out=out)
-            else:
-                self.take(delta, out)
-        return b"".join(out)
+        self._number, self._begun = 0, False
 
     def finish(self) -> bytes:
         """The events that end a good reply. A reply whose upstream failed midway ends with an error instead."""
@@ -247,8 +224,8 @@ class StreamEncoder(BlockWriter):
         out: list[bytes] = []
         self._begin(out)
         self.end_blocks(out)
-        status, response = self.whole()
-        self._event(f"response.{status}", {"response": response}, out)
+        status, whole = self.whole()
+        self._event(f"response.{status}", {"response": whole}, out)
         return b"".join(out)
 
     def whole(self) -> tuple[str, Raw]:
@@ -264,35 +241,32 @@ class StreamEncoder(BlockWriter):
         return b"".join(out)
 
     def open_block(self, block: Block, out: list[bytes]) -> None:
-        """The events that begin an item; one that is whole already is written when it is closed."""
         self._begin(out)
-        if block.opaque is not None:
-            return
+        if block.opaque is not None and block.call is None and not block.waiting:
+            return  # it is whole already, and written when it is closed
         block.tag = block.kind
         if block.call is not None:
             custom = block.call.custom or block.call.name in self._custom
             block.tag = "custom_tool_call" if custom else "function_call"
-        self._event(
-            "response.output_item.added", {"output_index": block.index, "item": self._item(block, "in_progress")}, out
-        )
+        added: Json = {"output_index": block.index, "item": self._item(block, "in_progress")}
+        self._event("response.output_item.added", added, out)
         self._part(block, "added", out)
         if block.tag != "custom_tool_call" or (block.call is not None and block.call.custom):
             self._let_grow(block)  # else its text stands in JSON, and can be taken out only when that is whole
 
     def write_piece(self, block: Block, text: str, *, out: list[bytes]) -> None:
-        """A piece of an open item."""
         out.append(b'%b%b,"sequence_number":%d}\n\n' % (block.prefix, quoted(text), self._number))
         self._number += 1
 
     def close_block(self, block: Block, out: list[bytes]) -> None:
-        """The events that end an item."""
         ours = item_in(block)
         if block.opaque is not None and not ours:
             self.dropped.add(f"output[].{block.kind}" if block.kind in ("reasoning", "raw") else "output[].opaque")
         if not block.tag:
             if ours and block.opaque is not None:
-                self._event("response.output_item.added", self._place(block, item=Raw(block.opaque)), out)
-                self._end_item(block, block.opaque, out)
+                whole = msgspec.json.format(block.opaque, indent=-1)  # one line: an event's data ends with its line
+                self._event("response.output_item.added", {"output_index": block.index, "item": Raw(whole)}, out)
+                self._end_item(block, whole, out)
             else:
                 self.opened -= 1  # nothing of it is written
             return
@@ -324,9 +298,6 @@ class StreamEncoder(BlockWriter):
     def _id(self, block: Block) -> str:
         return f"{_PREFIXES[block.tag]}_{self._asked.id}_{block.index}"
 
-    def _place(self, block: Block, *, item: object) -> Json:
-        return {"output_index": block.index, "item": item}
-
     def _growing_place(self, block: Block) -> Json:
         number = _GROWTH[block.tag][2]
         return {"output_index": block.index, "item_id": self._id(block), **({number: 0} if number else {})}
@@ -356,7 +327,7 @@ class StreamEncoder(BlockWriter):
 
     def _end_item(self, block: Block, item: bytes, out: list[bytes]) -> None:
         self.output.append(Raw(item))
-        self._event("response.output_item.done", self._place(block, item=Raw(item)), out)
+        self._event("response.output_item.done", {"output_index": block.index, "item": Raw(item)}, out)
 
 
 def _logprobs(block: Block) -> Json:
