@@ -97,11 +97,15 @@ class UsageDelta:
 
 @dataclass(slots=True, frozen=True)
 class Finished:
-    """The model stopped, and why; `raw` is the upstream's own word. Usage may still follow."""
+    """The model stopped, and why; `raw` is the upstream's own word, `detail` a refusal's category in its words.
+
+    Usage may still follow.
+    """
 
     reason: FinishReason
     raw: str = ""
     stop_sequence: str | None = None
+    detail: str = ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -177,8 +181,10 @@ class ReplyBuilder:
                 self._reply = replace(self._reply, id=id_, model=model)
             case UsageDelta(usage):
                 self._reply = replace(self._reply, usage=self._reply.usage.replaced_by(usage))
-            case Finished(reason, raw, stop_sequence):
-                self._reply = replace(self._reply, finish=reason, raw_finish=raw, stop_sequence=stop_sequence)
+            case Finished(reason, raw, stop_sequence, detail):
+                self._reply = replace(
+                    self._reply, finish=reason, raw_finish=raw, stop_sequence=stop_sequence, finish_detail=detail
+                )
             case Failed(error):
                 self.error = error
 
@@ -258,5 +264,8 @@ def unfold(reply: Reply) -> list[Delta]:
                 slot += 1
             case _:
                 pass  # results and media do not occur in a reply of these wires
-    deltas += [Finished(reply.finish, reply.raw_finish, reply.stop_sequence), UsageDelta(reply.usage)]
+    deltas += [
+        Finished(reply.finish, reply.raw_finish, reply.stop_sequence, reply.finish_detail),
+        UsageDelta(reply.usage),
+    ]
     return deltas

@@ -98,7 +98,8 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One whole reply. `raw_finish` is the finish reason as the upstream spelled it."""
+    """One whole reply. `raw_finish` is the finish reason as the upstream spelled it, `finish_detail` a refusal's
+    category in its words."""
 
     id: str = ""
     model: str = ""
@@ -106,6 +107,7 @@ class Reply:
     finish: FinishReason = "unknown"
     raw_finish: str = ""
     stop_sequence: str | None = None
+    finish_detail: str = ""
     usage: Usage = Usage()
 
     @property

@@ -28,6 +28,7 @@ class ModelRule:
 
     pattern: str
     forbidden: tuple[str, ...] = ()
+    temperature_or_top_p: bool | None = None
     max_tokens_default: int | None = None
     efforts: tuple[str, ...] | None = None
     adaptive_thinking: bool | None = None
@@ -64,6 +65,8 @@ class Dialect:
     """Parameters that are refused even at their defaults: dropped and named."""
     forbidden_since: tuple[tuple[str, tuple[str, ...]], ...] = (("2026-10-21", ("temperature", "top_p", "top_k")),)
     """The same, from an `api_version` on (of the messages wire, platform.claude.com/docs/en/api/versioning)."""
+    temperature_or_top_p: bool = False
+    """Only one of the two may be given."""
     renamed: tuple[tuple[str, str], ...] = ()
     """Parameters that go by another name: the wire's own, and theirs."""
     constants: tuple[tuple[str, str | int | bool], ...] = ()
@@ -110,6 +113,8 @@ class Dialect:
     """Sound on the chat wire is a `data:` URL, not bare base64."""
     stream_only: bool = False
     """Only streams are served: a whole reply is folded from one."""
+    incremental_output: bool = True
+    """Streams of the dashscope wire can be had piece by piece; without it each piece repeats all before it."""
     models: tuple[ModelRule, ...] = ()
     """What differs by model; all rules that match count, in their order."""
     num_ctx: int | None = None

@@ -27,6 +27,11 @@ def budget_of(effort: Effort) -> int:
     return _MEASURES[effort]
 
 
+def effort_of(budget: int) -> str:
+    """A budget in tokens as the nearest word."""
+    return next((word for bound, word in _BUDGETS if budget <= bound), "high")
+
+
 def effort_word(options: ReasoningOptions, dialect: Dialect, *, name: str) -> tuple[str | None, set[str]]:
     """The word that `dialect` understands (None: say nothing), and what of the options it does not say.
 
@@ -37,7 +42,7 @@ def effort_word(options: ReasoningOptions, dialect: Dialect, *, name: str) -> tu
     if effort is None and options.mode == "off":
         effort = "none"
     if effort is None and options.budget is not None:
-        effort = next((word for bound, word in _BUDGETS if options.budget <= bound), "high")
+        effort = effort_of(options.budget)
         dropped.add("thinking.budget_tokens")
     if effort is None:
         return None, dropped | ({"thinking"} if options.mode is not None else set())

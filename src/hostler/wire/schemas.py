@@ -8,6 +8,8 @@ no bounds on numbers, lengths and most counts).
 from collections.abc import Callable
 from typing import Final, cast
 
+import msgspec
+
 from hostler.errors import Unsupported
 from hostler.wire.fields import Members, as_items, as_members
 
@@ -50,6 +52,12 @@ def closed(schema: Members) -> tuple[Schema, bool]:
         return {**inner, "additionalProperties": False} if _is_object(inner) else inner
 
     return _walk(schema, close), lost
+
+
+def in_words(schema: Members) -> str:
+    """What a model is told where it cannot be given a schema; the word JSON is what some vendors look for."""
+    text = msgspec.json.encode(schema).decode()
+    return f"Answer with one JSON object and nothing else. It must fit this JSON Schema:\n{text}"
 
 
 def strict(schema: Members) -> Schema:

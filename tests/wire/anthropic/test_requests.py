@@ -259,8 +259,8 @@ def test_forbidden_parameters_are_dropped_and_named() -> None:
 @pytest.mark.parametrize(
     ("options", "dialect", "thinking", "output_config"),
     [
-        (ReasoningOptions(effort="high"), DIALECT, {"type": "adaptive"}, {"effort": "high"}),
-        (ReasoningOptions(effort="minimal"), DIALECT, {"type": "adaptive"}, {"effort": "low"}),
+        (ReasoningOptions(effort="high"), DIALECT, {"type": "adaptive", "display": "summarized"}, {"effort": "high"}),
+        (ReasoningOptions(effort="minimal"), DIALECT, {"type": "adaptive", "display": "summarized"}, {"effort": "low"}),
         (ReasoningOptions(effort="none"), DIALECT, {"type": "disabled"}, None),
         (ReasoningOptions("off"), DIALECT, {"type": "disabled"}, None),
         (ReasoningOptions("on", None, 4000), DIALECT, {"type": "enabled", "budget_tokens": 4000}, None),

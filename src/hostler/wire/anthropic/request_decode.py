@@ -42,6 +42,7 @@ class _Request(msgspec.Struct):
     thinking: msgspec.Raw = _NULL
     output_config: msgspec.Raw = _NULL
     metadata: msgspec.Raw = _NULL
+    cache_control: CacheControl | None = None
     stream: bool | None = None
 
 
@@ -106,6 +107,7 @@ def decode_request(body: bytes) -> ChatRequest:
         stream=bool(wire.stream),
         include_usage=True,
         user=_decode_user(members, extra),
+        cache=cache_to_core(wire.cache_control),
         wire=ANTHROPIC,
         extra=extra,
     )

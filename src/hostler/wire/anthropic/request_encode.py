@@ -1,32 +1,30 @@
 """`ChatRequest` into the wire's request bodies. Knows every parameter and its equal; does not know message order."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
-from hostler.core.requests import ChatRequest, Effort, ToolChoice
+from hostler.core.messages import Message, Text
+from hostler.core.requests import ChatRequest, Sampling, ToolChoice
 from hostler.core.tools import Tool
 from hostler.core.wires import ANTHROPIC
+from hostler.wire import schemas
 from hostler.wire.anthropic.content_encode import CUSTOM_INPUT, BlockEncoder
 from hostler.wire.anthropic.conversation import Conversation
+from hostler.wire.anthropic.thinking import as_asked, as_understood
 from hostler.wire.anthropic.vocabulary import cache_to_wire
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
-from hostler.wire.fields import as_members
+from hostler.wire.fields import as_items, as_members
 from hostler.wire.ids import ToolIds
 
 FALLBACK_MAX_TOKENS: Final = 32_000
 """Sent where neither client nor dialect gives a limit; the wire demands one, and current models allow this much."""
 
-_MIN_BUDGET: Final = 1024
-_BUDGETS: Final[dict[Effort, int]] = {
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16_384,
-    "xhigh": 32_768,
-    "max": 65_536,
-}
+GO_ON: Final = "Go on exactly where you stopped."
+"""What the user says where an answer's beginning cannot be given."""
 _COUNTED: Final = frozenset(
     ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control", "speed")
 )
@@ -57,6 +55,7 @@ def _build(request: ChatRequest, dialect: Dialect) -> tuple[dict[str, object], t
 
 class _Writer:
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
+        dialect = dialect.of(request.model)
         self._request = request
         self._dialect = dialect
         self._same_wire = request.wire == ANTHROPIC
@@ -71,9 +70,17 @@ class _Writer:
 
     def write_messages(self) -> None:
         encoder = BlockEncoder(ToolIds(self._dialect.tool_id_pattern), wire=self._request.wire)
-        system, messages = Conversation(encoder, mid_system=self._dialect.mid_system).fold(self._request)
+        request = self._request
+        wanted = request.output_format
+        if wanted is not None and wanted.schema is not None and not self._dialect.json_schema:
+            told = Message("system", (Text(text=schemas.in_words(wanted.schema)),))
+            request = replace(request, messages=(told, *request.messages))
+        system, messages = Conversation(encoder, mid_system=self._dialect.mid_system).fold(request)
         if system is not None:
             self.body["system"] = system
+        if self._dialect.prefill == "none" and not self._same_wire and _is_begun(messages):
+            self.dropped.add("messages[-1]")
+            messages.append({"role": "user", "content": GO_ON})
         self.body["messages"] = messages
         self.dropped |= encoder.dropped
 
@@ -86,11 +93,16 @@ class _Writer:
         for name, value in (("top_p", sampling.top_p), ("top_k", sampling.top_k)):
             if value is not None:
                 self.body[name] = value
-        for name in ("min_p", "presence_penalty", "frequency_penalty"):
-            if getattr(sampling, name):
-                self.dropped.add(name)
+        if self._dialect.temperature_or_top_p and not self._same_wire and "temperature" in self.body:
+            top_p = self.body.pop("top_p", None)
+            if top_p not in (None, 1):
+                self.dropped.add("top_p")
+        self.dropped |= {name for name in ("min_p", "presence_penalty", "frequency_penalty") if getattr(sampling, name)}
         if sampling.seed is not None:
             self.dropped.add("seed")
+        self._stop(sampling)
+
+    def _stop(self, sampling: Sampling) -> None:
         stop = [text for text in sampling.stop if text.strip()]
         if len(stop) < len(sampling.stop):  # "each stop sequence must contain non-whitespace"
             self.dropped.add("stop")
@@ -105,6 +117,11 @@ class _Writer:
         if choice.mode == "named" and not self._dialect.named_tool_choice:
             tools = tuple(tool for tool in tools if tool.name == choice.name)
             choice = ToolChoice("required")
+        forced = choice.mode in ("required", "named")
+        if forced and self._dialect.forced_tool_choice == "never" and not self._same_wire:
+            tools = tuple(tool for tool in tools if choice.mode == "required" or tool.name == choice.name) or tools
+            self.dropped.add("tool_choice")
+            choice = ToolChoice()
         encoded = [block for tool in tools if (block := self._tool(tool)) is not None]
         if encoded:
             self.body["tools"] = encoded
@@ -142,7 +159,7 @@ class _Writer:
             field = {"type": "string", "description": "The tool's input, as plain text."}
             body["input_schema"] = {"type": "object", "properties": {CUSTOM_INPUT: field}, "required": [CUSTOM_INPUT]}
         else:
-            body["input_schema"] = {"type": "object", **tool.parameters} if tool.parameters else {"type": "object"}
+            body["input_schema"] = self._parameters(tool)
         if tool.strict is not None:
             body["strict"] = tool.strict
         if tool.cache is not None:
@@ -150,49 +167,48 @@ class _Writer:
         self._tools.append(body)
         return body
 
+    def _parameters(self, tool: Tool) -> Mapping[str, object]:
+        """A tool's schema; one to be followed strictly must close its objects."""
+        schema: Mapping[str, object] = {"type": "object", **tool.parameters} if tool.parameters else {"type": "object"}
+        if self._same_wire:
+            return schema
+        if self._dialect.inline_refs:
+            schema = schemas.inlined(schema)
+        if not tool.strict or not self._dialect.strict_schemas:
+            return schema
+        schema, lost = schemas.closed(schema)
+        if lost:
+            self.dropped.add("tools[].parameters")
+        return schema
+
     def write_reasoning(self) -> None:
         options = self._request.reasoning
         if options is None:
             return
-        thinking = self._thinking()
-        effort = options.effort
-        if effort == "minimal" and (self._dialect.adaptive_thinking or self._same_wire):
-            self.dropped.add("reasoning_effort")
-            effort = "low"
-        if effort not in (None, "none") and (self._dialect.adaptive_thinking or self._same_wire):
-            self._section("output_config")["effort"] = effort
-        if thinking is None:
-            return
+        asked = as_asked(options) if self._same_wire else as_understood(options, self._dialect, self._max_tokens)
+        self.dropped |= asked.dropped
         is_forced = as_members(self.body.get("tool_choice")).get("type") in ("any", "tool")
-        if thinking["type"] == "enabled" and is_forced and not self._same_wire:
+        thinking = asked.thinking
+        if thinking.get("type") == "enabled" and is_forced and not self._same_wire:
             # "Thinking may not be enabled when tool_choice forces tool use": the call matters more.
             self.dropped.add("reasoning")
-            return
-        if options.hidden and thinking["type"] != "disabled":
-            thinking["display"] = "omitted"
-        self._section("thinking").update(thinking)
+            thinking = {}
+        if asked.effort is not None:
+            self._section("output_config")["effort"] = asked.effort
+        if thinking:
+            self._section("thinking").update(thinking)
+            if not self._same_wire and thinking["type"] in ("enabled", "adaptive"):
+                self._still()
 
-    def _thinking(self) -> dict[str, object] | None:
-        options = self._request.reasoning
-        if options is None:
-            return None
-        if options.mode == "off" or (options.mode is None and options.effort == "none"):
-            return {"type": "disabled"}
-        if options.mode is None and self._same_wire:
-            return None
-        if options.mode == "adaptive" and self._same_wire:
-            return {"type": "adaptive"}
-        budget = options.budget
-        if budget is None and not self._dialect.adaptive_thinking:
-            budget = _BUDGETS[options.effort or "medium"] if options.effort != "none" else None
-        if budget is None:
-            return {"type": "adaptive"}
-        if not self._same_wire:  # the vendor demands room for an answer behind the thinking
-            budget = min(max(budget, _MIN_BUDGET), self._max_tokens - 1)
-            if budget < _MIN_BUDGET:
-                self.dropped.add("reasoning")
-                return None
-        return {"type": "enabled", "budget_tokens": budget}
+    def _still(self) -> None:
+        """Leave out sampling that is refused beside thinking: only the model's own temperature goes with it."""
+        for name, allowed in (("temperature", 1.0), ("top_p", 0.95)):
+            value = self.body.get(name)
+            if isinstance(value, int | float) and value < allowed:
+                del self.body[name]
+                self.dropped.add(name)
+        if self.body.pop("top_k", None) is not None:
+            self.dropped.add("top_k")
 
     def write_output_format(self) -> None:
         wanted = self._request.output_format
@@ -203,22 +219,37 @@ class _Writer:
             return
         if wanted.description:
             self.dropped.add("response_format.json_schema.description")
-        form = {"type": "json_schema", "schema": wanted.schema}
+        schema = wanted.schema
+        if not self._same_wire:
+            schema, lost = schemas.closed(schemas.inlined(schema) if self._dialect.inline_refs else schema)
+            if lost:
+                self.dropped.add("response_format.json_schema.schema")
+        form = {"type": "json_schema", "schema": schema}
         self._section("output_config")["format"] = form
 
     def write_rest(self) -> None:
         if self._request.user:
             self._section("metadata")["user_id"] = self._request.user
-        if self._request.stream:
+        if self._request.cache is not None:
+            self.body["cache_control"] = cache_to_wire(self._request.cache)
+        if self._request.cache_key:
+            self.dropped.add("prompt_cache_key")
+        if self._request.stream or self._dialect.stream_only:
             self.body["stream"] = True
         for key, value in self._request.extra.items():
             if self._same_wire:
                 self._write_extra(key, value)
             elif value is not None and value is not False:
                 self.dropped.add(key)
+        self._depart()
+
+    def _depart(self) -> None:
+        """Leave out and add what the vendor or the model wants so."""
         for name in self._dialect.forbidden:
             if self.body.pop(name, None) is not None:
                 self.dropped.add(name)
+        for name, value in self._dialect.constants:
+            self.body.setdefault(name, value)
 
     def _write_extra(self, key: str, value: object) -> None:
         section, found, name = key.partition(".")
@@ -243,3 +274,12 @@ class _Writer:
         if name not in self._sections:
             self.body[name] = self._sections[name] = {}
         return self._sections[name]
+
+
+def _is_begun(messages: list[dict[str, object]]) -> bool:
+    """Whether the conversation ends with the beginning of an answer; calls and server tools are no such."""
+    if not messages or messages[-1]["role"] != "assistant":
+        return False
+    content = messages[-1]["content"]
+    blocks = as_items(content)
+    return isinstance(content, str) or (bool(blocks) and as_members(blocks[-1]).get("type") == "text")

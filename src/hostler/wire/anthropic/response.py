@@ -4,17 +4,19 @@ from dataclasses import replace
 
 import msgspec
 
-from hostler.core.messages import ToolCall
+from hostler.core.messages import Refusal, ToolCall
 from hostler.core.requests import Asked, Reply
 from hostler.core.usage import Usage
 from hostler.errors import UpstreamBroken, UpstreamGarbled, WireError
 from hostler.wire.anthropic.content_decode import Notes, decode_content
 from hostler.wire.anthropic.content_encode import BlockEncoder
 from hostler.wire.anthropic.vocabulary import (
+    StopDetails,
     WireUsage,
     finish_to_core,
     finish_to_wire,
     made_call_id,
+    stop_details,
     usage_to_core,
     usage_to_wire,
 )
@@ -30,6 +32,7 @@ class _Message(msgspec.Struct):
     model: str = ""
     stop_reason: str | None = None
     stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
     usage: WireUsage | None = None
 
 
@@ -46,6 +49,9 @@ def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
     except WireError as error:
         raise UpstreamGarbled(f"The reply is no message of its wire: {error.message}.") from error
     raw = message.stop_reason or ""
+    details = message.stop_details or StopDetails()
+    if details.explanation and finish_to_core(raw) == "refusal":
+        parts = (*parts, Refusal(text=details.explanation))
     return Reply(
         id=message.id,
         model=message.model,
@@ -53,6 +59,7 @@ def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
         finish=finish_to_core(raw),
         raw_finish=raw,
         stop_sequence=message.stop_sequence,
+        finish_detail=details.category or "",
         usage=Usage() if message.usage is None else usage_to_core(message.usage),
     )
 
@@ -68,14 +75,17 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
     )
     content = encoder.encode(parts, "content")
     has_calls = any(isinstance(part, ToolCall) for part in parts)
-    body = {
+    reason = finish_to_wire(reply.finish, reply.raw_finish, has_calls=has_calls)
+    explanation = "".join(part.text for part in parts if isinstance(part, Refusal))
+    body: dict[str, object] = {
         "id": f"msg_{asked.id}",
         "type": "message",
         "role": "assistant",
         "model": asked.model,
         "content": content,
-        "stop_reason": finish_to_wire(reply.finish, reply.raw_finish, has_calls=has_calls),
+        "stop_reason": reason,
         "stop_sequence": reply.stop_sequence,
+        **stop_details(reason, reply.finish_detail, explanation),
         "usage": usage_to_wire(reply.usage),
     }
     return Encoded(msgspec.json.encode(body), tuple(sorted(encoder.dropped)))

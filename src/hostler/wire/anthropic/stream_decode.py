@@ -16,6 +16,7 @@ from hostler.core.deltas import (
     PartEnded,
     ReasoningDelta,
     ReasoningSealed,
+    RefusalDelta,
     Started,
     TextDelta,
     ToolCallDelta,
@@ -28,6 +29,7 @@ from hostler.wire.anthropic.refusals import refused_in_band
 from hostler.wire.anthropic.vocabulary import (
     UNSIGNED_SIGNATURE,
     ErrorBody,
+    StopDetails,
     WireUsage,
     finish_to_core,
     usage_to_core,
@@ -46,6 +48,7 @@ class _Delta(msgspec.Struct, gc=False):
     signature: str | None = None
     stop_reason: str | None = None
     stop_sequence: str | None = None
+    stop_details: StopDetails | None = None
 
 
 class _Message(msgspec.Struct):
@@ -295,7 +298,10 @@ class StreamDecoder:
         if delta is not None and delta.stop_reason and not self._finished:
             self._end_blocks(out)
             self._finished = True
-            out.append(Finished(finish_to_core(delta.stop_reason), delta.stop_reason, delta.stop_sequence))
+            reason, details = finish_to_core(delta.stop_reason), delta.stop_details or StopDetails()
+            if details.explanation and reason == "refusal":
+                out += [RefusalDelta(details.explanation), PartEnded()]
+            out.append(Finished(reason, delta.stop_reason, delta.stop_sequence, details.category or ""))
         self._note_usage(event.usage, out)
 
     def _on_message_stop(self, event: _Event, data: bytes, out: list[Delta]) -> None:

@@ -34,6 +34,7 @@ from hostler.wire.anthropic.vocabulary import (
     error_object,
     finish_to_wire,
     made_call_id,
+    stop_details,
     usage_to_wire,
 )
 from hostler.wire.dialects import Dialect
@@ -95,6 +96,7 @@ class StreamEncoder:
         self._calls: dict[int, _Block] = {}
         self._usage = Usage()
         self._finished = Finished("unknown")
+        self._refusal: list[str] = []
 
     def encode(self, deltas: Iterable[Delta]) -> bytes:
         """The events that `deltas` amount to; may be empty."""
@@ -118,9 +120,11 @@ class StreamEncoder:
             self._complete(block)
         self._advance(out)
         finished = self._finished
-        delta = {
-            "stop_reason": finish_to_wire(finished.reason, finished.raw, has_calls=bool(self._calls)),
+        reason = finish_to_wire(finished.reason, finished.raw, has_calls=bool(self._calls))
+        delta: dict[str, object] = {
+            "stop_reason": reason,
             "stop_sequence": finished.stop_sequence,
+            **stop_details(reason, finished.detail, "".join(self._refusal)),
         }
         usage = usage_to_wire(self._usage if self._usage.known else Usage(input=self._asked.prompt_tokens))
         out.append(_event("message_delta", {"type": "message_delta", "delta": delta, "usage": usage}))
@@ -150,7 +154,10 @@ class StreamEncoder:
 
     def _take(self, delta: Delta, out: list[bytes]) -> None:
         match delta:
-            case TextDelta(text) | RefusalDelta(text):
+            case TextDelta(text):
+                self._grow("text", text, out=out)
+            case RefusalDelta(text):
+                self._refusal.append(text)
                 self._grow("text", text, out=out)
             case ReasoningDelta(text):
                 self._grow("thinking", text, out=out)

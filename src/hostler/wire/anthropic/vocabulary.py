@@ -100,6 +100,13 @@ class WireUsage(msgspec.Struct):
     output_tokens_details: OutputDetails | None = None
 
 
+class StopDetails(msgspec.Struct):
+    """Why the model refused: a category of the vendor's, and words for a person; either may be missing."""
+
+    category: str | None = None
+    explanation: str | None = None
+
+
 class CacheControl(msgspec.Struct):
     """A cache breakpoint."""
 
@@ -149,6 +156,13 @@ def finish_to_wire(finish: FinishReason, raw: str, *, has_calls: bool) -> str:
     if FINISH_TO_CORE.get(raw) == finish:
         return raw
     return _FINISH_TO_WIRE.get(finish, "end_turn")
+
+
+def stop_details(reason: str, category: str, explanation: str) -> dict[str, object]:
+    """The member that tells more of a refusal; other reasons have none."""
+    if reason != "refusal":
+        return {}
+    return {"stop_details": {"type": "refusal", "category": category or None, "explanation": explanation or None}}
 
 
 def cache_to_core(control: CacheControl | None) -> CacheMark | None:

@@ -66,6 +66,8 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
         dropped.add("message.reasoning.opaque")
     if any(isinstance(part, Text) and part.opaque is not None for part in reply.parts):
         dropped.add("message.content[]")
+    if reply.finish_detail:
+        dropped.add("stop_details.category")
     if calls:
         message["tool_calls"] = [write_call(call) for call in calls]
     finish = write_finish(reply.finish, calls=bool(calls), refused=refusal is not None)

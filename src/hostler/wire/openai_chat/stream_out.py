@@ -154,6 +154,8 @@ class StreamEncoder:
 
     def _write_finish(self, delta: Finished, out: list[bytes]) -> None:
         self._finished = True
+        if delta.detail:
+            self.dropped.add("stop_details.category")
         if delta.reason in ("tool_calls", "stop"):  # else the call may have been cut before its arguments
             for slot in sorted(self._bare):
                 self._no_arguments(slot, out)
