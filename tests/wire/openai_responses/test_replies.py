@@ -198,7 +198,7 @@ def test_the_sdk_reads_a_whole_reply() -> None:
         ("length", "incomplete", "max_output_tokens"),
         ("context", "incomplete", "max_output_tokens"),
         ("content_filter", "incomplete", "content_filter"),
-        ("refusal", "completed", None),
+        ("refusal", "incomplete", "content_filter"),
     ],
 )
 def test_how_a_reply_ended_is_told(finish: str, status: str, reason: str | None) -> None:
@@ -206,6 +206,12 @@ def test_how_a_reply_ended_is_told(finish: str, status: str, reason: str | None)
     read = read_response(wire.encode_response(reply, ASKED).body)
     assert read.status == status
     assert (read.incomplete_details.reason if read.incomplete_details else None) == reason
+
+
+def test_a_refusal_in_words_needs_no_other_sign() -> None:
+    body = wire.encode_response(Reply(parts=(Refusal(text="No."),), finish="refusal"), ASKED).body
+    assert read_response(body).status == "completed"
+    assert wire.decode_response(body).finish == "refusal"
 
 
 def test_a_reply_that_failed_midway_has_no_good_form() -> None:

@@ -230,7 +230,8 @@ class StreamEncoder(BlockWriter):
 
     def whole(self) -> tuple[str, Raw]:
         """The `response` object of the whole reply, and its status."""
-        return self._response.finished(self.finished.reason, self.output, self.usage)
+        silent = self.finished.reason == "refusal" and not any(b'"refusal"' in bytes(item) for item in self.output)
+        return self._response.finished("content_filter" if silent else self.finished.reason, self.output, self.usage)
 
     def fail(self, error: HostlerError) -> bytes:
         """An error event and a failed response, since some clients look for the one and some for the other."""
@@ -271,8 +272,7 @@ class StreamEncoder(BlockWriter):
                 self.opened -= 1  # nothing of it is written
             return
         last = unwrapped("".join(block.waiting)) if block.waiting else ""
-        if block.tag == "function_call" and not any(piece.strip() for piece in block.text):
-            last = "{}"
+        last = "{}" if block.tag == "function_call" and not any(piece.strip() for piece in block.text) else last
         if last:
             self._let_grow(block)
             self.write_piece(block, last, out=out)
