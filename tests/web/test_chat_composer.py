@@ -101,6 +101,18 @@ async def test_attachments_outlive_a_reload_until_they_are_sent_or_too_large(des
     await expect(attached).to_have_count(0)
 
 
+async def test_attachments_are_kept_when_the_page_goes_at_once(desk: House, tab: Open) -> None:
+    room = await chat(tab, desk.server)
+    attached = room.page.get_by_role("list", name="Attachments").get_by_role("listitem")
+    await expect(room.box).to_be_visible()
+    twice = f"given => {{ const paste = {PASTE}; paste(given); paste(given); location.reload(); }}"
+    for count in (2, 4):
+        await room.box.focus()
+        async with room.page.expect_event("load"):
+            await room.page.evaluate(twice, ["a long line\n" * 1_000, ""])
+        await expect(attached).to_have_count(count)
+
+
 async def test_what_was_chosen_for_a_session_to_come_outlives_a_reload(desk: House, tab: Open) -> None:
     room = await chat(tab, desk.server)
     await room.choose(OTHER)

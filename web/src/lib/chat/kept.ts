@@ -26,8 +26,6 @@ export function sizeOf(parts: readonly KeptPart[]): number {
 
 export class Kept {
   #opened: Promise<IDBDatabase> | null = null;
-  /** Writes follow each other: a slow one must not undo a later one. */
-  #last: Promise<unknown> = Promise.resolve();
 
   /** Those of a draft; none where the browser keeps nothing. */
   async read(draft: string): Promise<readonly KeptPart[]> {
@@ -41,20 +39,22 @@ export class Kept {
     }
   }
 
-  /** Keeps them, or forgets them when there are none; why they are not kept, "" when they are. */
-  write(draft: string, parts: readonly KeptPart[]): Promise<string> {
-    const writing = this.#last.then(() => this.#write(draft, parts));
-    this.#last = writing;
-    return writing;
-  }
-
-  async #write(draft: string, parts: readonly KeptPart[]): Promise<string> {
+  /**
+   * Keeps them, or forgets them when there are none; why they are not kept, "" when they are. The browser does one
+   * write after the other, in the order of the calls.
+   */
+  async write(draft: string, parts: readonly KeptPart[]): Promise<string> {
     const large = sizeOf(parts) > LARGEST_KEPT;
     try {
-      const store = (await this.#database()).transaction(STORE, "readwrite").objectStore(STORE);
-      if (large || parts.length === 0) await done(store.delete(draft));
-      else await done(store.put({ draft, at: Date.now(), parts } satisfies Row));
-      await sweep(store);
+      const database = await this.#database();
+      const change = database.transaction(STORE, "readwrite");
+      const store = change.objectStore(STORE);
+      if (large || parts.length === 0) store.delete(draft);
+      else store.put({ draft, at: Date.now(), parts } satisfies Row);
+      // Not when this page hears that it went well: left before, it would take what it wrote along.
+      change.commit();
+      await ended(change);
+      await sweep(database.transaction(STORE, "readwrite").objectStore(STORE));
     } catch {
       // Full or forbidden: they are still in the page.
       return parts.length === 0 ? "" : "This browser does not keep them: attachments are lost on a reload.";
@@ -92,6 +92,17 @@ async function sweep(store: IDBObjectStore): Promise<void> {
     store.delete(cursor.primaryKey);
     cursor.continue();
   };
+}
+
+function ended(change: IDBTransaction): Promise<void> {
+  return new Promise((given, failed) => {
+    change.oncomplete = () => {
+      given();
+    };
+    change.onabort = () => {
+      failed(change.error ?? new Error("the browser's database refused"));
+    };
+  });
 }
 
 function done<T>(asked: IDBRequest<T>): Promise<T> {
