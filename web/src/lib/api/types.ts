@@ -1760,7 +1760,7 @@ export interface components {
         };
         /**
          * ToolResultPart
-         * @description The answer to the tool call `call_id`.
+         * @description The answer to the tool call `call_id`; `name` is the tool's, where it is known.
          */
         ToolResultPart: {
             /** @enum {unknown} */
