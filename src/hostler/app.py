@@ -208,6 +208,7 @@ async def open_client(settings: Settings) -> AsyncGenerator[Client]:
             yield client
         return
     async with open_app(settings) as app:
+        await app.providers.follow_keyring()  # one call may be all that this process lives for
         yield app.client()
 
 

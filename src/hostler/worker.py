@@ -69,13 +69,13 @@ _log = logging.getLogger(__name__)
 class ToldProviders:
     """The directory of the providers file's text, as the owner last told it."""
 
-    def __init__(self, settings: Settings, text: bytes, keyring: KeyringKeys) -> None:
+    def __init__(self, settings: Settings, text: bytes, *, keyring: KeyringKeys) -> None:
         self._settings = settings
-        self.directory: Directory = read_directory(text, settings, keyring)
+        self.directory: Directory = read_directory(text, settings, keyring=keyring)
 
     def take(self, text: bytes, keyring: KeyringKeys) -> None:
         """A new text, which the owner found good, and what it read in the keyring."""
-        self.directory = read_directory(text, self._settings, keyring)
+        self.directory = read_directory(text, self._settings, keyring=keyring)
 
 
 class OwnerLine:
@@ -113,7 +113,7 @@ class OwnerLine:
         message = decode_from_owner(line)
         match message:
             case Welcome():
-                self.providers = ToldProviders(message.settings, message.providers, message.keyring)
+                self.providers = ToldProviders(message.settings, message.providers, keyring=message.keyring)
                 self.welcome.set_result(message)
             case Providers():
                 self.providers.take(message.text, message.keyring)

@@ -72,12 +72,25 @@ def test_check_says_where_the_file_is_wrong(run: Run, file: Path) -> None:
 def test_check_asks_every_machine(run: Run, fake: str, file: Path) -> None:
     good = run("providers", "check")
     assert good.status == 0
-    assert "up       fake:" in good.out
+    assert "up        fake:" in good.out
     assert run("providers", "add", "off", "--kind", "ollama", "--url", "http://127.0.0.1:1").status == 0
     ended = run("providers", "check")
     assert ended.status == 1
-    assert "down     off:" in ended.out
+    assert "down      off:" in ended.out
     assert run("providers", "check", "--offline").status == 0
+
+
+def test_check_of_those_that_are_named(run: Run, fake: str, file: Path) -> None:
+    run("providers", "add", "off", "--kind", "ollama", "--url", "http://127.0.0.1:1")
+    assert run("providers", "check", "fake").status == 0
+    checked = run("providers", "check", "off", "--json")
+    assert checked.status == 1
+    (check,) = checked.json["checks"]
+    assert (check["id"], check["state"]) == ("off", "down") and "Nothing listens at 127.0.0.1:1." in check["text"]
+    ended = run("providers", "check", "fale")
+    assert ended.status == 3 and "did you mean 'fake'" in ended.err
+    ended = run("providers", "check", "openai")
+    assert ended.status == 1 and "OPENAI_API_KEY" in ended.out
 
 
 def test_check_takes_a_missing_key_of_ones_own_entry_for_a_fault(run: Run, file: Path) -> None:

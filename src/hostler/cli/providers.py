@@ -23,7 +23,7 @@ class AddOptions(Listing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneOptions(Listing):
-    """`hostler providers remove` and `default`."""
+    """`hostler providers remove`, `default`, `login` and `logout`."""
 
     provider_id: str
 
@@ -32,7 +32,9 @@ class OneOptions(Listing):
 class CheckOptions(Listing):
     """`hostler providers check`."""
 
+    ids: tuple[str, ...] = ()
     offline: bool = False
+    timeout: float = 15.0
 
 
 _ID = "provider_id"
@@ -57,11 +59,39 @@ command = click.Group(
         click.Command(
             "check",
             params=[
+                click.Argument(["ids"], metavar="[ID]...", nargs=-1),
                 click.Option(["--offline"], is_flag=True, help="Check the file alone, ask no machine."),
+                click.Option(
+                    ["--timeout"],
+                    type=click.FloatRange(0.1, 600),
+                    default=15.0,
+                    show_default=True,
+                    metavar="SECONDS",
+                    help="How long each may take.",
+                ),
                 *LISTING,
             ],
-            callback=lazily(CheckOptions, f"{_WORK}:check_all"),
-            help="Check the file, and ask every machine once. Exit status 1 when something is wrong.",
+            callback=lazily(CheckOptions, "hostler.cli.work.providers_check:check_all"),
+            help="""Check the file, and make one cheap live call to every provider that has what it needs, or to those
+            named.
+
+            Exit status 1 when something is wrong, 3 when there is no provider of that ID.
+            """,
+        ),
+        click.Command(
+            "login",
+            params=[click.Argument([_ID], metavar="ID"), *LISTING],
+            callback=lazily(OneOptions, "hostler.cli.work.providers_login:login"),
+            help="""Store a provider's key in the system's keyring.
+
+            The key is asked for, or read from standard input; it never stands on the command line.
+            """,
+        ),
+        click.Command(
+            "logout",
+            params=[click.Argument([_ID], metavar="ID"), *LISTING],
+            callback=lazily(OneOptions, "hostler.cli.work.providers_login:logout"),
+            help="Remove a provider's key from the system's keyring. Exit status 3 when there is none.",
         ),
         click.Command(
             "add",

@@ -144,6 +144,8 @@ class Control:
                     "ready": not e.problem,
                     "models": e.models,
                     "tags": list(e.provider.tags),
+                    "key": e.provider.key_from,
+                    "note": e.provider.note,
                 }
                 for e in entries
             ],

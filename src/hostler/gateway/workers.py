@@ -264,8 +264,8 @@ class GatewayWorkers:
 
     def _welcome(self, worker: _Worker) -> None:
         parts, ports = self._parts, self._ports
-        text = parts.providers.status.text
-        worker.send(Welcome(self._settings, parts.token, ports.public, ports.private, text))
+        text, keyring = parts.providers.status.text, parts.providers.keyring
+        worker.send(Welcome(self._settings, parts.token, ports.public, ports.private, text, keyring))
         for (key_id, origin, anchor), reply in parts.keeper.entries():
             worker.send(Kept(key_id, origin, anchor, reply))
 
@@ -289,7 +289,7 @@ class GatewayWorkers:
         """Task: one process reads the file, so all have the same providers, and the last good ones after a bad edit."""
         while True:
             status = await self._parts.providers.wait_changed()
-            self._tell_others(Providers(status.text))
+            self._tell_others(Providers(status.text, self._parts.providers.keyring))
 
 
 async def _end(child: ChildProcess, grace: float) -> None:

@@ -46,7 +46,7 @@ _KINDS: Final = (("Auth", 401), ("Quota", 429), ("RateLimit", 429), ("NotFound",
 """Parts of its error types' names, with the HTTP status that means the same."""
 
 
-def program(path: str, model: str, environment: Mapping[str, str]) -> Program:
+def program(path: str, model: str, *, environment: Mapping[str, str]) -> Program:
     """How it is run for one request to `model`."""
     # with `=`, so that no model's name can become an option of its own
     options = ("--output-format=stream-json", "--approval-mode=default", "--extensions=none", "--skip-trust")

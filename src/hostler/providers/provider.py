@@ -41,6 +41,10 @@ Operation = Literal[
 """`generate` is the ollama wire's call for a prompt without roles, `embedding` the call for one text where a wire has
 another for several."""
 Header = tuple[bytes, bytes]
+SETTINGS: Final = "[vendor_keys]"
+KEYRING: Final = "keyring"
+HEADERS: Final = "headers"
+"""Where a key may come from, beside a variable."""
 
 WIRE_VERSION: Final = b"2023-06-01"
 """Version header of the `anthropic` wire where neither client nor dialect names one: the newest that still takes
@@ -135,8 +139,9 @@ class Provider:
     """One endpoint. For kind `engine` the address has port 0: the supervisor knows where the engine listens.
 
     `auth` is the header that carries the key, None where there is none; `headers` are sent with every request,
-    `defaults` where the client sent none of that name; all names are lower case. `missing_key` names the variable
-    that would hold the key, None when nothing is missing. `unready` is why it cannot be used at all ("" when it can).
+    `defaults` where the client sent none of that name; all names are lower case. `key_from` is where the key
+    was (a variable's name, or one of the words above), `missing_key` names the variable that would hold it, None when
+    nothing is missing. `unready` is why it cannot be used at all ("" when it can).
     `sides` are the
     same provider by the other wires that it speaks. `slots`: calls that it takes at once, 0: as many as come. Where a
     `program` answers, it lies at `program_path`, runs in `environment`, and the address is nowhere. Prebuilt: `host` is
@@ -152,6 +157,7 @@ class Provider:
     version: str | None = None
     query: str = ""
     auth: Header | None = field(default=None, repr=False)
+    key_from: str = ""
     headers: tuple[Header, ...] = field(default=(), repr=False)
     defaults: tuple[Header, ...] = ()
     dialect: Dialect = PLAIN
@@ -221,7 +227,7 @@ class Provider:
     def run(self, model: str) -> Program:
         """What is run for one request, where a program answers."""
         assert self.program is not None
-        return _speaker(self.program.module).program(self.program_path, model, self.environment)
+        return _speaker(self.program.module).program(self.program_path, model, environment=self.environment)
 
     @property
     def ours(self) -> bool:
@@ -239,7 +245,8 @@ class Provider:
         if self.missing_key is not None:
             return ProviderNotReady(
                 f"Provider '{self.id}' has no API key: the variable {self.missing_key} is not set.",
-                hint=f"Set {self.missing_key}, or {self.id} under [vendor_keys] in settings.toml.",
+                hint=f"Set {self.missing_key}, or {self.id} under [vendor_keys] in settings.toml, or store it by "
+                f"`hostler providers login {self.id}`.",
             )
         return None
 
@@ -248,7 +255,7 @@ class _Speaker(UpstreamCodec, Protocol):
     """A module that speaks with a program."""
 
     @staticmethod
-    def program(path: str, model: str, environment: Mapping[str, str]) -> Program: ...
+    def program(path: str, model: str, *, environment: Mapping[str, str]) -> Program: ...
 
 
 @cache
@@ -290,18 +297,25 @@ def wire_defaults(wire: Wire, dialect: Dialect) -> tuple[Header, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Where keys come from: the environment as read at start-up, and provider id -> key from settings."""
+    """Where keys come from: the environment as read at start-up, and provider id -> key from settings and keyring.
+
+    `keyring` names every id whose key lies there; a key that was not read yet is None, `trouble` says why it cannot be.
+    """
 
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    keyring: Mapping[str, str | None] = field(default_factory=dict[str, str | None], repr=False)
+    trouble: str = ""
 
-    def find(self, provider_id: str, variables: tuple[str, ...]) -> str | None:
-        """The key of a provider: the first variable that is set, else the one in settings, else None.
+    def find(self, provider_id: str, variables: tuple[str, ...]) -> tuple[str, str] | None:
+        """The key of a provider, and where it was: the first variable that is set, else settings, else the keyring.
 
-        Spaces and line ends around it are not part of it. Raises ProviderNotReady when it cannot stand in a header.
+        Spaces and line ends around it are not part of it. Raises ProviderNotReady when it cannot stand in a header,
+        and when it lies in the keyring alone and was not read there.
         """
         found = [(name, self.environment.get(name, "")) for name in variables]
-        found.append((f"{provider_id} under [vendor_keys]", self.keys.get(provider_id, "")))
+        found.append((SETTINGS, self.keys.get(provider_id, "")))
+        found.append((KEYRING, self.keyring.get(provider_id) or ""))
         for where, value in found:
             key = value.strip()
             if not key:
@@ -310,8 +324,19 @@ class Credentials:
                 raise ProviderNotReady(
                     f"The API key of provider '{provider_id}' ({where}) holds characters that no key may hold."
                 )
-            return key
+            return key, where
+        if self.keyring.get(provider_id, "") is None:
+            raise ProviderNotReady(self.trouble or f"The key of provider '{provider_id}' is being read in the keyring.")
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFound:
+    """The header with a provider's key, where the key was, and why there is none that works ("": none was found)."""
+
+    header: Header | None = None
+    where: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,25 +346,25 @@ class Access:
     credentials: Credentials = Credentials()
     timeouts: Timeouts = Timeouts()
 
-    def key(self, provider_id: str, variables: tuple[str, ...], style: AuthStyle) -> tuple[Header | None, str]:
-        """The key's header, or why there is none that works ("" when none was found)."""
+    def key(self, provider_id: str, variables: tuple[str, ...], style: AuthStyle) -> KeyFound:
+        """Look for a key in all places."""
         try:
-            key = self.credentials.find(provider_id, variables)
+            found = self.credentials.find(provider_id, variables)
         except ProviderNotReady as error:
-            return None, error.message
-        return (auth_header(style, key) if key else None), ""
+            return KeyFound(problem=error.message)
+        return KeyFound(auth_header(style, found[0]), found[1]) if found else KeyFound()
 
 
 def from_vendor(vendor: Vendor, access: Access) -> Provider:
     """The provider that a vendor's row is, with or without a key."""
     if vendor.program is not None:
-        return _by_program(vendor, vendor.program, access)
+        return _by_program(vendor, vendor.program, access=access)
     served = [side for side in (vendor.main, *vendor.also) if side.wire in SERVED]
-    main, *others = [_side(vendor, side, access) for side in served or (vendor.main,)]
+    main, *others = [_side(vendor, side, access=access) for side in served or (vendor.main,)]
     return replace(main, sides=tuple(others))
 
 
-def _by_program(vendor: Vendor, program: Runs, access: Access) -> Provider:
+def _by_program(vendor: Vendor, program: Runs, *, access: Access) -> Provider:
     """It gets no key of another vendor: what it needs, it asks for by its own names."""
     environment = access.credentials.environment
     path = which(program.name, path=environment.get("PATH", ""))
@@ -363,9 +388,9 @@ def _by_program(vendor: Vendor, program: Runs, access: Access) -> Provider:
     )
 
 
-def _side(vendor: Vendor, side: Side, access: Access) -> Provider:
+def _side(vendor: Vendor, side: Side, *, access: Access) -> Provider:
     address, prefix = parse_base_url(side.base_url, side.wire)
-    auth, unready = access.key(vendor.id, vendor.env, side.auth)
+    key = access.key(vendor.id, vendor.env, side.auth)
     return Provider(
         id=vendor.id,
         label=vendor.label,
@@ -374,17 +399,18 @@ def _side(vendor: Vendor, side: Side, access: Access) -> Provider:
         address=address,
         prefix=prefix,
         version=side.version,
-        auth=auth,
+        auth=key.header,
+        key_from=key.where,
         defaults=wire_defaults(side.wire, side.dialect),
         dialect=side.dialect,
         timeouts=access.timeouts,
         listing=vendor.listing,
-        missing_key=vendor.env[0] if auth is None and not unready else None,
-        unready=unready or not_served(KINDS[VENDOR_KINDS[side.wire]], vendor.id),
+        missing_key=vendor.env[0] if key.header is None and not key.problem else None,
+        unready=key.problem or not_served(KINDS[VENDOR_KINDS[side.wire]], vendor.id),
     )
 
 
-def moved(provider: Provider, vendor: Vendor, side: Side) -> Provider:
+def moved(provider: Provider, vendor: Vendor, *, side: Side) -> Provider:
     """A provider of the file that is a vendor's `side` at another address (a region, a proxy): as its row says.
 
     Where it is the vendor's main one, and the path is the row's own too, the other wires are beside it.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
+from hostler.providers import model_rules
 from hostler.wire.dialects import PLAIN, Dialect
 
 AuthStyle = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key"]
@@ -92,40 +93,81 @@ class Vendor:
         return Side(self.wire, self.base_url, auth=self.auth, dialect=self.dialect, version=self.version)
 
 
-_OPENAI: Final = Dialect(forbidden=("top_k", "min_p"), efforts=("none", "minimal", "low", "medium", "high", "xhigh"))
-_SIGNED: Final = Dialect(max_tokens_default=32_000, tool_result_media=True)
+_OPENAI: Final = Dialect(
+    forbidden=("top_k", "min_p"),
+    efforts=("none", "minimal", "low", "medium", "high", "xhigh"),
+    models=model_rules.OPENAI,
+)
+_SIGNED: Final = Dialect(
+    max_tokens_default=32_000,
+    tool_result_media=True,
+    mid_system=False,
+    temperature_or_top_p=True,
+    models=model_rules.CLAUDE,
+)
 """The messages wire's own maker: every model on sale allows so many tokens, and the wire demands a limit."""
-_OLD_LIMIT: Final = Dialect(max_tokens_field="max_tokens", forbidden=("top_k", "min_p"))
+_MINIMAX: Final = replace(_SIGNED, adaptive_thinking=False, models=model_rules.MINIMAX)
+_OLD_LIMIT: Final = Dialect(max_tokens_field="max_tokens", forbidden=("top_k", "min_p"), reasoning_tags=("think",))
 """Most compatible hosts know the older name of the limit, and refuse sampling parameters that are not of the wire."""
 _DEEPSEEK: Final = Dialect(
     max_tokens_field="max_tokens",
     forbidden=("top_k", "min_p"),
     reasoning_back="tool-turns",
+    thinking_as="switch",
+    forced_tool_choice="without-thinking",
     json_schema=False,
     developer_role=False,
-    efforts=("none", "low", "high", "max"),
+    efforts=("low", "medium", "high", "max"),
 )
 _DEEPSEEK_RESPONSES: Final = Dialect(efforts=("none", "low", "high", "max"))
 """Its Responses take schemas, keep nothing, and are documented without a version in the path."""
 _MISTRAL: Final = Dialect(
     max_tokens_field="max_tokens",
-    forbidden=("min_p", "seed", "user"),
+    forbidden=("min_p", "user", "messages[].name"),
+    renamed=(("seed", "random_seed"),),
+    reasoning_back="always",
+    reasoning_back_as="chunks",
+    prefill="marked",
     tool_id_pattern="[A-Za-z0-9]{9}",
     developer_role=False,
     stream_usage=False,
 )
 """It refuses fields that it does not know; streams always end with usage, and its seed has another name."""
-_ROUTED: Final = Dialect(max_tokens_field="max_tokens", reasoning_fields=("reasoning", "reasoning_details"))
+_ROUTED: Final = Dialect(
+    max_tokens_field="max_tokens",
+    reasoning_fields=("reasoning", "reasoning_details"),
+    reasoning_back="always",
+    thinking_as="object",
+    cache_marks="cache_control",
+)
+"""It hands every maker's opaque blocks back to that maker."""
 _FAST: Final = Dialect(
-    forbidden=("top_k", "min_p"), reasoning_fields=("reasoning",), efforts=("none", "low", "medium", "high")
+    forbidden=("top_k", "min_p"),
+    reasoning_fields=("reasoning",),
+    reasoning_tags=("think",),
+    efforts=("none", "low", "medium", "high"),
 )
 """Hosts with chips of their own: the newer name of the limit, thinking in `reasoning`."""
-_HOST: Final = Dialect(max_tokens_field="max_tokens", efforts=("none", "low", "medium", "high"))
+_HOST: Final = Dialect(
+    max_tokens_field="max_tokens", reasoning_tags=("think",), efforts=("none", "low", "medium", "high")
+)
 """Hosts of open models: the older name of the limit, and the samplers that such models have."""
 _XAI: Final = Dialect(forbidden=("top_k", "min_p"), efforts=("none", "low", "medium", "high", "xhigh"))
 _META: Final = Dialect(forbidden=("top_k", "min_p"), efforts=("minimal", "low", "medium", "high", "xhigh"))
 """Thinking cannot be switched off."""
-_META_CHAT: Final = replace(_META, max_tokens_field="max_tokens")
+_META_CHAT: Final = replace(_META, max_tokens_field="max_tokens", inline_refs=True, tool_choice=False)
+"""It takes no choice of tools but the model's own."""
+_QWEN_CHAT: Final = Dialect(
+    max_tokens_field="max_tokens",
+    forbidden=("min_p",),
+    thinking_as="flag",
+    forced_tool_choice="without-thinking",
+    inline_refs=True,
+    strict_schemas=False,
+    cache_marks="cache_control",
+    audio_data_url=True,
+    models=model_rules.QWEN,
+)
 _QWEN_KEYS: Final = ("DASHSCOPE_API_KEY", "QWEN_API_KEY", "ALIBABA_API_KEY")
 _QWEN_RESPONSES: Final = "/api/v2/apps/protocols/compatible-mode/v1"
 _CHECKED: Final = "2026-11-20"
@@ -205,7 +247,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             wire=ANTHROPIC,
             base_url="https://api.minimax.io/anthropic",
             env=("MINIMAX_API_KEY",),
-            dialect=_SIGNED,
+            dialect=_MINIMAX,
             listing="cards",
             why="its chat wire hides thinking within the text",
             docs="https://platform.minimax.io/docs/api-reference/text-anthropic-api",
@@ -217,7 +259,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             wire=ANTHROPIC,
             base_url="https://api.minimaxi.com/anthropic",
             env=("MINIMAX_CN_API_KEY",),
-            dialect=_SIGNED,
+            dialect=_MINIMAX,
             listing="cards",
             why="its chat wire hides thinking within the text",
             docs="https://platform.minimaxi.com/docs/api-reference/text-anthropic-api",
@@ -232,7 +274,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
                 env=env,
                 listing="none",
                 also=(
-                    Side(wire=OPENAI_CHAT, base_url=f"https://{host}/compatible-mode/v1", dialect=_OLD_LIMIT),
+                    Side(wire=OPENAI_CHAT, base_url=f"https://{host}/compatible-mode/v1", dialect=_QWEN_CHAT),
                     Side(wire=OPENAI_RESPONSES, base_url=f"https://{host}{_QWEN_RESPONSES}"),
                     Side(wire=ANTHROPIC, base_url=f"https://{host}/apps/anthropic"),
                 ),
@@ -402,40 +444,32 @@ class Kind:
         return self.paths or self.wire
 
 
-_SERVER: Final = Dialect(max_tokens_field="max_tokens", developer_role=False, mid_system=False)
+_SERVER: Final = Dialect(
+    max_tokens_field="max_tokens",
+    developer_role=False,
+    mid_system=False,
+    strict_schemas=False,
+    thinking_as="template",
+    reasoning_tags=("think",),
+)
 """Servers of open models: the older name of the limit works everywhere, chat templates know few roles."""
-_LLAMA_CPP: Final = Dialect(
-    max_tokens_field="max_tokens", developer_role=False, mid_system=False, named_tool_choice=False
-)
-_OLLAMA: Final = Dialect(
-    max_tokens_field="max_tokens",
-    developer_role=False,
-    mid_system=False,
+_COMPATIBLE: Final = Dialect(max_tokens_field="max_tokens", reasoning_tags=("think",))
+_LLAMA_CPP: Final = replace(_SERVER, named_tool_choice=False)
+_OLLAMA: Final = replace(
+    _SERVER,
     reasoning_fields=("reasoning", "reasoning_content"),
+    thinking_as="effort",
     named_tool_choice=False,
     tool_choice=False,
     parallel_tool_calls=False,
 )
-_VLLM: Final = Dialect(
-    max_tokens_field="max_tokens",
-    developer_role=False,
-    mid_system=False,
-    reasoning_fields=("reasoning", "reasoning_content"),
-)
-_MLX: Final = Dialect(
-    max_tokens_field="max_tokens",
-    developer_role=False,
-    mid_system=False,
-    named_tool_choice=False,
-    tool_choice=False,
-    parallel_tool_calls=False,
-    json_schema=False,
-)
+_VLLM: Final = replace(_SERVER, reasoning_fields=("reasoning", "reasoning_content"))
+_MLX: Final = replace(_SERVER, named_tool_choice=False, tool_choice=False, parallel_tool_calls=False, json_schema=False)
 
 KINDS: Final[Mapping[str, Kind]] = {
     row.id: row
     for row in (
-        Kind(id="openai-compatible", label="OpenAI-compatible", dialect=Dialect(max_tokens_field="max_tokens")),
+        Kind(id="openai-compatible", label="OpenAI-compatible", dialect=_COMPATIBLE),
         Kind(id="openai-responses", label="OpenAI Responses", wire=OPENAI_RESPONSES),
         Kind(
             id="anthropic",
@@ -490,6 +524,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     )
 }
 
+OPEN_LISTS: Final = frozenset({"openrouter", "nvidia", "huggingface"})
+"""Vendors whose list of models is open to everybody, so that it proves no key."""
 VENDOR_KINDS: Final[Mapping[Wire, str]] = {
     OPENAI_CHAT: "openai-compatible",
     OPENAI_RESPONSES: "openai-responses",

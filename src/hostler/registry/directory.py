@@ -5,17 +5,19 @@ know: files, reloads, what other machines' models are called.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from hostler.engines.recipe import Recipe, demo_recipe, with_paths_from
 from hostler.errors import ConfigError
 from hostler.providers.provider import (
+    HEADERS,
     Access,
     Credentials,
     Endpoint,
     Header,
+    KeyFound,
     Provider,
     Timeouts,
     from_vendor,
@@ -42,6 +44,17 @@ _AUTH_HEADERS: Final = frozenset({b"authorization", b"x-api-key", b"x-goog-api-k
 
 
 @dataclass(frozen=True, slots=True)
+class KeyringKeys:
+    """By provider id the keys in the system's keyring, None where one was not read; `trouble`: why they cannot be."""
+
+    keys: Mapping[str, str | None] = field(default_factory=dict[str, str | None], repr=False)
+    trouble: str = ""
+
+
+NO_KEYRING: Final = KeyringKeys()
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """All providers by id: the file's in its order, then the built-in one, then the vendors that no entry replaces.
 
@@ -61,24 +74,26 @@ class DirectorySource(Protocol):
     def directory(self) -> Directory: ...
 
 
-def built_in(settings: Settings) -> Directory:
+def built_in(settings: Settings, keyring: KeyringKeys = NO_KEYRING) -> Directory:
     """What there is without a providers file: the old single URL if there is one, engines here, and the vendors.
 
     Raises ConfigError when LLAMA_BASE_URL is no URL.
     """
     if not settings.legacy_base_url:
-        return from_document(Document(), settings, source="built-in")
+        return from_document(Document(), settings, source="built-in", keyring=keyring)
     entry = ProviderEntry(id=LEGACY_ID, kind=LEGACY_KIND, label="LLAMA_BASE_URL", base_url=settings.legacy_base_url)
     try:
-        return from_document(Document(providers=(entry,)), settings, source="legacy")
+        return from_document(Document(providers=(entry,)), settings, source="legacy", keyring=keyring)
     except ConfigError as error:
         raise ConfigError(f"environment variable LLAMA_BASE_URL: {error.message}") from None
 
 
-def from_document(document: Document, settings: Settings, *, source: Source = "file") -> Directory:
+def from_document(
+    document: Document, settings: Settings, *, source: Source = "file", keyring: KeyringKeys = NO_KEYRING
+) -> Directory:
     """The directory that a checked document describes."""
     access = Access(
-        credentials=Credentials(settings.environment, settings.vendor_keys),
+        credentials=Credentials(settings.environment, settings.vendor_keys, keyring.keys, keyring.trouble),
         timeouts=_timeouts(TimeoutsEntry(), settings),
     )
     providers = {entry.id: _provider(entry, settings, access=access) for entry in document.providers}
@@ -112,7 +127,8 @@ def _provider(entry: ProviderEntry, settings: Settings, *, access: Access) -> Pr
     endpoint = Endpoint(NOWHERE) if entry.base_url is None else read_base_url(entry.base_url, kind)
     headers = tuple((name.lower().encode("ascii"), value.encode("ascii")) for name, value in entry.headers.items())
     style, dialect = (row[1].auth, row[1].dialect) if row else (kind.auth, kind.dialect)
-    auth, missing, unready = _auth(entry, style, access=access, headers=headers)
+    key = _key(entry, style, access=access, headers=headers)
+    unready = key.problem
     if kind.id == ENGINE and not settings.engine.enabled:
         unready = _ENGINES_OFF
     named = {name for name, _ in headers}
@@ -125,7 +141,8 @@ def _provider(entry: ProviderEntry, settings: Settings, *, access: Access) -> Pr
         prefix=endpoint.prefix,
         version=endpoint.version,
         query=endpoint.query,
-        auth=auth,
+        auth=key.header,
+        key_from=key.where,
         headers=headers,
         defaults=tuple(h for h in wire_defaults(kind.wire, dialect) if h[0] not in named),
         dialect=dialect,
@@ -134,20 +151,15 @@ def _provider(entry: ProviderEntry, settings: Settings, *, access: Access) -> Pr
         tags=entry.tags,
         listing="none" if endpoint.version == "" else kind.listing,
         enabled=entry.enabled,
-        missing_key=missing,
+        missing_key=None if key.where or key.problem else entry.api_key_env,
         unready=not_served(kind, entry.id) or unready,
         sidecar=entry.sidecar_url or "",
     )
-    return moved(provider, *row) if row else provider
+    return moved(provider, row[0], side=row[1]) if row else provider
 
 
-def _auth(
-    entry: ProviderEntry, style: AuthStyle, *, access: Access, headers: tuple[Header, ...]
-) -> tuple[Header | None, str | None, str]:
-    """The key's header, the variable that is missing, and why the key cannot be used. The entry's own header wins."""
+def _key(entry: ProviderEntry, style: AuthStyle, *, access: Access, headers: tuple[Header, ...]) -> KeyFound:
+    """The entry's own header goes before every other place."""
     if any(name in _AUTH_HEADERS for name, _ in headers):
-        return None, None, ""
-    variables = (entry.api_key_env,) if entry.api_key_env else ()
-    auth, unready = access.key(entry.id, variables, style)
-    missing = entry.api_key_env if auth is None and not unready else None
-    return auth, missing, unready
+        return KeyFound(where=HEADERS)
+    return access.key(entry.id, (entry.api_key_env,) if entry.api_key_env else (), style)

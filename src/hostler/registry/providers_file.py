@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from hostler.errors import ConfigError, HostlerError
-from hostler.registry.directory import Directory, built_in, from_document
+from hostler.providers.provider import KEYRING
+from hostler.registry.directory import NO_KEYRING, Directory, KeyringKeys, built_in, from_document
 from hostler.registry.file_format import MAX_BYTES, Problem, check, refusal
 from hostler.registry.watched_file import Reading, Signature, read_changed
 from hostler.settings import Settings
+from hostler.system.keyring import Keyring
 
 POLL_S: Final = 1.0
 
@@ -53,6 +55,10 @@ class ProvidersFile:
         self._signature: Signature | None = None
         self._retry = False
         self._changed = asyncio.Event()
+        self._stored = Keyring(settings.data_dir)
+        self.keyring = KeyringKeys(dict.fromkeys(self._stored.names()))
+        """As far as it was read; it is not at the start, which would wait for it."""
+        self._keyring_seen: Signature | None = None
         self.status = self._begin()
         self.directory: Directory = self.status.directory
         self.load()
@@ -68,9 +74,54 @@ class ProvidersFile:
         The disk is asked on a thread: a home folder on a network may hang, and the loop must not.
         """
         while True:
+            await self.follow_keyring()
             await asyncio.sleep(interval)
             reading = await asyncio.to_thread(self._read, self._signature, always=self._retry)
             self._take(reading, settled=self._retry)
+
+    async def follow_keyring(self) -> None:
+        """Read the keys that lie in the system's keyring alone, on a thread, where they changed since the last look."""
+        keyring = await asyncio.to_thread(self._read_keyring)
+        if keyring is not self.keyring:
+            self._take_keyring(keyring)
+
+    def read_keyring(self) -> None:
+        """The same on this thread."""
+        keyring = self._read_keyring()
+        if keyring is not self.keyring:
+            self._take_keyring(keyring)
+
+    def _read_keyring(self) -> KeyringKeys:
+        reading = read_changed(self._stored.file, self._keyring_seen, always=self._any_unread(), most=MAX_BYTES)
+        if reading is None:
+            return self.keyring
+        keys: dict[str, str | None] = dict.fromkeys(self._stored.names())
+        trouble = ""
+        for name in keys:
+            provider = self.directory.providers.get(name)
+            if provider is not None and provider.key_from in ("", KEYRING):
+                try:
+                    keys[name] = self._stored.read(name) or ""
+                except ConfigError as error:
+                    trouble = error.message
+        self._keyring_seen = reading.signature
+        return KeyringKeys(keys, trouble)
+
+    def _any_unread(self) -> bool:
+        """Whether a key that stands nowhere else was not read; in vain is read too."""
+        providers, keyring = self.directory.providers, self.keyring
+        return not keyring.trouble and any(
+            key is None and name in providers and not providers[name].key_from for name, key in keyring.keys.items()
+        )
+
+    def _take_keyring(self, keyring: KeyringKeys) -> None:
+        self.keyring = keyring
+        if self.status.exists and self.status.text:
+            self._tell(
+                replace(self.status, directory=read_directory(self.status.text, self._settings, keyring=keyring))
+            )
+        else:
+            self._tell(replace(self._begin(), exists=self.status.exists, error=self.status.error))
 
     async def wait_changed(self) -> FileStatus:
         """The status after the next text that was taken or refused."""
@@ -79,9 +130,9 @@ class ProvidersFile:
 
     def _begin(self) -> FileStatus:
         try:
-            return FileStatus(self.path, False, built_in(self._settings))
+            return FileStatus(self.path, False, built_in(self._settings, self.keyring))
         except ConfigError as error:
-            return FileStatus(self.path, False, read_directory(b"", self._settings), error.text)
+            return FileStatus(self.path, False, read_directory(b"", self._settings, keyring=self.keyring), error.text)
 
     def _read(self, known: Signature | None, *, always: bool) -> Reading | None:
         """The file's bytes if it is another one than `known`; None when it is not. Runs on any thread."""
@@ -113,7 +164,7 @@ class ProvidersFile:
             return
         self._retry = False
         try:
-            directory = from_document(checked.document, self._settings)
+            directory = from_document(checked.document, self._settings, keyring=self.keyring)
         except HostlerError as error:
             self._refuse(f"{self.path}: {error.text}", checked.warnings, exists=True)
             return
@@ -144,12 +195,12 @@ class ProvidersFile:
         changed.set()
 
 
-def read_directory(text: bytes, settings: Settings) -> Directory:
+def read_directory(text: bytes, settings: Settings, *, keyring: KeyringKeys = NO_KEYRING) -> Directory:
     """The directory of a text that was good when `FileStatus.text` was taken; empty: what there is without a file."""
     document = check(text).document if text else None
     if document is not None:
-        return from_document(document, settings)
+        return from_document(document, settings, keyring=keyring)
     try:
-        return built_in(settings)
+        return built_in(settings, keyring)
     except ConfigError:  # LLAMA_BASE_URL cannot be used either: start-up never fails for this
-        return built_in(replace(settings, legacy_base_url=""))
+        return built_in(replace(settings, legacy_base_url=""), keyring)

@@ -23,6 +23,7 @@ from hostler import errors
 from hostler.core.messages import Origin
 from hostler.engines.engine import EngineEndpoint
 from hostler.errors import EngineError, HostlerError
+from hostler.registry.directory import NO_KEYRING, KeyringKeys
 from hostler.routing.opaque import KeptReply
 from hostler.settings import Settings
 
@@ -124,12 +125,14 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
     private_port: int
     """The owner's own, on loopback."""
     providers: bytes
+    keyring: KeyringKeys = NO_KEYRING
 
 
 class Providers(msgspec.Struct, frozen=True, array_like=True, tag="providers"):
-    """The providers file has a new good text."""
+    """The providers file has a new good text, or other keys lie in the keyring."""
 
     text: bytes
+    keyring: KeyringKeys = NO_KEYRING
 
 
 class Taken(msgspec.Struct, frozen=True, array_like=True, tag="taken"):

@@ -23,6 +23,7 @@ from hostler.registry.local_servers import probe_local_servers
 from hostler.settings import Settings
 from hostler.system.files import free_bytes
 from hostler.system.hardware import read_machine
+from hostler.system.keyring import Keyring
 from hostler.system.owner import find_owner
 from hostler.system.store import Store
 
@@ -189,10 +190,12 @@ def check_environment(settings: Settings) -> Iterator[Check]:
     names = [name for vendor in VENDORS.values() for name in vendor.env]
     there = [name for name in names if settings.environment.get(name, "").strip()]
     there += [f"{name} under [vendor_keys]" for name in settings.vendor_keys]
+    there += [f"{name} in the keyring" for name in sorted(Keyring(settings.data_dir).names())]
     if there:
         yield Check("vendor keys", "good", ", ".join(there))
     else:
-        yield Check("vendor keys", "note", "none", f"Set {' or '.join(names)} to use a vendor's models.")
+        todo = f"Set {' or '.join(names)} to use a vendor's models, or store a key: hostler providers login VENDOR"
+        yield Check("vendor keys", "note", "none", todo)
 
 
 def check_machine() -> Iterator[Check]:

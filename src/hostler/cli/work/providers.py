@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostler.cli.exits import DONE, FAILED
+from hostler.cli.exits import DONE
 from hostler.cli.options import Listing, Places
-from hostler.cli.providers import AddOptions, CheckOptions, OneOptions
+from hostler.cli.providers import AddOptions, OneOptions
 from hostler.cli.work import known
 from hostler.cli.work.known import ProviderRow
 from hostler.cli.work.output import say, show, show_json, show_table
-from hostler.cli.work.settings import load, log_to_stderr
+from hostler.cli.work.settings import load
 from hostler.errors import HostlerError
 from hostler.registry.file_edit import add_provider, remove_provider, set_default
 from hostler.registry.file_format import Problem, check, schema
@@ -53,37 +53,21 @@ def show_all(options: Listing) -> int:
     if options.json:
         show_json(rows)
         return DONE
-    cells = [(f"{r.id}{' (default)' if r.default else ''}", r.kind, state_of(r), str(r.models), r.reason) for r in rows]
-    show_table(("id", "kind", "state", "models", "why"), cells)
+    cells = [
+        (f"{r.id}{' (default)' if r.default else ''}", r.kind, state_of(r), str(r.models), r.key, r.reason or r.note)
+        for r in rows
+    ]
+    show_table(("id", "kind", "state", "models", "key", "why"), cells)
     return DONE
 
 
-def check_all(options: CheckOptions) -> int:
-    """The file's problems with their places, then one look at each machine; 1 when anything is wrong."""
-    settings = load(options)
-    log_to_stderr("error")
-    found = examine(settings, ask=not options.offline)
-    if options.json:
-        show_json(found)
-        return DONE if found.good else FAILED
-    for text in found.errors:
-        show(f"error    {found.path}: {text}")
-    for text in found.warnings:
-        show(f"warning  {found.path}: {text}")
-    if not found.exists:
-        say(f"There is no {found.path}: the built-in providers hold.")
-    for row in found.providers:
-        show(f"{state_of(row):<8} {row.id}: {row.reason or f'{row.models} models'}")
-    return DONE if found.good else FAILED
-
-
-def examine(settings: Settings, *, ask: bool = True) -> Found:
-    """Check the file, and ask the machines of its last good state."""
+def examine(settings: Settings, *, here: known.Local | None = None, ask: bool = True) -> Found:
+    """Check the file, and ask the machines of its last good state which models they have."""
     path = settings.providers_file
     text = _text(path)
     checked = check(text) if text is not None else None
     document = checked.document if checked else None
-    here = known.local(settings, remembered=False)
+    here = here or known.local(settings, remembered=False)
     if ask:
         known.look(here, settings)
     rows = [known.provider_row(entry) for entry in here.resolver.providers()]
