@@ -59,10 +59,22 @@ class Answer:
     interleave: bool
     finish: str
     usage: Counts
+    cost: float
     framing: Framing
     scripted_signature: str = ""
     """As the script gives it; empty when `signature` is made from the reasoning."""
     dialect: Dialect = PLAIN
+
+    @property
+    def told_cost(self) -> Json:
+        """What OpenAI's wires add to their usage where the vendor tells what a reply cost."""
+        match self.dialect.cost:
+            case "usd":
+                return {"cost": self.cost}
+            case "ticks":
+                return {"cost_in_usd_ticks": round(self.cost * 10_000_000_000)}
+            case "none":
+                return {}
 
 
 def answer_to(asked: Asked, reply: Reply, *, number: int, created: int, dialect: Dialect = PLAIN) -> Answer:
@@ -88,6 +100,7 @@ def answer_to(asked: Asked, reply: Reply, *, number: int, created: int, dialect:
         interleave=reply.interleave,
         finish=reply.finish or _finish(reply, calls),
         usage=reply.usage or Counts(input=max(1, asked.words), output=_said(text, calls), reasoning=_words(reasoning)),
+        cost=reply.cost,
         framing=reply.framing,
         scripted_signature=reply.signature,
         dialect=dialect,

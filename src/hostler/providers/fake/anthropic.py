@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from hostler.providers.fake.answer import Answer, AnswerCall
-from hostler.providers.fake.asked import Asked, Fault
+from hostler.providers.fake.anthropic_thinking import bound_signature
+from hostler.providers.fake.asked import Fault
 from hostler.providers.fake.frames import Frame, frame
-from hostler.providers.fake.json_values import Json, array_at
+from hostler.providers.fake.json_values import Json, array_at, object_at, objects_of
 from hostler.providers.fake.refusals import error_body
 from hostler.providers.fake.script import Counts
 
@@ -45,7 +46,8 @@ def whole(answer: Answer) -> Json:
     """The reply to a request without `stream`."""
     blocks: list[Json] = []
     if answer.reasoning:
-        blocks.append({"type": "thinking", "thinking": "".join(answer.reasoning), "signature": answer.signature})
+        thought = "" if _omitted(answer) else "".join(answer.reasoning)
+        blocks.append({"type": "thinking", "thinking": thought, "signature": _signature(answer)})
     if answer.redacted:
         blocks.append({"type": "redacted_thinking", "data": answer.redacted})
     if text := "".join(answer.text) or answer.refusal:
@@ -72,7 +74,7 @@ def stream(answer: Answer) -> Iterator[Frame]:
         yield _event("message_stop", {})
 
 
-def broken(fault: Fault, _: Asked) -> Iterator[Frame]:
+def broken(fault: Fault, _: Answer) -> Iterator[Frame]:
     """An error inside a stream: an event of its own, and nothing behind it."""
     told = Fault(fault.message or "Overloaded", fault.status, kind=fault.kind or "overloaded_error")
     yield frame(error_body("anthropic", told, request_id="req_fake"), "error")
@@ -98,14 +100,27 @@ def _delta(place: int, delta: Json) -> Frame:
 
 def _spoken(answer: Answer) -> Iterator[Block]:
     if answer.reasoning:
-        deltas: list[Json] = [{"type": "thinking_delta", "thinking": piece} for piece in answer.reasoning]
-        deltas.append({"type": "signature_delta", "signature": answer.signature})
+        shown = () if _omitted(answer) else answer.reasoning
+        deltas: list[Json] = [{"type": "thinking_delta", "thinking": piece} for piece in shown]
+        deltas.append({"type": "signature_delta", "signature": _signature(answer)})
         yield {"type": "thinking", "thinking": "", "signature": ""}, deltas
     if answer.redacted:
         yield {"type": "redacted_thinking", "data": answer.redacted}, []
     text = answer.text or ((answer.refusal,) if answer.refusal else ())
     if text:
         yield {"type": "text", "text": ""}, [{"type": "text_delta", "text": piece} for piece in text]
+
+
+def _omitted(answer: Answer) -> bool:
+    """Whether the text of reasoning was not asked for; its signature comes all the same."""
+    return object_at(answer.asked.body, "thinking").get("display") == "omitted"
+
+
+def _signature(answer: Answer) -> str:
+    body = answer.asked.body
+    if answer.scripted_signature or not answer.dialect.bound:
+        return answer.signature
+    return bound_signature("".join(answer.reasoning), body, objects_of(body.get("messages")))
 
 
 def _tool_use(call: AnswerCall) -> Json:

@@ -4,11 +4,14 @@
 vendor refuses. Written after the published API reference; does not know replies.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator
 from typing import Final
 
-from hostler.providers.fake.answer import count_words, signature_of
+from hostler.providers.fake.answer import count_words
+from hostler.providers.fake.anthropic_thinking import check_asked, check_returned
 from hostler.providers.fake.asked import Asked, AskedTool, Fault, Rules
 from hostler.providers.fake.json_values import (
     Json,
@@ -20,12 +23,17 @@ from hostler.providers.fake.json_values import (
     text_at,
     texts_of,
 )
-from hostler.providers.fake.script import Operation
+from hostler.providers.fake.script import Dialect, Operation
 
 _TOOL_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _NO_SAMPLING: Final = "2026-10-21"  # from this version on temperature, top_p and top_k are refused
-_LEAST_BUDGET: Final = 1024
+_MOST_MARKS: Final = 4
+_IMAGES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_SOURCES: Final = {
+    "image": ("base64", "url", "file"),
+    "document": ("base64", "text", "content", "url", "file"),
+}
 _FIELDS: Final = frozenset((
     "model", "messages", "max_tokens", "system", "stream", "stop_sequences", "temperature", "top_p", "top_k",
     "metadata", "tools", "tool_choice", "thinking", "service_tier", "container", "context_management",
@@ -105,19 +113,23 @@ def check(asked: Asked, rules: Rules) -> None:
         raise Fault("anthropic-version: header is required")
     known = _FIELDS if asked.operation == "messages" else _COUNT_FIELDS
     for name in body:
-        if name not in known:
+        if name not in known or name in rules.dialect.forbidden:
             raise Fault(f"{name}: Extra inputs are not permitted")
     if asked.operation == "messages":
         _check_limits(body, version)
     _check_messages(body)
+    if version >= _NO_SAMPLING:
+        _check_citations(body)
     messages = [message for message in array_at(body, "messages") if is_object(message)]
     for place, message in enumerate(messages):
         _check_content(message, f"messages.{place}", last=place == len(messages) - 1)
     _check_pairs(messages)
-    _check_signatures(messages, rules.signatures)
+    check_returned(body, rules)
     _check_system(body.get("system"))
     _check_tools(body)
-    _check_thinking(body)
+    check_asked(body, rules)
+    _check_marks(body)
+    _check_habits(body, rules.dialect)
 
 
 def _check_limits(body: Json, version: str) -> None:
@@ -170,6 +182,13 @@ def _check_message(message: object, where: str) -> None:
         raise Fault(f"{where}.role: Input should be 'user', 'assistant' or 'system'")
 
 
+def _check_citations(body: Json) -> None:
+    for place, message in enumerate(array_at(body, "messages")):
+        for number, block in enumerate(array_at(message, "content")):
+            if text_at(message, "role") == "user" and array_at(block, "citations"):
+                raise Fault(f"messages.{place}.content.{number}.text.citations: Extra inputs are not permitted")
+
+
 def _check_content(message: Json, where: str, *, last: bool) -> None:
     content = message["content"]
     role = text_at(message, "role")
@@ -213,12 +232,64 @@ def _check_fields(block: Json, kind: str, *, where: str) -> None:
             raise Fault(f"{where}.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'")
         if not is_object(block["input"]):
             raise Fault(f"{where}.tool_use.input: Input should be a valid dictionary")
+    if kind in _SOURCES:
+        _check_source(object_at(block, "source"), kind, where=where)
     if kind == "tool_result":
         for number, part in enumerate(array_at(block, "content")):
             if text_at(part, "type") not in _RESULTS:
                 raise Fault(
                     f"{where}.tool_result.content.{number}: Input tag '{text_at(part, 'type')}' is not expected"
                 )
+
+
+def _check_source(source: Json, kind: str, *, where: str) -> None:
+    sort = text_at(source, "type")
+    if sort not in _SOURCES[kind]:
+        names = ", ".join(f"'{name}'" for name in _SOURCES[kind])
+        raise Fault(
+            f"{where}.{kind}.source: Input tag '{sort}' found using 'type' does not match any of the expected tags: "
+            f"{names}"
+        )
+    if sort != "base64":
+        return
+    media = text_at(source, "media_type")
+    if kind == "image" and media not in _IMAGES:
+        names = ", ".join(f"'{name}'" for name in _IMAGES[:-1])
+        path = f"{where}.image.source.base64.media_type"
+        raise Fault(f"{path}: Input should be {names} or '{_IMAGES[-1]}'")
+    if kind == "document" and media != "application/pdf":
+        raise Fault(f"{where}.document.source.base64.media_type: Input should be 'application/pdf'")
+    try:
+        base64.b64decode(text_at(source, "data"), validate=True)
+    except (binascii.Error, ValueError):
+        raise Fault(f"{where}.{kind}.source.base64: Invalid base64 data") from None
+
+
+def _check_marks(body: Json) -> None:
+    """No more than four places are marked for the cache."""
+    marked = _marks([body.get("system"), body.get("tools"), body.get("messages")])
+    if marked > _MOST_MARKS:
+        raise Fault(f"A maximum of {_MOST_MARKS} blocks with cache_control may be provided. Found {marked}.")
+
+
+def _marks(value: object) -> int:
+    if is_object(value):
+        own = value.get("cache_control") is not None
+        return own + sum(_marks(inner) for name, inner in value.items() if name not in ("input", "input_schema"))
+    return sum(map(_marks, value)) if is_array(value) else 0
+
+
+def _check_habits(body: Json, dialect: Dialect) -> None:
+    """What single models refuse."""
+    if not dialect.forced_tools and text_at(object_at(body, "tool_choice"), "type") in ("any", "tool"):
+        raise Fault("tool_choice: forced tool use is not supported by this model. Use 'auto' or 'none'.")
+    if array_at(body, "tools") and not dialect.tools:
+        raise Fault("tools: tool use is not supported by this model.")
+    messages = array_at(body, "messages")
+    if not dialect.prefill and text_at(messages[-1], "role") == "assistant":
+        raise Fault(
+            "This model does not support assistant message prefill. The conversation must end with a user message."
+        )
 
 
 def _blocks(message: Json, kind: str) -> list[Json]:
@@ -265,17 +336,6 @@ def _unanswered(place: int, ids: list[str]) -> Fault:
     )
 
 
-def _check_signatures(messages: list[Json], known: frozenset[str]) -> None:
-    """Reasoning comes back as it was given, or not at all."""
-    for place, message in enumerate(messages):
-        for number, block in enumerate(array_at(message, "content")):
-            if text_at(block, "type") != "thinking":
-                continue
-            signature = text_at(block, "signature")
-            if signature != signature_of(text_at(block, "thinking")) and signature not in known:
-                raise Fault(f"messages.{place}.content.{number}: Invalid `signature` in `thinking` block")
-
-
 def _check_system(system: object) -> None:
     if system is None or isinstance(system, str):
         return
@@ -318,18 +378,3 @@ def _check_choice(choice: Json, names: set[str]) -> None:
         raise Fault("tool_choice: may only be specified while providing tools")
     if kind == "tool" and text_at(choice, "name") not in names:
         raise Fault(f"tool_choice.tool.name: Tool '{text_at(choice, 'name')}' not found in provided tools")
-
-
-def _check_thinking(body: Json) -> None:
-    thinking = object_at(body, "thinking")
-    if thinking.get("type") == "enabled":
-        budget = thinking.get("budget_tokens")
-        if not is_number(budget):
-            raise Fault("thinking.enabled.budget_tokens: Field required")
-        if budget < _LEAST_BUDGET:
-            raise Fault("thinking.enabled.budget_tokens: Input should be greater than or equal to 1024")
-        limit = body.get("max_tokens")
-        if is_number(limit) and budget >= limit:
-            raise Fault("`max_tokens` must be greater than `thinking.budget_tokens`.")
-        if text_at(object_at(body, "tool_choice"), "type") in ("any", "tool"):
-            raise Fault("Thinking may not be enabled when tool_choice forces tool use.")

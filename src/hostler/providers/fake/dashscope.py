@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from hostler.providers.fake.answer import Answer, AnswerCall, count_words
-from hostler.providers.fake.asked import Asked, Fault
+from hostler.providers.fake.asked import Fault
 from hostler.providers.fake.frames import Frame
 from hostler.providers.fake.json_values import Json, array_at, is_number, object_at
 from hostler.providers.fake.openai_more import MAX_DIMENSIONS, vector_of
@@ -63,7 +63,7 @@ def stream(answer: Answer) -> Iterator[Frame]:
             yield _event(number + 1, _reply(answer, last, sent=1.0, finish=_finish(answer)))
 
 
-def broken(fault: Fault, _: Asked) -> Iterator[Frame]:
+def broken(fault: Fault, _: Answer) -> Iterator[Frame]:
     """An error inside a stream: an event of its own, with the status in a comment."""
     told = Fault(fault.message or OVERLOADED, 503 if not fault.message else fault.status, kind=fault.kind)
     data = msgspec.json.encode(error_body("dashscope", told, request_id="req_fake")).decode()

@@ -25,6 +25,7 @@ PRESETS: Final[Mapping[str, Dialect]] = {
     "gemini-2.5": Dialect(summaries="asked", signatures=False, tool_ids="missing"),
     "deepseek": Dialect(
         counts="hits",
+        fields=("*",),
         keep_alive="keep-alive",
         reasoning_back="calls",
         forced_tools=False,
@@ -33,25 +34,55 @@ PRESETS: Final[Mapping[str, Dialect]] = {
     ),
     "mistral": Dialect(
         reasoning="chunks",
+        errors="object",
+        fields=("random_seed", "safe_prompt", "prompt_mode", "document_image_limit"),
         tool_ids="nine",
         tool_id=r"[a-zA-Z0-9]{9}",
+        turns="answered",
         fragments=False,
         forbidden=("max_completion_tokens", "seed", "stream_options", "logprobs"),
     ),
     "xai": Dialect(
-        counts="apart", fragments=False, forbidden=("stop", "presence_penalty", "frequency_penalty", "logit_bias")
+        counts="apart",
+        cost="ticks",
+        errors="flat",
+        fields=("search_parameters", "deferred"),
+        fragments=False,
+        forbidden=("stop", "presence_penalty", "frequency_penalty", "logit_bias"),
     ),
-    "openrouter": Dialect(reasoning="reasoning_details", keep_alive="OPENROUTER PROCESSING"),
-    "groq": Dialect(reasoning="reasoning", fragments=False),
-    "vllm": Dialect(reasoning="reasoning", system="first", turns="alternate"),
-    "minimax": Dialect(reasoning="tags", forced_tools=False, schemas=False),
-    "qwen": Dialect(stream_only=True, running_usage=True),
+    "openrouter": Dialect(
+        reasoning="reasoning_details",
+        errors="coded",
+        cost="usd",
+        fields=("*",),
+        keep_alive="OPENROUTER PROCESSING",
+    ),
+    "groq": Dialect(reasoning="reasoning", fragments=False, fields=("reasoning_format", "include_reasoning")),
+    "vllm": Dialect(reasoning="reasoning", errors="coded", fields=("*",), system="first", turns="alternate"),
+    "minimax": Dialect(reasoning="tags", fields=("*",), forced_tools=False, schemas=False),
+    "qwen": Dialect(stream_only=True, fields=("*",), running_usage=True),
     "dashscope-cumulative": Dialect(text="cumulative"),
     "dashscope-incremental": Dialect(text="incremental", stream_only=True),
-    "llama.cpp": Dialect(fragments=True, system="first"),
-    "ollama": Dialect(reasoning="reasoning", tool_index="zero", fragments=False, forced_tools=False, summaries="asked"),
-    "ollama-old": Dialect(tool_ids="missing", tool_index="missing", fragments=False, finish_calls="stop"),
-    "compatible": Dialect(reasoning="reasoning", tool_index="missing", finish_open="absent", finish_calls="stop"),
+    "llama.cpp": Dialect(errors="coded", fields=("*",), system="first"),
+    "ollama": Dialect(
+        reasoning="reasoning",
+        tool_index="zero",
+        fragments=False,
+        fields=("*",),
+        forced_tools=False,
+        summaries="asked",
+    ),
+    "ollama-old": Dialect(
+        tool_ids="missing", tool_index="missing", fragments=False, finish_calls="stop", fields=("*",)
+    ),
+    "compatible": Dialect(
+        reasoning="reasoning",
+        errors="detail",
+        tool_index="missing",
+        finish_open="absent",
+        finish_calls="stop",
+        fields=("*",),
+    ),
 }
 """Habits by the name that a script gives."""
 

@@ -79,7 +79,7 @@ def stream(answer: Answer) -> Iterator[Frame]:
         yield frame(_chunk(answer, [last], sent=1.0, finish=_finish_reason(answer)))
 
 
-def broken(fault: Fault, _: Asked) -> Iterator[Frame]:
+def broken(fault: Fault, _: Answer) -> Iterator[Frame]:
     """An error inside a stream: the error's object where a reply was to come."""
     told = Fault(fault.message or OVERLOADED, 503 if not fault.message else fault.status, kind=fault.kind)
     yield frame(error_body("gemini", told))

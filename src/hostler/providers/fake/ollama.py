@@ -57,7 +57,7 @@ def stream(answer: Answer) -> Iterator[Frame]:
         yield frame({**_head(answer), **last, **_foot(answer)})
 
 
-def broken(fault: Fault, _: Asked) -> Iterator[Frame]:
+def broken(fault: Fault, _: Answer) -> Iterator[Frame]:
     """An error inside a stream: a line with nothing else."""
     yield frame({"error": fault.message or OVERLOADED})
 

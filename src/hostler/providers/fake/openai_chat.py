@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import Final
 
 from hostler.providers.fake.answer import Answer, AnswerCall
-from hostler.providers.fake.asked import Asked, Fault
+from hostler.providers.fake.asked import Fault
 from hostler.providers.fake.frames import Frame, frame
 from hostler.providers.fake.json_values import Json
 from hostler.providers.fake.refusals import error_body
@@ -61,7 +61,7 @@ def whole(answer: Answer) -> Json:
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(answer)}
     reply: Json = {**_head(answer, "chat.completion"), "choices": [choice]}
     if answer.framing.usage != "never":
-        reply["usage"] = usage_object(answer.usage, answer.dialect)
+        reply["usage"] = usage_object(answer.usage, answer.dialect) | answer.told_cost
     return reply
 
 
@@ -80,11 +80,11 @@ def stream(answer: Answer) -> Iterator[Frame]:
         yield DONE
 
 
-def broken(fault: Fault, _: Asked) -> Iterator[Frame]:
+def broken(fault: Fault, answer: Answer) -> Iterator[Frame]:
     """An error inside a stream: the error object as an event's data, and no end marker."""
     kind, message = OVERLOADED
     told = Fault(fault.message or message, fault.status, kind=fault.kind or kind, code=fault.code)
-    yield frame(error_body("openai-chat", told))
+    yield frame(error_body("openai-chat", told, dialect=answer.dialect))
 
 
 # ---------------------------------------------------------------------------- what is said
@@ -224,4 +224,4 @@ def _usage(answer: Answer) -> Iterator[Frame]:
         return
     head: Json = {**_head(answer, "chat.completion.chunk"), "choices": []}
     for _ in range(2 if mode == "twice" else 1):
-        yield frame({**head, "usage": usage_object(answer.usage, answer.dialect)})
+        yield frame({**head, "usage": usage_object(answer.usage, answer.dialect) | answer.told_cost})

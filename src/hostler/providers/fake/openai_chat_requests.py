@@ -62,6 +62,10 @@ _RANGES: Final = {
     "max_completion_tokens": (1, None),
     "top_logprobs": (0, 20),
 }
+_MESSAGE_FIELDS: Final = frozenset((
+    "role", "content", "name", "refusal", "audio", "annotations", "tool_calls", "tool_call_id", "function_call",
+))  # fmt: skip
+_REASONING_FIELDS: Final = frozenset(("reasoning_content", "reasoning", "reasoning_details"))
 _CHOICES: Final = ("none", "auto", "required")
 _INSTEAD: Final = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
@@ -136,11 +140,12 @@ def check(asked: Asked, rules: Rules = OPEN) -> None:
     if asked.operation == "completions":
         return
     for name in body:
-        if name not in _FIELDS:
+        if name not in _FIELDS and not {name, "*"} & set(rules.dialect.fields):
             raise unknown(name)
         if name in rules.dialect.forbidden:
             raise unsupported(name, instead=_INSTEAD.get(name, ""))
-    _check_messages(body)
+    _check_messages(body, rules.dialect)
+    _check_message_fields(body, rules.dialect)
     _check_pairs(array_at(body, "messages"))
     _check_habits(body, rules.dialect)
     _check_tools(body)
@@ -148,7 +153,7 @@ def check(asked: Asked, rules: Rules = OPEN) -> None:
     _check_combinations(body)
 
 
-def _check_messages(body: Json) -> None:
+def _check_messages(body: Json, dialect: Dialect) -> None:
     if "messages" not in body:
         raise missing("messages")
     messages = body["messages"]
@@ -167,12 +172,21 @@ def _check_messages(body: Json) -> None:
             raise missing(f"{where}.role")
         if message["role"] not in _ROLES:
             raise wrong_value(f"{where}.role", message["role"], known=_ROLES)
-        _check_content(message, where)
+        _check_content(message, where, thinking=dialect.reasoning == "chunks")
         for number, call in enumerate(array_at(message, "tool_calls")):
             _check_call(call, f"{where}.tool_calls[{number}]")
 
 
-def _check_content(message: Json, where: str) -> None:
+def _check_message_fields(body: Json, dialect: Dialect) -> None:
+    """Who shows no reasoning takes none back either."""
+    known = _MESSAGE_FIELDS if dialect.reasoning == "hidden" else _MESSAGE_FIELDS | _REASONING_FIELDS
+    for place, message in enumerate(array_at(body, "messages")):
+        for name in message if is_object(message) else ():
+            if name not in known and "*" not in dialect.fields:
+                raise unknown(f"messages[{place}].{name}")
+
+
+def _check_content(message: Json, where: str, *, thinking: bool) -> None:
     content = message.get("content")
     role = text_at(message, "role")
     if content is None:
@@ -187,7 +201,7 @@ def _check_content(message: Json, where: str) -> None:
     if not is_array(content):
         raise wrong_type(f"{where}.content", "one of a string or array of objects", value=content)
     for place, part in enumerate(content):
-        allowed = _PARTS[role]
+        allowed = (*_PARTS[role], "thinking") if thinking and role == "assistant" else _PARTS[role]
         if not is_object(part):
             raise wrong_type(f"{where}.content[{place}]", "an object", value=part)
         kind = part.get("type")
@@ -280,6 +294,8 @@ def _check_order(messages: list[Json], dialect: Dialect) -> None:
     roles = [text_at(message, "role") for message in messages]
     if dialect.system == "first" and any(role in ("system", "developer") for role in roles[1:]):
         raise Fault("System message must be at the beginning.", kind="BadRequestError", code="400")
+    if dialect.turns == "answered" and ("tool", "user") in pairwise(roles):
+        raise Fault("Unexpected role 'user' after role 'tool'", kind=KIND, code="3230")
     if dialect.turns == "alternate":
         spoken = [role for role in roles if role in ("user", "assistant")]
         if any(one == other == "user" for one, other in pairwise(spoken)) or spoken[:1] == ["assistant"]:

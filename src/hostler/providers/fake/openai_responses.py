@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Final
 
 from hostler.providers.fake.answer import Answer, AnswerCall
-from hostler.providers.fake.asked import Asked, Fault
+from hostler.providers.fake.asked import Fault
 from hostler.providers.fake.frames import Frame, frame
 from hostler.providers.fake.json_values import Json, array_at, is_object, object_at, text_at
 from hostler.providers.fake.script import Counts
@@ -88,7 +88,7 @@ def stream(answer: Answer) -> Iterator[Frame]:
         yield _event(f"response.{status}", {"response": _response(answer, status, output(answer))})
 
 
-def broken(fault: Fault, asked: Asked) -> Iterator[Frame]:
+def broken(fault: Fault, answer: Answer) -> Iterator[Frame]:
     """An error inside a stream: an error event, then the end of the response as failed."""
     code, message = fault.kind or "server_error", fault.message or OVERLOADED
     yield _event("error", {"code": code, "message": message, "param": None})
@@ -98,7 +98,7 @@ def broken(fault: Fault, asked: Asked) -> Iterator[Frame]:
         "id": "resp_fake",
         "object": "response",
         "created_at": 0,
-        "model": asked.model,
+        "model": answer.asked.model,
         "output": nothing,
     }
     failed: Json = head | {"status": "failed", "error": {"code": code, "message": message}, "incomplete_details": None}
@@ -243,7 +243,7 @@ def _response(answer: Answer, status: str, items: list[Json]) -> Json:
         "reasoning": {"effort": None, "summary": None, **object_at(body, "reasoning")},
         "service_tier": "default",
         "text": {"format": {"type": "text"}, **object_at(body, "text")},
-        "usage": usage_object(answer.usage) if ended and answer.framing.usage != "never" else None,
+        "usage": usage_object(answer.usage) | answer.told_cost if ended and answer.framing.usage != "never" else None,
         **echoed,
     }
 

@@ -11,7 +11,7 @@ import msgspec
 
 from hostler.providers.fake.asked import Fault
 from hostler.providers.fake.json_values import Json
-from hostler.providers.fake.script import Failure, Retry, Wire
+from hostler.providers.fake.script import PLAIN, Dialect, Failure, Retry, Wire
 from hostler.providers.fake.words import words_for
 
 Headers = list[tuple[bytes, bytes]]
@@ -28,8 +28,8 @@ _OVERLOADED: Final = 529
 _PHRASES: Final = {429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 504: "Gateway Time-out"}
 
 
-def error_body(wire: Wire, fault: Fault, *, request_id: str = "") -> Json:
-    """The error's JSON in the wire's shape."""
+def error_body(wire: Wire, fault: Fault, *, request_id: str = "", dialect: Dialect = PLAIN) -> Json:
+    """The error's JSON in the wire's shape, or in that of one who departs from it."""
     kind = fault.kind or words_for(wire, fault.status).kind
     match wire:
         case "anthropic":
@@ -41,7 +41,22 @@ def error_body(wire: Wire, fault: Fault, *, request_id: str = "") -> Json:
         case "dashscope":
             return {"code": fault.code or kind, "message": fault.message, "request_id": request_id}
         case "openai-chat" | "openai-responses":
-            return {"error": {"message": fault.message, "type": kind, "param": fault.param, "code": fault.code}}
+            return _openai_error(fault, kind, dialect)
+
+
+def _openai_error(fault: Fault, kind: str, dialect: Dialect) -> Json:
+    error: Json = {"message": fault.message, "type": kind, "param": fault.param, "code": fault.code}
+    match dialect.errors:
+        case "wire":
+            return {"error": error}
+        case "coded":
+            return {"error": {**error, "code": fault.status}}
+        case "flat":
+            return {"code": fault.code or kind, "error": fault.message}
+        case "object":
+            return {"object": "error", **error, "raw_status_code": fault.status}
+        case "detail":
+            return {"detail": fault.message}
 
 
 def _rpc_status(fault: Fault) -> Json:
@@ -67,7 +82,7 @@ def _rpc_status(fault: Fault) -> Json:
     return {**told, "details": details} if details else told
 
 
-def failure_reply(wire: Wire, failure: Failure, *, request_id: str) -> tuple[Headers, bytes]:
+def failure_reply(wire: Wire, failure: Failure, *, request_id: str, dialect: Dialect = PLAIN) -> tuple[Headers, bytes]:
     """Headers and body of a scripted refusal."""
     headers: Headers = [(name.lower().encode(), value.encode()) for name, value in failure.headers.items()]
     headers += retry_headers(wire, failure.retry)
@@ -77,7 +92,9 @@ def failure_reply(wire: Wire, failure: Failure, *, request_id: str) -> tuple[Hea
     headers = [JSON, *headers] if b"content-type" not in dict(headers) else headers
     if failure.body is not None:
         return headers, failure.body.encode()
-    return headers, msgspec.json.encode(error_body(wire, fault_of(wire, failure), request_id=request_id))
+    return headers, msgspec.json.encode(
+        error_body(wire, fault_of(wire, failure), request_id=request_id, dialect=dialect)
+    )
 
 
 def fault_of(wire: Wire, failure: Failure) -> Fault:

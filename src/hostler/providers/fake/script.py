@@ -208,6 +208,8 @@ class Reply(Record, frozen=True):
     """stop, length, tool_calls, content_filter, stop_sequence, pause, or another word, which is sent as it is."""
     usage: Counts | None = None
     """Counted in words when missing."""
+    cost: float = 0.0
+    """US dollars, where the dialect tells the cost."""
     chunks: Chunks = Chunks()
     pace: Pace = Pace()
     framing: Framing = Framing()
@@ -243,6 +245,10 @@ class Dialect(Record, frozen=True):
     """Usage comes with every piece of a stream and grows."""
     keep_alive: str = ""
     """A comment between the pieces of an event stream."""
+    errors: Literal["wire", "coded", "flat", "object", "detail"] = "wire"
+    """Errors on the chat wire: with the status as code; the text alone beside a code; unwrapped; or as `detail`."""
+    cost: Literal["none", "usd", "ticks"] = "none"
+    """How a reply's `cost` is told on OpenAI's wires: in US dollars, or in 1e-10 of one; or not."""
     text: Literal["asked", "cumulative", "incremental"] = "asked"
     """On the dashscope wire: whether pieces repeat all that was said, as asked or whatever is asked."""
     fragments: bool = True
@@ -256,6 +262,8 @@ class Dialect(Record, frozen=True):
     """An assistant message with calls must bring its `reasoning_content`, be it empty, once tools are offered."""
     forbidden: tuple[str, ...] = ()
     """Parameters that are refused."""
+    fields: tuple[str, ...] = ()
+    """Parameters of the chat wire that are known beyond its maker's; `*`: whatever comes."""
     forced_tools: bool = True
     """Whether a call may be demanded."""
     thinking: tuple[str, ...] = ("adaptive", "enabled", "disabled", "between_tools")
@@ -268,8 +276,8 @@ class Dialect(Record, frozen=True):
     """Whether a JSON schema is accepted as a format."""
     system: Literal["anywhere", "first"] = "anywhere"
     """Where system messages may stand on the chat wire."""
-    turns: Literal["any", "alternate"] = "any"
-    """Whether user and assistant must take turns on the chat wire."""
+    turns: Literal["any", "alternate", "answered"] = "any"
+    """Whether user and assistant must take turns on the chat wire, or the assistant speak after results."""
     stream_only: bool = False
     """Refuse requests that want the reply whole."""
     tools: bool = True

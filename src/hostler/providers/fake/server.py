@@ -72,7 +72,8 @@ class FakeVendor:
             for model in self.script.models
         }
         self._kept = KeptResponses()
-        self._signatures = frozenset(r.signature for m in self.script.models for r in m.replies if r.signature)
+        replies = [reply for model in self.script.models for reply in model.replies]
+        self._signatures = frozenset(text for reply in replies for text in (reply.signature, reply.redacted) if text)
         self._server: _Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._go_on = asyncio.Event()
@@ -162,7 +163,7 @@ class FakeVendor:
         try:
             plan = self._plan(received, route)
         except Fault as fault:
-            plan = _refusal(route, fault, request_id=_request_id(received))
+            plan = _refusal(route, fault, request_id=_request_id(received), dialect=self._dialect_for(received.model))
         self.record.count(received)
         self.record.add(received)
         received.status = plan.status
@@ -193,6 +194,10 @@ class FakeVendor:
             raise Fault(f"The fake's script has no reply for this request to '{asked.model}'.", 500)
         return self._scripted(asked, reply, received=received, dialect=self._dialects[course.model.id])
 
+    def _dialect_for(self, model: str) -> Dialect:
+        """The habits of a model; the script's where it is none of its own."""
+        return self._dialects.get(model) or self._dialects.get("*") or dialect_named(self.script.dialect)
+
     def _about(self, received: Received, route: Route) -> Plan:
         check_key(route.wire, received.headers, query=received.query, keys=self.script.keys)
         rows = [model for model in self.script.models if model.id != "*"]
@@ -216,7 +221,7 @@ class FakeVendor:
 
     def _scripted(self, asked: Asked, reply: Reply, *, received: Received, dialect: Dialect) -> Plan:
         if reply.failure:
-            headers, body = failure_reply(asked.wire, reply.failure, request_id=_request_id(received))
+            headers, body = failure_reply(asked.wire, reply.failure, request_id=_request_id(received), dialect=dialect)
             return whole_plan(reply.failure.status, headers, body=body, reply=reply)
         answer = answer_to(asked, reply, number=received.number, created=int(time.time()), dialect=dialect)
         if asked.wire == "openai-responses":
@@ -364,8 +369,8 @@ def _decoded(body: bytes) -> object:
         return None
 
 
-def _refusal(route: Route, fault: Fault, *, request_id: str) -> Plan:
-    body: object = error_body(route.wire, fault, request_id=request_id)
+def _refusal(route: Route, fault: Fault, *, request_id: str, dialect: Dialect) -> Plan:
+    body: object = error_body(route.wire, fault, request_id=request_id, dialect=dialect)
     if route.array:
         body = [body]
     return Plan(fault.status, [JSON], (Send(msgspec.json.encode(body)),), "length")

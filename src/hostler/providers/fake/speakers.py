@@ -42,7 +42,7 @@ class Speaker:
     check: Callable[[Asked, Rules], None]
     whole: Callable[[Answer], object]
     stream: Callable[[Answer], Frames]
-    broken: Callable[[Fault, Asked], Frames]
+    broken: Callable[[Fault, Answer], Frames]
     listing: Callable[[Route, Sequence[Model]], Json]
     counted: Callable[[int], Json]
     no_model: Callable[[Route, str], Fault]
@@ -57,7 +57,7 @@ def stream_of(answer: Answer, fault: Fault) -> Stream:
     """The streamed reply on the answer's wire; `fault` is what an error inside it says."""
     asked = answer.asked
     speaker = SPEAKERS[asked.wire]
-    frames, broken = speaker.stream(answer), speaker.broken(fault, asked)
+    frames, broken = speaker.stream(answer), speaker.broken(fault, answer)
     if speaker.lines:
         return Stream(lines_of(frames), lines_of(broken), content_type="application/x-ndjson")
     if asked.array:
