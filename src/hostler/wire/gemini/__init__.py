@@ -1,7 +1,6 @@
 """The wire `gemini` (generateContent), both ways: requests, replies, streams, counts, embeddings, lists of models.
 
-Knows: its published format, v1 and v1beta. Does not know: who speaks it, keys, addresses; model and operation are in
-the path, which the caller reads and writes.
+Knows: its published format, v1 and v1beta. Does not know: keys, addresses, paths (model and operation are there).
 """
 
 from typing import Final

@@ -6,27 +6,26 @@ SDK 3.4. Clients mix camelCase and snake_case; both are read everywhere. Model a
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Final, Literal, cast
 
 import msgspec
 
 from hostler.core.messages import Media, Message, Origin, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
-from hostler.core.requests import ChatRequest, Effort, OutputFormat, ReasoningOptions, Sampling, ToolChoice
-from hostler.core.tools import Tool
+from hostler.core.requests import ChatRequest, OutputFormat, Sampling
 from hostler.core.wires import GEMINI
 from hostler.errors import Unsupported, WireError
 from hostler.wire import fields
 from hostler.wire.call_arguments import as_json_text, as_object
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
-from hostler.wire.efforts import EFFORTS, effort_word, nearest_effort
 from hostler.wire.fields import Members, as_items, as_members, as_text
-from hostler.wire.free_text import input_schema
+from hostler.wire.gemini_thinking import generation, read_thinking, write_thinking
+from hostler.wire.gemini_tools import read_choice, read_tools, write_tools
 from hostler.wire.inline_media import inline_data, media_kind, usual_type
 from hostler.wire.proto_json import json_schema, read_list, read_object, standard_base64
-from hostler.wire.tool_offers import offer_tools
 from hostler.wire.turns import Turn, Turns
 from hostler.wire.waiting_calls import WaitingCalls
 
@@ -42,12 +41,6 @@ _NO_SIGNATURES: Final = tuple(
     for form in (text, b64encode(text.encode()).decode())
 )
 _MOST_STOPS: Final = 5
-_MODES: Final = {"auto": "AUTO", "none": "NONE", "required": "ANY", "named": "ANY"}
-_LEVELS: Final = ("minimal", "low", "medium", "high", "xhigh")
-_BUDGETS: Final[Mapping[str, int]] = {
-    "none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24_576, "xhigh": 24_576, "max": 24_576,
-}  # fmt: skip
-"""Thinking budgets in tokens by effort, as the vendor's own compatible endpoint maps them."""
 _SETTINGS: Final = {
     "temperature": "temperature", "top_p": "topP", "top_k": "topK", "seed": "seed",
     "presence_penalty": "presencePenalty", "frequency_penalty": "frequencyPenalty",
@@ -57,7 +50,6 @@ _READ_SETTINGS: Final = frozenset((
     *_SETTINGS.values(), "maxOutputTokens", "stopSequences", "responseMimeType", "responseSchema",
     "responseJsonSchema", "_responseJsonSchema", "thinkingConfig",
 ))  # fmt: skip
-_READ_OF_TOOL: Final = frozenset(("name", "description", "parameters", "parametersJsonSchema"))
 _PART_KINDS: Final = ("functionCall", "functionResponse", "inlineData", "fileData", "text")
 _PART_FIELDS: Final = frozenset((*_PART_KINDS, "thought", "thoughtSignature"))
 _UPLOADED: Final = re.compile(r"^(https?://[^/]+/v\w+/)?files/[^/]+$|^gs://")
@@ -78,15 +70,15 @@ def decode_request(body: bytes) -> ChatRequest:
     reader.read_system(members.get("systemInstruction"))
     reader.read(read_list(members.get("contents"), "contents"))
     extra |= dict.fromkeys(sorted(reader.lost), True)
-    choice, strict = _read_choice(members.get("toolConfig"), extra)
+    choice, strict = read_choice(members.get("toolConfig"), extra)
     return ChatRequest(
         model="",
         messages=tuple(reader.messages),
-        tools=_read_tools(members.get("tools"), extra, strict=strict),
+        tools=read_tools(members.get("tools"), extra, strict=strict),
         tool_choice=choice,
         max_tokens=fields.whole_or_none(config, "maxOutputTokens", path="generationConfig."),
         sampling=_read_sampling(config),
-        reasoning=_read_thinking(config.get("thinkingConfig"), extra),
+        reasoning=read_thinking(config.get("thinkingConfig"), extra),
         output_format=_read_format(config, extra),
         include_usage=True,
         wire=GEMINI,
@@ -219,65 +211,11 @@ def _joined(parts: Sequence[Part]) -> list[Part]:
     joined: list[Part] = []
     for kind, run in groupby(parts, lambda part: type(part) if getattr(part, "opaque", None) is None else None):
         pieces = list(run)
-        text = "".join(part.text for part in pieces if isinstance(part, Text | Reasoning))
-        if kind is Text:
-            joined.append(Text(text=text))
-        elif kind is Reasoning:
-            joined.append(Reasoning(text=text, origin=HISTORY))
-        else:
-            joined += pieces
+        if isinstance(pieces[0], Text | Reasoning) and kind is not None:
+            text = "".join(part.text for part in pieces if isinstance(part, Text | Reasoning))
+            pieces = [replace(pieces[0], text=text)]
+        joined += pieces
     return joined
-
-
-def _read_tools(value: object, extra: Json, *, strict: bool | None) -> tuple[Tool, ...]:
-    tools: list[Tool] = []
-    for index, item in enumerate(read_list(value or [], "tools")):
-        for key, inner in read_object(item, f"tools[{index}]").items():
-            if key != "functionDeclarations":
-                tools.append(Tool(name=key, server=msgspec.json.encode({key: inner})))
-                continue
-            for position, declared in enumerate(fields.need_items(inner, f"tools[{index}].{key}")):
-                tools.append(_read_tool(declared, f"tools[{index}].{key}[{position}]", extra=extra, strict=strict))
-    return tuple(tools)
-
-
-def _read_tool(value: object, path: str, *, extra: Json, strict: bool | None) -> Tool:
-    declared = read_object(value, path)
-    name = fields.need_text(declared.get("name"), f"{path}.name")
-    for key in declared.keys() - _READ_OF_TOOL:
-        extra[f"tools[].{key}"] = {**as_members(extra.get(f"tools[].{key}")), name: declared[key]}
-    parameters = declared.get("parametersJsonSchema")
-    if parameters is None:
-        parameters = json_schema(fields.need_members(declared.get("parameters") or {}, f"{path}.parameters"))
-    return Tool(
-        name=name,
-        description=fields.text_or_none(declared, "description", path=f"{path}.") or "",
-        parameters=fields.need_members(parameters, f"{path}.parametersJsonSchema"),
-        strict=strict,
-    )
-
-
-def _read_choice(value: object, extra: Json) -> tuple[ToolChoice | None, bool | None]:
-    """The choice of tools, and whether calls must follow their schemas (VALIDATED)."""
-    config = read_object(value or {}, "toolConfig")
-    extra |= {f"toolConfig.{key}": inner for key, inner in config.items() if key != "functionCallingConfig"}
-    path = "toolConfig.functionCallingConfig"
-    calling = read_object(config.get("functionCallingConfig") or {}, path)
-    names = tuple(
-        fields.need_text(name, f"{path}.allowedFunctionNames[{index}]")
-        for index, name in enumerate(as_items(calling.get("allowedFunctionNames")))
-    )
-    match (fields.text_or_none(calling, "mode", path=f"{path}.") or "").upper():
-        case "" | "MODE_UNSPECIFIED":
-            return (ToolChoice(allowed=names) if names else None), None
-        case "AUTO" | "VALIDATED" as mode:
-            return ToolChoice(allowed=names), True if mode == "VALIDATED" else None
-        case "NONE":
-            return ToolChoice("none"), None
-        case "ANY":
-            return ToolChoice("named", names[0]) if len(names) == 1 else ToolChoice("required", allowed=names), None
-        case mode:
-            raise WireError(f"{path}.mode must be AUTO, ANY, NONE or VALIDATED, not '{mode}'.")
 
 
 def _read_sampling(config: Members) -> Sampling:
@@ -292,24 +230,6 @@ def _read_sampling(config: Members) -> Sampling:
         frequency_penalty=fields.number_or_none(config, "frequencyPenalty", path=path),
         stop=tuple(fields.need_text(stop, f"{path}stopSequences[{index}]") for index, stop in enumerate(stops)),
     )
-
-
-def _read_thinking(value: object, extra: Json) -> ReasoningOptions | None:
-    path = "generationConfig.thinkingConfig"
-    config = read_object(value or {}, path)
-    budget = fields.whole_or_none(config, "thinkingBudget", path=f"{path}.")
-    shown = fields.flag_or_none(config, "includeThoughts", path=f"{path}.") or False
-    level = (fields.text_or_none(config, "thinkingLevel", path=f"{path}.") or "").lower()
-    effort = cast("Effort", level) if level in EFFORTS else None
-    if effort is None and level not in ("", "thinking_level_unspecified"):
-        extra["generationConfig.thinkingConfig"] = value
-        return None
-    if budget is None and effort is None and not shown:
-        return None
-    mode: dict[int, Literal["off", "adaptive"]] = {0: "off", -1: "adaptive"}
-    if budget is None:
-        return ReasoningOptions(effort=effort, hidden=not shown)
-    return ReasoningOptions(mode.get(budget, "on"), effort, budget if budget > 0 else None, not shown)
 
 
 def _read_format(config: Members, extra: Json) -> OutputFormat | None:
@@ -348,14 +268,6 @@ def signed_part(part: Json, opaque: bytes) -> Json | None:
     return {**part, **block} if block.keys() <= {"thoughtSignature"} else {**block}
 
 
-def _generation(model: str) -> int | None:
-    """The model's generation by its name; the vendor's `-latest` names point at the third or a later one."""
-    found = re.search(r"gemini-(\d+)", model)
-    if found is not None:
-        return int(found[1])
-    return 3 if re.search(r"gemini-[a-z-]+-latest$", model) else None
-
-
 class _Writer:
     """Writes one request; `dropped` names what the wire or the dialect cannot say."""
 
@@ -364,8 +276,7 @@ class _Writer:
         self._request = request
         self._dialect = dialect
         self._same_wire = request.wire == GEMINI
-        self._generation = _generation(request.model)
-        self._signs = self._generation is not None and self._generation >= 3
+        self._signs = (generation(request.model) or 0) >= 3
         self._names: dict[str, str] = {}  # tools by the ids of their calls
 
     def write(self) -> Json:
@@ -374,7 +285,7 @@ class _Writer:
         body: Json = {"contents": [self._content(turn) for turn in turns.turns]}
         if turns.system:
             body["systemInstruction"] = {"parts": turns.system}
-        self._write_tools(body)
+        body |= write_tools(self._request, self._dialect, self.dropped)
         config = self._config()
         if config:
             body["generationConfig"] = config
@@ -459,46 +370,6 @@ class _Writer:
         kind = part.media_type or ("" if part.kind == "document" else usual_type(part.kind))
         return {"fileData": {**({"mimeType": kind} if kind else {}), "fileUri": part.file_id or part.url or ""}}
 
-    def _write_tools(self, body: Json) -> None:
-        offered, choice = offer_tools(self._request, self._dialect, wire=GEMINI, dropped=self.dropped)
-        if choice is not None and choice.mode == "auto" and choice.allowed:  # names go with a forced choice alone
-            offered = tuple(tool for tool in offered if tool.name in choice.allowed)
-        declared = [self._tool(tool) for tool in offered if tool.server is None]
-        tools: list[Json | msgspec.Raw] = [{"functionDeclarations": declared}] if declared else []
-        tools += [msgspec.Raw(tool.server) for tool in offered if tool.server is not None]
-        if tools:
-            body["tools"] = tools
-        if self._request.parallel_tool_calls is False:
-            self.dropped.add("parallel_tool_calls")
-        strict = [tool.strict is True for tool in offered if tool.server is None]
-        is_free = choice is None or choice.mode == "auto"
-        is_strict = is_free and any(strict) and all(strict)  # one switch for all tools, and for a free choice
-        if any(strict) and not is_strict:
-            self.dropped.add("tools[].strict")
-        if declared and (choice is not None or is_strict):
-            mode = choice.mode if choice is not None else "auto"
-            calling: Json = {"mode": "VALIDATED" if is_strict else _MODES[mode]}
-            if choice is not None and not is_free and (choice.name or choice.allowed):
-                calling["allowedFunctionNames"] = [choice.name] if choice.name else choice.allowed
-            body["toolConfig"] = {"functionCallingConfig": calling}
-
-    def _tool(self, tool: Tool) -> Json:
-        if tool.cache is not None:
-            self.dropped.add("tools[].cache_control")
-        declared: Json = {"name": tool.name}
-        if tool.description:
-            declared["description"] = tool.description
-        if tool.custom:  # the wire has no free-form tools
-            self.dropped.add("tools[].custom")
-            declared["parametersJsonSchema"] = input_schema()
-        elif tool.parameters:
-            declared["parametersJsonSchema"] = tool.parameters
-        if self._same_wire:
-            for key, per_tool in self._request.extra.items():
-                if key.startswith("tools[].") and tool.name in as_members(per_tool):
-                    declared[key.removeprefix("tools[].")] = as_members(per_tool)[tool.name]
-        return declared
-
     def _config(self) -> Json:
         request, dialect = self._request, self._dialect
         config: Json = {}
@@ -519,9 +390,8 @@ class _Writer:
         if sampling.stop:
             config["stopSequences"] = sampling.stop[:_MOST_STOPS]
         if request.reasoning is not None:
-            thinking = self._thinking(request.reasoning)
-            if thinking:
-                config["thinkingConfig"] = thinking
+            asked, model = request.reasoning, request.model
+            config["thinkingConfig"] = write_thinking(asked, dialect, model=model, dropped=self.dropped)
         self._write_format(config)
         return config
 
@@ -536,29 +406,6 @@ class _Writer:
             self.dropped.add("response_format.json_schema")
         elif wanted.schema is not None:
             config["responseJsonSchema"] = wanted.schema
-
-    def _thinking(self, options: ReasoningOptions) -> Json:
-        """Models of the second generation take a budget in tokens, later ones a level; both at once are refused."""
-        thinking: Json = {"includeThoughts": not options.hidden}
-        is_off = options.effort == "none" or (options.mode == "off" and options.effort is None)
-        if (self._generation or 3) >= 3 and self._dialect.adaptive_thinking:
-            effort, dropped = effort_word(options, self._dialect, name="reasoning_effort")
-            self.dropped |= dropped - {"thinking"}
-            if effort is not None:
-                level = nearest_effort(effort, _LEVELS) or effort
-                thinking["thinkingLevel"] = level.upper()
-                if level != effort:
-                    self.dropped.add("reasoning_effort")
-        elif options.budget is not None:
-            thinking["thinkingBudget"] = options.budget
-        elif options.effort is not None or is_off:
-            effort = nearest_effort(options.effort or "none", self._dialect.efforts)
-            thinking["thinkingBudget"] = _BUDGETS[effort or "minimal"]
-        elif options.mode is not None:
-            thinking["thinkingBudget"] = -1
-        if is_off:
-            del thinking["includeThoughts"]
-        return thinking
 
     def _write_extra(self, body: Json) -> None:
         if self._request.user:

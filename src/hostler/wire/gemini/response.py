@@ -5,7 +5,6 @@ Facts: ai.google.dev/api/generate-content and the types of the `google-genai` SD
 """
 
 import hashlib
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -26,40 +25,20 @@ from hostler.core.deltas import (
     fold,
 )  # fmt: skip
 from hostler.core.messages import Media, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
-from hostler.core.requests import Asked, FinishReason, Reply
+from hostler.core.requests import Asked, Reply
 from hostler.core.usage import Usage
 from hostler.errors import UpstreamBroken, UpstreamGarbled
 from hostler.wire.call_arguments import as_object
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
-from hostler.wire.fields import as_count, as_members
+from hostler.wire.fields import as_text
 from hostler.wire.gemini.request import HISTORY, Json, signed, signed_part
+from hostler.wire.gemini_counts import FAILURES, read_finish, read_usage, write_finish, write_usage
+from hostler.wire.json_array import ArrayDecoder
 from hostler.wire.rpc_status import refused_in_band
 
 _NULL: Final = msgspec.Raw(b"null")
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_BLOCKED: Final = (
-    "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY",
-    "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "MODEL_ARMOR", "JAILBREAK", "PUP_LIMITED_DISABLED",
-)  # fmt: skip
-FAILURES: Final = (
-    "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE",
-    "MALFORMED_RESPONSE",
-)  # fmt: skip
-"""Finish reasons of a reply that its model spoiled."""
-_FROM_WIRE: Final[Mapping[str, FinishReason]] = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "CONTINUATION": "pause",
-    **dict.fromkeys(_BLOCKED, "content_filter"),
-    **dict.fromkeys(FAILURES, "error"),
-}
-_TO_WIRE: Final[Mapping[FinishReason, str]] = {
-    "length": "MAX_TOKENS",
-    "context": "MAX_TOKENS",
-    "content_filter": "SAFETY",
-    "refusal": "SAFETY",
-}
 
 
 class _Call(Struct, gc=False):
@@ -85,15 +64,11 @@ class _Candidate(Struct, gc=False, rename="camel"):
     index: int | None = None
 
 
-class _Feedback(Struct, gc=False, rename="camel"):
-    block_reason: str | None = None
-
-
 class _Frame(Struct, gc=False, rename="camel"):
     """One reply object: a whole reply, or a piece of a streamed one."""
 
     candidates: list[_Candidate] | None = None
-    prompt_feedback: _Feedback | None = None
+    prompt_feedback: dict[str, object] | None = None
     usage_metadata: msgspec.Raw = _NULL
     model_version: str | None = None
     response_id: str | None = None
@@ -138,8 +113,12 @@ class FrameReader:
                     self._take_candidate(candidate)
         except _UNREADABLE as error:
             raise UpstreamGarbled(f"The upstream's reply cannot be read: {error}.") from error
-        if frame.prompt_feedback is not None and frame.prompt_feedback.block_reason and not frame.candidates:
-            self._finish(frame.prompt_feedback.block_reason)
+        if (
+            frame.prompt_feedback
+            and not frame.candidates
+            and (raw := as_text(frame.prompt_feedback.get("blockReason")))
+        ):
+            self._finish(raw)
         if self.finished:
             self.report_usage()
 
@@ -197,8 +176,7 @@ class FrameReader:
         if self.finished:
             return
         self.finished = True
-        reason = _FROM_WIRE.get(raw, "unknown")
-        self.out.append(Finished("tool_calls" if self._slots and reason in ("stop", "unknown") else reason, raw))
+        self.out.append(Finished(read_finish(raw, calls=self._slots > 0), raw))
 
 
 def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
@@ -208,12 +186,8 @@ def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
     """
     del dialect  # nobody departs from this wire in replies
     reader = FrameReader()
-    try:
-        pieces = msgspec.json.decode(body, type=list[msgspec.Raw]) if body.lstrip()[:1] == b"[" else [body]
-    except _UNREADABLE as error:
-        raise UpstreamGarbled(f"The upstream's reply cannot be read: {error}.") from error
-    for piece in pieces:
-        reader.take(bytes(piece))
+    for piece in ArrayDecoder(len(body)).feed(body) if body.lstrip()[:1] == b"[" else [body]:
+        reader.take(piece)
     reader.report_usage()
     reply = fold(reader.out, HISTORY)
     if not reply.parts and not reader.finished:
@@ -254,34 +228,3 @@ def write_part(part: Part, dropped: set[str]) -> Json | None:
         place = "" if isinstance(part, Text) else ".reasoning" if isinstance(part, Reasoning) else ".tool_calls[]"
         dropped.add(f"content[]{place}.opaque")
     return None if written.get("text") == "" else written
-
-
-def write_finish(finish: FinishReason, raw: str) -> str:
-    """The finish reason for a client: the wire's own word survives; calls that wait are a plain STOP here."""
-    return raw if _FROM_WIRE.get(raw) == finish else _TO_WIRE.get(finish, "STOP")
-
-
-def read_usage(raw: msgspec.Raw) -> Usage:
-    """Five disjoint counts: the prompt's count holds the cached tokens, the candidates' leaves the thoughts out.
-
-    What server tools put into the prompt is counted beside it (`toolUsePromptTokenCount`).
-    """
-    said = as_members(msgspec.json.decode(raw))
-    prompt, cached = as_count(said.get("promptTokenCount")), as_count(said.get("cachedContentTokenCount"))
-    if prompt is not None:
-        prompt = max(prompt - (cached or 0), 0) + (as_count(said.get("toolUsePromptTokenCount")) or 0)
-    output, thoughts = as_count(said.get("candidatesTokenCount")), as_count(said.get("thoughtsTokenCount"))
-    return Usage(input=prompt, cache_read=cached, output=output, reasoning=thoughts)
-
-
-def write_usage(usage: Usage, asked: Asked) -> Json:
-    """`usageMetadata`, always in numbers: clients do arithmetic on it. An unknown prompt is as long as we counted."""
-    known = usage.input is not None or usage.cache_read is not None
-    prompt = usage.prompt_tokens if known else asked.prompt_tokens
-    counts: Json = {"promptTokenCount": prompt, "candidatesTokenCount": usage.output or 0}
-    if usage.cache_read is not None:
-        counts["cachedContentTokenCount"] = usage.cache_read
-    if usage.reasoning is not None:
-        counts["thoughtsTokenCount"] = usage.reasoning
-    counts["totalTokenCount"] = prompt + usage.completion_tokens
-    return counts

@@ -17,7 +17,6 @@ from hostler.core.deltas import (
     ReasoningDelta,
     ReasoningSealed,
     RefusalDelta,
-    Started,
     TextDelta,
     ToolCallDelta,
     ToolCallEnded,
@@ -29,7 +28,8 @@ from hostler.core.requests import Asked
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.wire.dialects import PLAIN, Dialect
-from hostler.wire.gemini.response import FAILURES, FrameReader, write_finish, write_part, write_usage
+from hostler.wire.gemini.response import FrameReader, write_part
+from hostler.wire.gemini_counts import FAILURES, write_finish, write_usage
 from hostler.wire.json_array import ArrayDecoder
 from hostler.wire.quoting import one_line, quoted
 from hostler.wire.rpc_status import encode_error
@@ -153,16 +153,11 @@ class StreamEncoder:
                 self._calls[slot] = replace(self._calls[slot], opaque=opaque)
                 self._ended.add(slot)
                 self._write_calls(out)
-            case _:
-                self._note(delta)
-
-    def _note(self, delta: Started | UsageDelta | Finished | Failed) -> None:
-        match delta:
             case UsageDelta(usage):
                 self._usage = self._usage.replaced_by(usage)
             case Finished():
                 self._finished = delta
-            case Started() | Failed():
+            case _:
                 pass  # our own id and model go out, and errors come by `fail`
 
     def _write_calls(self, out: list[bytes]) -> None:
