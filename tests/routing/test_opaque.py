@@ -88,6 +88,13 @@ def test_arguments_that_a_client_wrote_anew_are_the_same_call() -> None:
     assert restored(store, history(call("1", arguments='{ "y": [2], "x": 1 }'))) == of_origin(*reply)
 
 
+def test_a_client_whose_wire_has_no_ids_gets_it_back_with_the_ids_that_its_calls_have_now() -> None:
+    store = OpaqueStore()
+    store.keep("key", ORIGIN, parts=(signed("a"), call("given-1"), call("given-2", opaque=b"{}")))
+    now = history(call("made-1"), call("made-2"))
+    assert restored(store, now) == of_origin(signed("a"), call("made-1"), call("made-2", opaque=b"{}"))
+
+
 def test_an_edited_message_keeps_its_edit_and_gets_back_what_belongs_to_its_calls() -> None:
     store = OpaqueStore()
     store.keep("key", ORIGIN, parts=(signed("a"), said("One."), call("1", opaque=b"{}"), signed("b"), call("2")))
@@ -117,10 +124,11 @@ def test_a_reply_without_opaque_state_takes_no_room() -> None:
 def test_what_was_used_least_recently_goes_first() -> None:
     store = OpaqueStore(most_entries=2)
     for name in "12":
-        store.keep("key", ORIGIN, parts=(signed(name), call(name)))
-    store.restore("key", ORIGIN, request=history(call("1")))
-    store.keep("key", ORIGIN, parts=(signed("3"), call("3")))
-    assert [place[2] for place, _ in store.entries()] == ["1", "3"]
+        store.keep("key", ORIGIN, parts=(signed(name), said(name)))
+    assert restored(store, history(said("1"))) == of_origin(signed("1"), said("1"))
+    store.keep("key", ORIGIN, parts=(signed("3"), said("3")))
+    assert restored(store, history(said("2"))) == (said("2"),)
+    assert restored(store, history(said("1"))) != (said("1"),)
     small = OpaqueStore(most_bytes=1)
     small.keep("key", ORIGIN, parts=(signed("1"), call("1")))
     assert not list(small.entries())
@@ -158,5 +166,5 @@ def test_one_store_tells_another_what_it_keeps_and_not_what_it_was_told() -> Non
     for place, reply in tuple(heard):
         sent = msgspec.json.decode(msgspec.json.encode(reply), type=KeptReply)
         second.put(place, sent)
-    assert len(heard) == 1
+    assert len(heard) == 2, "by the call's id, and by what was said"
     assert list(second.entries()) == list(first.entries())

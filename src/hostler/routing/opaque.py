@@ -4,8 +4,8 @@ Knows: invariant 5 of the design, and its bound. Does not know: wires, sockets, 
 
 A chat client sends its tool results back without the signed thinking that led to the calls, and a signing vendor then
 answers 400. So a reply that holds such state is kept when it passes, under (key, origin, anchor), and stands in the
-history again when that is sent. The anchor is what every client brings back: the id of the reply's first tool call, or
-where it called nothing, a digest of its text.
+history again when that is sent. The anchor is what every client brings back: the id of the reply's first tool call, and
+a digest of what it said and called, for clients whose wire has no ids.
 """
 
 import hashlib
@@ -58,10 +58,9 @@ class OpaqueStore:
         """Remember a reply, if there is opaque state in it."""
         if not any(_is_opaque(part) for part in parts):
             return
-        anchor = _anchor(parts)
-        if anchor:
-            place, kept = (key_id, origin, anchor), tuple(_flat(part) for part in parts if _is_of_reply(part))
-            self.share(place, kept)
+        kept = tuple(_flat(part) for part in parts if _is_of_reply(part))
+        for anchor in _anchors(parts):
+            self.share((key_id, origin, anchor), kept)
 
     def share(self, place: Place, reply: KeptReply) -> None:
         """Keep something, and let others hear of it."""
@@ -87,11 +86,11 @@ class OpaqueStore:
         message = _without_foreign(message, origin)
         if not self._entries or any(_is_opaque(part) for part in message.parts):
             return message
-        place = (key_id, origin, _anchor(message.parts))
-        kept = self.find(place)
+        found = (self.find((key_id, origin, anchor)) for anchor in _anchors(message.parts))
+        kept = next((reply for reply in found if reply is not None), None)
         if kept is None:
             return message
-        parts = tuple(_part(part, origin) for part in kept)
+        parts = _as_called(message.parts, tuple(_part(part, origin) for part in kept))
         return replace(message, parts=parts if _is_same(message.parts, parts) else _mixed(message.parts, parts))
 
     def entries(self) -> Iterator[tuple[Place, KeptReply]]:
@@ -112,13 +111,24 @@ class OpaqueStore:
             self._bytes -= _size(place, old)
 
 
-def _anchor(parts: Sequence[Part]) -> str:
-    """What finds a reply again in a client's history; empty for one that says and calls nothing."""
-    for part in parts:
-        if isinstance(part, ToolCall):
-            return part.id
+def _anchors(parts: Sequence[Part]) -> list[str]:
+    """What finds a reply again in a client's history, the surest first; none for one that says and calls nothing."""
+    calls = [part for part in parts if isinstance(part, ToolCall)]
     text = visible_text(tuple(parts)).strip()
-    return "text:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text else ""
+    if not calls and not text:
+        return []
+    said = json.dumps([text, *(_said(call)[1:] for call in calls)], sort_keys=True)
+    return [*(call.id for call in calls[:1] if call.id), "said:" + hashlib.sha256(said.encode()).hexdigest()]
+
+
+def _as_called(given: Sequence[Part], kept: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The kept reply with the ids that this client, or its wire, gives to its calls: their results go by them."""
+    ids = [part.id for part in given if isinstance(part, ToolCall)]
+    calls = [part for part in kept if isinstance(part, ToolCall)]
+    if ids == [call.id for call in calls] or len(ids) != len(calls):
+        return kept
+    names = iter(ids)
+    return tuple(replace(part, id=next(names)) if isinstance(part, ToolCall) else part for part in kept)
 
 
 def _is_same(given: Sequence[Part], kept: Sequence[Part]) -> bool:
