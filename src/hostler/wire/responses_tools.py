@@ -39,7 +39,7 @@ def spelled(flat: str, request: ChatRequest | None) -> Json:
     return {"namespace": space[0], "name": space[1]} if space else {"name": flat}
 
 
-def read_tools(value: object, extra: Json, space: Members | None = None) -> tuple[Tool, ...]:
+def read_tools(value: object, extra: Json, *, space: Members | None = None) -> tuple[Tool, ...]:
     """`tools`, in their namespaces; fields that only this wire has go to `extra`. Raises WireError."""
     tools: list[Tool] = []
     for position, item in enumerate([] if value is None else need_items(value, "tools")):
@@ -47,7 +47,7 @@ def read_tools(value: object, extra: Json, space: Members | None = None) -> tupl
         members = need_members(item, path)
         if members.get("type") == "namespace":
             need_text(members.get("name"), f"{path}.name")
-            tools += read_tools(members.get("tools"), extra, members)
+            tools += read_tools(members.get("tools"), extra, space=members)
             continue
         if space is not None:
             purpose = [space["name"], need_text(members.get("name"), f"{path}.name"), as_text(space.get("description"))]

@@ -25,8 +25,7 @@ from hostler.wire.responses_items import Json, said
 from hostler.wire.tool_offers import offer_tools
 
 _LONGEST_USER: Final = 64
-_FEWEST_TOKENS: Final = 16
-"""The vendor refuses a smaller `max_output_tokens`."""
+_FEWEST_TOKENS: Final = 16  # the vendor refuses a lower limit
 _READ: Final = frozenset(
     {
         "model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "max_output_tokens", "user",
@@ -37,8 +36,7 @@ _IDLE: Final[Members] = {
     "background": False, "include": [], "metadata": {}, "service_tier": "auto", "store": False, "truncation": "disabled"
 }  # fmt: skip
 """What a field says that asks for nothing; such a field is not kept, so that nobody names it as lost."""
-_STORED: Final = ("previous_response_id", "conversation", "background", "store")
-"""Fields that mean nothing unless the vendor stores the reply."""
+_STORED: Final = ("previous_response_id", "conversation", "background", "store")  # in vain without a stored reply
 
 
 class _Input(msgspec.Struct):
@@ -193,20 +191,20 @@ class _ItemWriter:
             for part in message.parts:
                 if isinstance(part, ToolResult):
                     self._result(part, path)
-            self._say("user", spoken, path)
+            self._say("user", spoken, path=path)
 
     def _system(self, message: Message, path: str) -> None:
         texts = [part.text for part in message.parts if isinstance(part, Text)]
         several = len(texts) > 1 and self._same_wire
         if message.role == "developer" or self.items or self.instructions or several or len(texts) < len(message.parts):
             role = "developer" if message.role == "developer" and self._dialect.developer_role else "system"
-            self._say(role, message.parts, path)
+            self._say(role, message.parts, path=path)
             return
         self.instructions = "\n\n".join(text for text in texts if text)
         if any(isinstance(part, Text) and part.cache is not None for part in message.parts):
             self.dropped.add("messages[].cache_control")
 
-    def _say(self, role: Role, parts: tuple[Part, ...], path: str) -> None:
+    def _say(self, role: Role, parts: tuple[Part, ...], *, path: str) -> None:
         content = self._content(parts, path)
         if content:
             self.items.append({"type": "message", "role": role, "content": content})

@@ -114,7 +114,7 @@ class ResponseObject:
         state = {"status": status, "error": None, "incomplete_details": None, "output": output, "usage": counts}
         return Raw(msgspec.json.encode({**self._fixed, **state, **(more or {})}))
 
-    def finished(self, reason: FinishReason, output: Sequence[object], usage: Usage) -> tuple[str, Raw]:
+    def finished(self, reason: FinishReason, output: Sequence[object], *, usage: Usage) -> tuple[str, Raw]:
         """The object of a whole reply, and the status that it has."""
         if reason not in _REASONS:
             return "completed", self.write("completed", output, usage=usage)

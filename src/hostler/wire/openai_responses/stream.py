@@ -127,7 +127,7 @@ class StreamDecoder(EventStreamDecoder):
             self._begin_item(index, _decode_item(read.item), out=out)
         elif kind in _CALL_DELTAS or kind in _REASONING_DELTAS or kind == "response.refusal.delta":
             if as_text(read.delta):
-                self._grow(self._items.setdefault(index, _Item()), kind, read, out=out)
+                self._grow(self._items.setdefault(index, _Item()), kind, read=read, out=out)
         elif kind in ("response.created", "response.in_progress", "response.queued"):
             self._start(_decode_whole(read.response), out)
         elif kind in _ENDS:
@@ -153,7 +153,7 @@ class StreamDecoder(EventStreamDecoder):
             out.append(ToolCallStarted(slot, call.id, call.name, call.custom))
         return slot
 
-    def _grow(self, item: _Item, kind: str, read: _Event, *, out: list[Delta]) -> None:
+    def _grow(self, item: _Item, kind: str, *, read: _Event, out: list[Delta]) -> None:
         text = as_text(read.delta)
         if kind in _CALL_DELTAS:
             if item.slot >= 0:  # else its name is still to come, and the arguments once more
@@ -225,20 +225,22 @@ class StreamEncoder(BlockWriter):
         self._begin(out)
         self.end_blocks(out)
         status, whole = self.whole()
-        self._event(f"response.{status}", {"response": whole}, out)
+        self._event(f"response.{status}", {"response": whole}, out=out)
         return b"".join(out)
 
     def whole(self) -> tuple[str, Raw]:
         """The `response` object of the whole reply, and its status."""
         silent = self.finished.reason == "refusal" and not any(b'"refusal"' in bytes(item) for item in self.output)
-        return self._response.finished("content_filter" if silent else self.finished.reason, self.output, self.usage)
+        return self._response.finished(
+            "content_filter" if silent else self.finished.reason, self.output, usage=self.usage
+        )
 
     def fail(self, error: HostlerError) -> bytes:
         """An error event and a failed response, since some clients look for the one and some for the other."""
         out: list[bytes] = []
-        self._event("error", error_event(error), out)
+        self._event("error", error_event(error), out=out)
         failed = self._response.write("failed", self.output, more={"error": write_error(error)})
-        self._event("response.failed", {"response": failed}, out)
+        self._event("response.failed", {"response": failed}, out=out)
         return b"".join(out)
 
     def open_block(self, block: Block, out: list[bytes]) -> None:
@@ -250,8 +252,8 @@ class StreamEncoder(BlockWriter):
             custom = block.call.custom or block.call.name in self._custom
             block.tag = "custom_tool_call" if custom else "function_call"
         added: Json = {"output_index": block.index, "item": self._item(block, "in_progress")}
-        self._event("response.output_item.added", added, out)
-        self._part(block, "added", out)
+        self._event("response.output_item.added", added, out=out)
+        self._part(block, "added", out=out)
         if block.tag != "custom_tool_call" or (block.call is not None and block.call.custom):
             self._let_grow(block)  # else its text stands in JSON, and can be taken out only when that is whole
 
@@ -266,8 +268,8 @@ class StreamEncoder(BlockWriter):
         if not block.tag:
             if ours and block.opaque is not None:
                 whole = msgspec.json.format(block.opaque, indent=-1)  # one line: an event's data ends with its line
-                self._event("response.output_item.added", {"output_index": block.index, "item": Raw(whole)}, out)
-                self._end_item(block, whole, out)
+                self._event("response.output_item.added", {"output_index": block.index, "item": Raw(whole)}, out=out)
+                self._end_item(block, whole, out=out)
             else:
                 self.opened -= 1  # nothing of it is written
             return
@@ -279,18 +281,18 @@ class StreamEncoder(BlockWriter):
             block.text.append(last)
         name, field, _ = _GROWTH[block.tag]
         done = {**self._growing_place(block), **_logprobs(block), field: "".join(block.text)}
-        self._event(f"response.{name}.done", done, out)
-        self._part(block, "done", out)
+        self._event(f"response.{name}.done", done, out=out)
+        self._part(block, "done", out=out)
         item = {**ours, "id": self._id(block)} if ours else self._item(block, "completed")
-        self._end_item(block, msgspec.json.encode(item), out)
+        self._end_item(block, msgspec.json.encode(item), out=out)
 
     def _begin(self, out: list[bytes]) -> None:
         if not self._begun:
             self._begun = True
             for status in ("created", "in_progress"):
-                self._event(f"response.{status}", {"response": self._response.write("in_progress")}, out)
+                self._event(f"response.{status}", {"response": self._response.write("in_progress")}, out=out)
 
-    def _event(self, kind: str, members: Json, out: list[bytes]) -> None:
+    def _event(self, kind: str, members: Json, *, out: list[bytes]) -> None:
         data = msgspec.json.encode({"type": kind, **members, "sequence_number": self._number})
         self._number += 1
         out.append(b"event: %b\ndata: %b\n\n" % (kind.encode(), one_line(data)))
@@ -307,10 +309,10 @@ class StreamEncoder(BlockWriter):
         head = msgspec.json.encode({"type": kind, **self._growing_place(block), **_logprobs(block)})[:-1]
         block.prefix = b'event: %b\ndata: %b,"delta":' % (kind.encode(), head)
 
-    def _part(self, block: Block, state: str, out: list[bytes]) -> None:
+    def _part(self, block: Block, state: str, *, out: list[bytes]) -> None:
         if block.call is None:
             kind = "reasoning_summary_part" if block.tag == "reasoning" else "content_part"
-            self._event(f"response.{kind}.{state}", {**self._growing_place(block), "part": part_of(block)}, out)
+            self._event(f"response.{kind}.{state}", {**self._growing_place(block), "part": part_of(block)}, out=out)
 
     def _item(self, block: Block, status: str) -> Json:
         parts = [part_of(block)] if status == "completed" else []
@@ -325,9 +327,9 @@ class StreamEncoder(BlockWriter):
         text = {_GROWTH[block.tag][1]: "".join(block.text)}
         return {"id": self._id(block), "type": block.tag, **state, "call_id": call_id, **names, **text}
 
-    def _end_item(self, block: Block, item: bytes, out: list[bytes]) -> None:
+    def _end_item(self, block: Block, item: bytes, *, out: list[bytes]) -> None:
         self.output.append(Raw(item))
-        self._event("response.output_item.done", {"output_index": block.index, "item": Raw(item)}, out)
+        self._event("response.output_item.done", {"output_index": block.index, "item": Raw(item)}, out=out)
 
 
 def _logprobs(block: Block) -> Json:
