@@ -1,4 +1,4 @@
-"""The five faces as their official SDKs see them, behind one small interface, so that tests can compare what they say."""
+"""The five faces as their official SDKs see them, behind one small interface, so that tests can compare them."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import anthropic
+import httpx
 import httpx2
 import ollama
 import openai
@@ -236,7 +237,8 @@ class Messages:
 
     def _said(self, reply: Any) -> Said:
         known: dict[str | None, Finish] = {
-            "end_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls", "refusal": "refusal", "stop_sequence": "stop",
+            "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_calls",
+            "refusal": "refusal",
         }  # fmt: skip
         usage = reply.usage
         said = Said(
@@ -361,7 +363,7 @@ class Ollama:
             return self._said([part async for part in parts])
         except ollama.ResponseError as error:
             raise Refused(max(error.status_code, 0), error.error) from None
-        except Exception as error:  # the SDK lets its transport's errors through, whichever that is
+        except (httpx.TransportError, ValueError) as error:
             raise Refused(0, str(error)) from None
 
     def _said(self, parts: list[Any]) -> Said:
