@@ -404,3 +404,38 @@ async def test_a_machine_that_goes_down_while_somebody_looks_is_soon_known(start
         async with machine_serving(make("ollama"), box.address.port):
             await expect(told).to_have_count(0, timeout=25_000)
             await expect(page.button("Load mini/tiny:latest")).to_be_visible()
+
+
+async def test_the_matrix_is_a_table_to_filter_sort_and_choose_from(server: Server, tab: Open) -> None:
+    page = await tab(server, "/models")
+    await page.button("Table").click()
+    table = page.page.get_by_role("region", name="Capability matrix")
+    demo = table.get_by_role("row").filter(has=page.page.get_by_role("link", name=DEMO, exact=True))
+    await expect(demo.get_by_role("cell", name="yes", exact=True).first).to_have_attribute(
+        "title", re.compile(r"Source: .+as of \d{4}-|Source: ")
+    )
+    await expect(demo).to_contain_text("Free (local)")
+    await expect(page.page.get_by_role("columnheader", name="MCP", exact=True)).to_have_count(0)
+    await page.button("All columns").click()
+    await expect(page.page.get_by_role("columnheader", name="MCP", exact=True)).to_be_visible()
+    wanted = page.page.get_by_role("group", name="Models that have")
+    await wanted.get_by_role("button", name="Tools", exact=True).click()
+    await expect(demo).to_be_visible()
+    await wanted.get_by_role("button", name="Vision", exact=True).click()
+    await expect(demo).to_have_count(0)
+    await expect(page.page.get_by_text(re.compile(r"^0 of \d+ models$"))).to_be_visible()
+    await wanted.get_by_role("button", name="Vision", exact=True).click()
+    star = demo.get_by_role("button", name=f"Favorite: {DEMO}")
+    await star.click()
+    await expect(star).to_have_attribute("aria-pressed", "true")
+    await table.get_by_role("button", name="Context", exact=True).click()
+    await expect(page.page.get_by_role("columnheader", name=re.compile("^Context"))).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    assert await page.barriers() == []
+    assert await page.overflow() <= 0
+    await page.shot("models-table")
+    await page.page.reload()
+    await expect(row(page, DEMO).get_by_role("button", name=f"Favorite: {DEMO}")).to_have_attribute(
+        "aria-pressed", "true"
+    )

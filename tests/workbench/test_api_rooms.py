@@ -97,6 +97,16 @@ async def test_models_say_where_each_fact_comes_from(stage: ApiStage) -> None:
     assert providers["exists"] and providers["error"] == "" and providers["default"] == "far"
     far = next(provider for provider in providers["providers"] if provider["id"] == "far")
     assert (far["state"], far["ready"], far["default"]) == ("up", True, True)
+    assert {p["id"] for p in providers["providers"] if p["discovers"]} == {"far"}, "vendors have no keys here"
+
+
+async def test_one_provider_is_asked_alone(stage: ApiStage) -> None:
+    await stage.call("POST", "/providers/refresh")
+    looks = stage.app.discovery.statistics().looks
+    asked = await stage.call("POST", "/providers/refresh?provider=far")
+    assert stage.app.discovery.statistics().looks == looks + 1
+    assert next(p for p in asked["providers"] if p["id"] == "far")["state"] == "up"
+    await stage.call("POST", "/providers/refresh?provider=nobody", status=404)
 
 
 async def test_a_file_that_is_broken_is_told(stage: ApiStage) -> None:

@@ -82,7 +82,8 @@ class MachineMemory(msgspec.Struct, frozen=True):
 
 
 class ProviderView(msgspec.Struct, frozen=True):
-    """One provider and its machine. `since` in unix milliseconds; `reason` and `advice` are "" when all is well."""
+    """One provider and its machine. `since` in unix milliseconds; `reason` and `advice` are "" when all is well;
+    `discovers`: it can be asked which models it has."""
 
     id: str
     label: str
@@ -98,6 +99,7 @@ class ProviderView(msgspec.Struct, frozen=True):
     base_url: str
     local: bool
     default: bool
+    discovers: bool
 
 
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -189,6 +191,7 @@ def provider_view(entry: ProviderEntry, directory: Directory | None = None) -> P
         base_url=address_of(provider),
         local=provider.local or provider.ours,
         default=entry.default if directory is None else provider.id == directory.default,
+        discovers=refusal is None and not provider.ours and provider.listing != "none",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from hostler.engines.prepare import prepare
 from hostler.engines.recipe import Recipe
-from hostler.errors import UpstreamTimeout
+from hostler.errors import NotFound, UpstreamTimeout
 from hostler.providers.provider import Provider
 from hostler.registry.resolver import ModelEntry
 from hostler.workbench.api import shapes
@@ -74,12 +74,14 @@ class ModelsApi:
             providers=tuple(provider_view(entry) for entry in self._parts.resolver.providers()),
         )
 
-    async def refresh_providers(self) -> shapes.Providers:
-        """Read the file and ask every machine now."""
+    async def refresh_providers(self, provider: str = "") -> shapes.Providers:
+        """Read the file and ask every machine now, or the one of `provider`."""
         self._parts.providers.load()
+        if provider and provider not in self._parts.providers.directory.providers:
+            raise NotFound(f"There is no provider '{provider[:80]}'.")
         try:
             async with asyncio.timeout(REFRESH_S):
-                await self._parts.discovery.refresh()
+                await self._parts.discovery.refresh([provider] if provider else None)
         except TimeoutError:
             raise UpstreamTimeout(f"Not all machines answered within {REFRESH_S:g} s.") from None
         return await self.list_providers()

@@ -322,7 +322,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Read the file and ask every machine now. */
+        /** Read the file and ask every machine now, or the one of `provider`. */
         post: operations["refresh_providers"];
         delete?: never;
         options?: never;
@@ -1015,7 +1015,7 @@ export interface components {
              * @default unknown
              * @enum {unknown}
              */
-            cost_state: "known" | "local" | "unknown";
+            cost_state: "estimate" | "known" | "local" | "unknown";
             /** @default null */
             ttft_ms: number | null;
             /** @default null */
@@ -1367,7 +1367,8 @@ export interface components {
         };
         /**
          * ProviderView
-         * @description One provider and its machine. `since` in unix milliseconds; `reason` and `advice` are "" when all is well.
+         * @description One provider and its machine. `since` in unix milliseconds; `reason` and `advice` are "" when all is well;
+         *         `discovers`: it can be asked which models it has.
          */
         ProviderView: {
             id: string;
@@ -1385,6 +1386,7 @@ export interface components {
             base_url: string;
             local: boolean;
             default: boolean;
+            discovers: boolean;
         };
         /**
          * Providers
@@ -2526,7 +2528,9 @@ export interface operations {
     };
     refresh_providers: {
         parameters: {
-            query?: never;
+            query?: {
+                provider?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -17,10 +17,11 @@ describe("figures", () => {
   });
 
   it("never say 0 for a price that nobody knows", () => {
-    expect(cost(message({ id: "m", cost: null, cost_state: "unknown" })).text).toBe("cost unknown");
-    expect(cost(message({ id: "m", cost: null, cost_state: "local" })).text).toBe("local");
+    expect(cost(message({ id: "m", cost: null, cost_state: "unknown" })).text).toBe("-");
+    expect(cost(message({ id: "m", cost: null, cost_state: "local" })).text).toBe("Free (local)");
     expect(cost(message({ id: "m", cost: 0.00001, cost_state: "known" })).text).toBe("< $0.0001");
     expect(cost(message({ id: "m", cost: 0.1234, cost_state: "known" })).text).toBe("$0.123");
+    expect(cost(message({ id: "m", cost: 0.0123, cost_state: "estimate" })).text).toBe("~$0.012");
   });
 
   it("stand in their order", () => {
@@ -30,7 +31,7 @@ describe("figures", () => {
       "first 500 ms",
       "2.5 s",
       "1k in, 101 out",
-      "local",
+      "Free (local)",
     ]);
   });
 });

@@ -28,12 +28,12 @@ export function speed(message: Message): number | null {
   return ((made - 1) * 1_000) / (whole - first);
 }
 
-/** What it cost. A price nobody knows is said to be unknown, never 0. */
+/** What it cost: an estimate by the price list, what the vendor said, free, or not known, which is never 0. */
 export function cost(message: Message): Figure {
   if (message.cost_state === "local")
-    return { text: "local", detail: "It ran on a machine of yours, which costs nothing per token." };
+    return { text: "Free (local)", detail: "It ran on a machine of yours, which costs nothing per token." };
   if (message.cost_state === "unknown" || message.cost === null)
-    return { text: "cost unknown", detail: "No price is known for this model." };
+    return { text: "-", detail: "What it cost is not known: no price of this model is, or its upstream told no usage." };
   const value = message.cost;
   const text =
     value === 0
@@ -41,7 +41,8 @@ export function cost(message: Message): Figure {
       : value < 0.0001
         ? "< $0.0001"
         : `$${value < 0.01 ? value.toFixed(4) : value.toFixed(value < 1 ? 3 : 2)}`;
-  return { text, detail: `Cost of this answer: $${value}` };
+  if (message.cost_state === "known") return { text, detail: `Cost of this answer, as its vendor says: $${value}` };
+  return { text: `~${text}`, detail: `Cost of this answer, an estimate by the price list: $${Number(value.toPrecision(6))}` };
 }
 
 const NAMES: readonly (readonly [keyof Usage, string])[] = [

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { all, badges, hover, provenance } from "./facts";
+import { all, badges, hover, provenance, say } from "./facts";
 import { engine, model, provider } from "./samples";
 import { action, isLoadable, isLoaded, isLoading, isOurs, ofModel, ofProvider, trouble } from "./state";
 
@@ -21,6 +21,13 @@ test("a fact says its value, its source and its date", () => {
   expect(told[2]).toContain("131,072 tokens (128k)");
   expect(told[2]).toContain("another source says something else");
   expect(told[3]).toContain("$0.25 per million tokens");
+});
+
+test("prices of long prompts are words", () => {
+  expect(say("price_tiers", "200000: 6/22.5/0.6/-; 1000000: 12/-/-/-")).toBe(
+    "above 200k tokens $6.00 in, $22.50 out; above 1M tokens $12.00 in, - out",
+  );
+  expect(say("cache_read_price", 0.3)).toContain("per million tokens");
 });
 
 test("where a model stands", () => {

@@ -40,6 +40,11 @@ const LABELS: Record<string, string> = {
   structured_output: "Keeps to a schema",
   max_output: "Longest answer",
   cache_minimum: "Shortest cached prefix",
+  cache_read_price: "Price read from cache",
+  cache_write_price: "Price written to cache",
+  batch_input_price: "Input price in batches",
+  batch_output_price: "Output price in batches",
+  price_tiers: "Prices of long prompts",
 };
 
 /** What tells models apart at a glance, in this order; what nearly all can do (streaming) is left to the details. */
@@ -56,7 +61,14 @@ const BADGES: readonly [name: string, label: string][] = [
   ["caching", "cache"],
 ];
 
-const PRICES = new Set(["input_price", "output_price"]);
+const PRICES = new Set([
+  "input_price",
+  "output_price",
+  "cache_read_price",
+  "cache_write_price",
+  "batch_input_price",
+  "batch_output_price",
+]);
 const TOKENS = new Set(["context_window", "max_output", "cache_minimum"]);
 
 /** The server's words for its sources, where a person would not know them. What is not here is shown as it is. */
@@ -76,8 +88,20 @@ export function say(name: string, value: unknown): string {
     if (PRICES.has(name)) return `${dollars(value)} per million tokens`;
     return value.toLocaleString("en");
   }
-  return String(value);
+  return name === "price_tiers" ? tiers(String(value)) : String(value);
 }
+
+/** `200000: 6/22.5/0.6/-` in words: what a request costs whose prompt is longer. */
+function tiers(text: string): string {
+  const words = text.split(";").map((tier) => {
+    const [above = "", rates = ""] = tier.split(":");
+    const [input = "-", output = "-"] = rates.trim().split("/");
+    return `above ${tokens(Number(above))} tokens ${priced(input)} in, ${priced(output)} out`;
+  });
+  return words.join("; ");
+}
+
+const priced = (rate: string): string => (rate === "-" ? "-" : dollars(Number(rate)));
 
 export function label(name: string): string {
   return LABELS[name] ?? name.replaceAll("_", " ");

@@ -53,6 +53,7 @@ export function provider(id: string, given: Partial<Provider> = {}): Provider {
     base_url: "",
     local: true,
     default: false,
+    discovers: true,
     ...given,
   } as Provider;
 }

@@ -15,7 +15,7 @@ import { sampled, type Sample } from "./pulls";
 const MEMORY_MS = 4000;
 const MACHINES_MS = 10_000;
 const SETTLE_MS = 60;
-const CHANGES_MODELS = /^(providers\.|machine\.|models\.|engine\.(ready|failed|crashed|stopped)|pull\.done)/;
+const CHANGES_MODELS = /^(providers\.|overrides\.|machine\.|models\.|engine\.(ready|failed|crashed|stopped)|pull\.done)/;
 const CHANGES_MEMORY = /^engine\.(starting|ready|failed|crashed|stopped)/;
 
 interface Enginelike {
@@ -101,11 +101,11 @@ export class ModelsStore {
     this.#quietly(this.#askMachines()); // they may be slow, and the lists are there without them
   }
 
-  /** Have every machine asked again what it serves. */
-  async refresh(): Promise<void> {
+  /** Have every machine asked again what it serves, or one provider's. */
+  async refresh(provider = ""): Promise<void> {
     this.refreshing = true;
     try {
-      this.providers = await api.post<Providers>("/providers/refresh");
+      this.providers = await api.post<Providers>(`/providers/refresh${query({ provider })}`);
       await this.reload();
     } catch (error) {
       this.failure = asApiError(error);
@@ -273,6 +273,8 @@ function tell(event: Event): void {
       return announce(`${event.data.provider} is up.`);
     case "providers.refused":
       return alarm("The providers file has a mistake; the last good state is in use.");
+    case "overrides.refused":
+      return alarm("The overrides file has a mistake; the last good state is in use.");
     case "pull.done":
       return announce(`${event.data.pull.spec} is pulled.`);
     case "pull.failed":
