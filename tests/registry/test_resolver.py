@@ -166,13 +166,11 @@ def test_an_engine_model_carries_its_recipe_with_an_absolute_path(tmp_path: Path
     assert demo.path == str(DEMO_MODEL)
 
 
-def test_providers_that_are_off_or_not_served_say_so() -> None:
-    data = document(machine("a", enabled=False), machine("g", "gemini"))
+def test_providers_that_are_off_say_so() -> None:
+    data = document(machine("a", enabled=False))
     resolver = Resolver(source(data, settings(HERE)))
     with pytest.raises(ProviderNotReady, match="switched off"):
         resolver.resolve("m")
-    with pytest.raises(ProviderNotReady, match="does not serve yet"):
-        resolver.resolve("g/m")
     with pytest.raises(ProviderNotReady, match="no-engine"):
         Resolver(source(data, settings(HERE, engines=False))).resolve("here/demo")
 
