@@ -2,12 +2,13 @@
 
 import pytest
 
-from hostler.core.messages import Message, Text
+from hostler.core.messages import Message, Text, ToolCall
 from hostler.core.requests import ChatRequest, ToolChoice
 from hostler.core.tools import Tool
 from hostler.core.wires import ANTHROPIC, OPENAI_CHAT
+from hostler.wire import openai_chat, openai_responses
 from hostler.wire.dialects import PLAIN, Dialect
-from hostler.wire.free_text import input_schema, unwrapped, wrapped
+from hostler.wire.free_text import input_schema, unwrapped, without_free_text, wrapped
 from hostler.wire.tool_offers import offer_tools
 
 
@@ -28,6 +29,22 @@ from hostler.wire.tool_offers import offer_tools
 )
 def test_the_text_comes_out_of_what_models_make_of_it(arguments: str, text: str) -> None:
     assert unwrapped(arguments) == text
+
+
+def test_free_form_tools_and_their_calls_become_functions_where_there_are_none() -> None:
+    patch = Tool(name="patch", description="Edit.", custom=True, parameters={"definition": "start: /x/"})
+    called = Message("assistant", (ToolCall(id="c", name="patch", arguments="*** Begin", custom=True),))
+    request = ChatRequest(model="m", messages=(called,), tools=(patch, FEED))
+    assert without_free_text(request, PLAIN) == (request, set())
+    changed, lost = without_free_text(request, Dialect(custom_tools=False))
+    assert lost == {"tools[].custom"}
+    told = "Edit.\n\nThe input follows this grammar:\nstart: /x/"
+    assert changed.tools == (Tool(name="patch", description=told, parameters=input_schema()), FEED)
+    assert changed.messages[0].parts == (ToolCall(id="c", name="patch", arguments='{"input":"*** Begin"}'),)
+    for codec in (openai_chat, openai_responses):
+        encoded = codec.encode_request(request, Dialect(custom_tools=False))
+        assert b'"custom' not in encoded.body and b"*** Begin" in encoded.body
+        assert "tools[].custom" in encoded.dropped
 
 
 def test_the_schema_asks_for_the_one_text() -> None:

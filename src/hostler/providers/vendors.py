@@ -107,10 +107,13 @@ _SIGNED: Final = Dialect(
 )
 """The messages wire's own maker: every model on sale allows so many tokens, and the wire demands a limit."""
 _MINIMAX: Final = replace(_SIGNED, adaptive_thinking=False, models=model_rules.MINIMAX)
-_OLD_LIMIT: Final = Dialect(max_tokens_field="max_tokens", forbidden=("top_k", "min_p"), reasoning_tags=("think",))
+_OLD_LIMIT: Final = Dialect(
+    max_tokens_field="max_tokens", custom_tools=False, forbidden=("top_k", "min_p"), reasoning_tags=("think",)
+)
 """Most compatible hosts know the older name of the limit, and refuse sampling parameters that are not of the wire."""
 _DEEPSEEK: Final = Dialect(
     max_tokens_field="max_tokens",
+    custom_tools=False,
     forbidden=("top_k", "min_p"),
     reasoning_back="tool-turns",
     thinking_as="switch",
@@ -123,6 +126,7 @@ _DEEPSEEK_RESPONSES: Final = Dialect(efforts=("none", "low", "high", "max"))
 """Its Responses take schemas, keep nothing, and are documented without a version in the path."""
 _MISTRAL: Final = Dialect(
     max_tokens_field="max_tokens",
+    custom_tools=False,
     forbidden=("min_p", "user", "messages[].name"),
     renamed=(("seed", "random_seed"),),
     reasoning_back="always",
@@ -135,6 +139,7 @@ _MISTRAL: Final = Dialect(
 """It refuses fields that it does not know; streams always end with usage, and its seed has another name."""
 _ROUTED: Final = Dialect(
     max_tokens_field="max_tokens",
+    custom_tools=False,
     reasoning_fields=("reasoning", "reasoning_details"),
     reasoning_back="always",
     thinking_as="object",
@@ -142,6 +147,7 @@ _ROUTED: Final = Dialect(
 )
 """It hands every maker's opaque blocks back to that maker."""
 _FAST: Final = Dialect(
+    custom_tools=False,
     forbidden=("top_k", "min_p"),
     reasoning_fields=("reasoning",),
     reasoning_tags=("think",),
@@ -149,16 +155,22 @@ _FAST: Final = Dialect(
 )
 """Hosts with chips of their own: the newer name of the limit, thinking in `reasoning`."""
 _HOST: Final = Dialect(
-    max_tokens_field="max_tokens", reasoning_tags=("think",), efforts=("none", "low", "medium", "high")
+    max_tokens_field="max_tokens",
+    custom_tools=False,
+    reasoning_tags=("think",),
+    efforts=("none", "low", "medium", "high"),
 )
 """Hosts of open models: the older name of the limit, and the samplers that such models have."""
 _XAI: Final = Dialect(forbidden=("top_k", "min_p"), efforts=("none", "low", "medium", "high", "xhigh"))
 _META: Final = Dialect(forbidden=("top_k", "min_p"), efforts=("minimal", "low", "medium", "high", "xhigh"))
 """Thinking cannot be switched off."""
-_META_CHAT: Final = replace(_META, max_tokens_field="max_tokens", inline_refs=True, tool_choice=False)
+_META_CHAT: Final = replace(
+    _META, max_tokens_field="max_tokens", inline_refs=True, tool_choice=False, custom_tools=False
+)
 """It takes no choice of tools but the model's own."""
 _QWEN_CHAT: Final = Dialect(
     max_tokens_field="max_tokens",
+    custom_tools=False,
     forbidden=("min_p",),
     thinking_as="flag",
     forced_tool_choice="without-thinking",
@@ -446,6 +458,7 @@ class Kind:
 
 _SERVER: Final = Dialect(
     max_tokens_field="max_tokens",
+    custom_tools=False,
     developer_role=False,
     mid_system=False,
     strict_schemas=False,
@@ -453,7 +466,7 @@ _SERVER: Final = Dialect(
     reasoning_tags=("think",),
 )
 """Servers of open models: the older name of the limit works everywhere, chat templates know few roles."""
-_COMPATIBLE: Final = Dialect(max_tokens_field="max_tokens", reasoning_tags=("think",))
+_COMPATIBLE: Final = Dialect(max_tokens_field="max_tokens", custom_tools=False, reasoning_tags=("think",))
 _LLAMA_CPP: Final = replace(_SERVER, named_tool_choice=False)
 _OLLAMA: Final = replace(
     _SERVER,

@@ -79,6 +79,8 @@ class Dialect:
     """Whether a choice may force a call; where not, the model is left to choose, and the loss is named."""
     parallel_tool_calls: bool = True
     """The `parallel_tool_calls` switch."""
+    custom_tools: bool = True
+    """Free-form tools; without them they are offered as functions with one string."""
     tool_id_pattern: str = r"[A-Za-z0-9_-]{1,64}"
     """Tool call ids must match; others are mapped to ones that do, reversibly."""
     tool_result_media: bool = False

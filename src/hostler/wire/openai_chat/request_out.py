@@ -16,6 +16,7 @@ from hostler.wire import schemas
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
 from hostler.wire.fields import Members, as_members
+from hostler.wire.free_text import without_free_text
 from hostler.wire.openai_chat.content_out import Json
 from hostler.wire.openai_chat.messages_out import MessagesWriter
 from hostler.wire.openai_chat.thinking import is_on, write_thinking
@@ -28,11 +29,12 @@ _encode = msgspec.json.Encoder().encode
 def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
     """The body for `request`, and what had to be left out."""
     dialect = dialect.of(request.model)
+    request, lost = without_free_text(request, dialect)
     messages = MessagesWriter(dialect, tool_turns=_tool_turns(request, dialect))
     for message in _with_schema(request, dialect):
         messages.write(message)
     body: Json = {"model": request.model, "messages": messages.finish()}
-    writer = _FieldsWriter(request, dialect, body=body, dropped=messages.dropped)
+    writer = _FieldsWriter(request, dialect, body=body, dropped=messages.dropped | lost)
     writer.write()
     return Encoded(_encode(body), tuple(sorted(writer.dropped)))
 

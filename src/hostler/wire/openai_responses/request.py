@@ -19,6 +19,7 @@ from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import EFFORTS, effort_word
 from hostler.wire.fields import Members, as_text, need_items, need_members, need_text
+from hostler.wire.free_text import without_free_text
 from hostler.wire.ids import ToolIds
 from hostler.wire.openai_content import read_content, write_flat_media
 from hostler.wire.responses_items import Json, said
@@ -148,13 +149,12 @@ def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
     Replies are not stored by the vendor unless a client of this very wire asks for it.
     """
     dialect = dialect.of(request.model)
+    request, lost = without_free_text(request, dialect)
     items = _ItemWriter(request, dialect)
     for position, message in enumerate(request.messages):
         items.write(message, f"messages[{position}]")
-    writer = _FieldWriter(request, dialect, dropped=items.dropped)
-    writer.body["input"] = items.items
-    if items.instructions:
-        writer.body["instructions"] = items.instructions
+    writer = _FieldWriter(request, dialect, dropped=items.dropped | lost)
+    writer.body |= {"input": items.items} | ({"instructions": items.instructions} if items.instructions else {})
     writer.write()
     return Encoded(msgspec.json.encode(writer.body), tuple(sorted(writer.dropped)))
 
