@@ -18,6 +18,7 @@ INVALID_JSON: Final = "INVALID_JSON"
 """The key under which the vendor's documentation asks for arguments that are no JSON object."""
 
 _NULL: Final = msgspec.Raw(b"null")
+_NOTHING: Final = (b"null", b"[]")
 
 
 class _Kind(msgspec.Struct):
@@ -69,6 +70,27 @@ class _ToolResultBlock(msgspec.Struct):
     cache_control: CacheControl | None = None
 
 
+class _Plain(msgspec.Struct, gc=False):
+    """The fields of the blocks that nearly every history consists of, for reading them all in one pass."""
+
+    type: str
+    text: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: msgspec.Raw = _NULL
+    tool_use_id: str | None = None
+    content: msgspec.Raw = _NULL
+    is_error: bool | None = None
+    cache_control: CacheControl | None = None
+    citations: msgspec.Raw = _NULL
+    caller: msgspec.Raw = _NULL
+    toolset_name: str | None = None
+
+
+_decode_plain = msgspec.json.Decoder(list[_Plain]).decode
+_decode_text = msgspec.json.Decoder(str).decode
+
+
 class _SearchResultBlock(msgspec.Struct):
     title: str = ""
     source: str = ""
@@ -98,15 +120,63 @@ def decode_content(content: msgspec.Raw, path: str, *, notes: Notes) -> tuple[Pa
     """Parts of a `content` or `system` value: a string, a list of blocks, or nothing."""
     head = memoryview(content)[:1].tobytes()
     if head == b'"':
-        return (Text(text=parse(content, str, path=path)),)
+        return (Text(text=_decode_text(content)),)
     if head == b"n":
         return ()
     if head != b"[":
         raise WireError(f"{path}: expected a string or a list of content blocks")
+    plain = _plain_parts(content, path, notes)
+    if plain is not None:
+        return plain
     parts: list[Part] = []
     for position, raw in enumerate(parse(content, list[msgspec.Raw], path=path)):
         parts += decode_block(raw, f"{path}[{position}]", notes=notes)
     return tuple(parts)
+
+
+def _plain_parts(content: msgspec.Raw, path: str, notes: Notes) -> tuple[Part, ...] | None:
+    """The parts of a list of plain blocks; None where one of them is of another kind, or wrong."""
+    try:
+        blocks = _decode_plain(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    parts: list[Part] = []
+    for block in blocks:
+        part: Part | None = None
+        match block.type:
+            case "text":
+                if block.text is not None and bytes(block.citations) in _NOTHING:
+                    part = Text(text=block.text, cache=cache_to_core(block.cache_control))
+            case "tool_use":
+                part = _plain_call(block)
+            case "tool_result":
+                part = _plain_result(block, path, notes)
+            case _:
+                pass
+        if part is None:
+            return None
+        parts.append(part)
+    return tuple(parts)
+
+
+def _plain_call(block: _Plain) -> ToolCall | None:
+    arguments = bytes(block.input)
+    rare = block.toolset_name is not None or bytes(block.caller) != b"null"
+    if block.id is None or block.name is None or rare or arguments[:1] != b"{" or INVALID_JSON.encode() in arguments:
+        return None
+    cache = cache_to_core(block.cache_control)
+    return ToolCall(id=block.id, name=block.name, arguments=arguments.decode(), cache=cache)
+
+
+def _plain_result(block: _Plain, path: str, notes: Notes) -> ToolResult | None:
+    if block.tool_use_id is None:
+        return None
+    inner = decode_content(block.content, f"{path}[].content", notes=notes)
+    content = tuple(part for part in inner if isinstance(part, Text | Media))
+    if len(content) < len(inner):
+        return None
+    cache = cache_to_core(block.cache_control)
+    return ToolResult(call_id=block.tool_use_id, content=content, is_error=bool(block.is_error), cache=cache)
 
 
 def decode_block(raw: msgspec.Raw, path: str, *, notes: Notes) -> list[Part]:

@@ -25,6 +25,9 @@ CUSTOM_INPUT: Final = "input"
 _PDF: Final = "application/pdf"
 
 
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
 class BlockEncoder:
     """Turns parts into blocks, and gathers in `dropped` the names of what it left out.
 
@@ -50,19 +53,19 @@ class BlockEncoder:
 
     def encode_part(self, part: Part, path: str) -> Block | None:
         """The block of one part, None where nothing of it is sent."""
-        match part:
+        match part:  # the most frequent kinds first
             case Text():
                 return self._text(part)
-            case Refusal(text=text):
-                return {"type": "text", "text": text} if self._says(text) else None
-            case Reasoning():
-                return self._reasoning(part)
             case ToolCall():
                 return self._tool_use(part)
             case ToolResult():
                 return self._tool_result(part, path)
+            case Reasoning():
+                return self._reasoning(part)
             case Media():
                 return self._media(part, path)
+            case Refusal(text=text):
+                return {"type": "text", "text": text} if self._says(text) else None
 
     def _says(self, text: str) -> bool:
         """Whether a text may be a block: "text content blocks must contain non-whitespace text" in history."""
@@ -106,18 +109,23 @@ class BlockEncoder:
         if not part.arguments.strip():
             return msgspec.Raw(b"{}")
         try:
-            value: object = msgspec.json.decode(part.arguments)
-        except (msgspec.DecodeError, RecursionError):
-            value = None
-        if isinstance(value, dict):
+            _decode_object(part.arguments)
             return msgspec.Raw(part.arguments.strip().encode())
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            pass
         # A call that was cut off stays in some clients' history; this is the form that the vendor asks for.
         self.dropped.add(f"{self._place}.tool_calls[].arguments")
         return {INVALID_JSON: part.arguments}
 
     def _tool_result(self, part: ToolResult, path: str) -> Block:
-        content = self.encode(part.content, f"{path}.content")
         block: dict[str, object] = {"type": "tool_result", "tool_use_id": self._ids.to_wire(part.call_id)}
+        first = part.content[0] if len(part.content) == 1 else None
+        if isinstance(first, Text) and first.cache is None and first.opaque is None and first.text.strip():
+            block["content"] = first.text
+            if part.is_error:
+                block["is_error"] = True
+            return _marked(block, part)
+        content = self.encode(part.content, f"{path}.content")
         if part.is_error:
             block["is_error"] = True
         if len(part.content) == 1 and isinstance(part.content[0], Text) and _is_plain(content):

@@ -30,7 +30,7 @@ _EFFORTS: Final[Mapping[str, Effort]] = {
 
 class _Request(msgspec.Struct):
     model: str
-    messages: list[msgspec.Raw]
+    messages: msgspec.Raw
     system: msgspec.Raw = _NULL
     max_tokens: int | None = None
     stop_sequences: list[str] | None = None
@@ -81,7 +81,7 @@ def decode_request(body: bytes) -> ChatRequest:
 
     `max_tokens` may be missing: not every upstream needs it.
     """
-    members = parse_object(body)
+    members = _members(body)
     if "model" not in members or "messages" not in members:
         raise WireError(f"{'messages' if 'model' in members else 'model'} is required.")
     wire = parse(body, _Request, path="body")
@@ -113,19 +113,41 @@ def decode_request(body: bytes) -> ChatRequest:
     )
 
 
+def _members(body: bytes) -> Members:
+    """The body's top level; what is long is read elsewhere, and not here a second time."""
+    try:
+        body.decode()  # parts that are passed over, and sent on as they are, must be text too
+        members = _decode_top(body)
+        return {key: value if key in _LONG else _decode_any(value) for key, value in members.items()}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return parse_object(body)  # it says what is wrong
+
+
+_LONG: Final = frozenset(("messages", "system", "tools"))
+_decode_top = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_any = msgspec.json.Decoder().decode
+_decode_turns = msgspec.json.Decoder(list[_Message]).decode
+
+
+def _turns(raw: msgspec.Raw) -> list[_Message]:
+    try:
+        return _decode_turns(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # read one by one, so that the place is named
+        items = parse(raw, list[msgspec.Raw], path="messages")
+        return [parse(item, _Message, path=f"messages[{position}]") for position, item in enumerate(items)]
+
+
 def _decode_messages(wire: _Request, notes: Notes) -> tuple[Message, ...]:
     messages: list[Message] = []
     system = decode_content(wire.system, "system", notes=notes)
     if system:
         messages.append(Message("system", system))
-    for position, raw in enumerate(wire.messages):
-        path = f"messages[{position}]"
-        messages += _decode_message(raw, path, notes=notes)
+    for position, message in enumerate(_turns(wire.messages)):
+        messages += _decode_message(message, f"messages[{position}]", notes=notes)
     return tuple(messages)
 
 
-def _decode_message(raw: msgspec.Raw, path: str, *, notes: Notes) -> list[Message]:
-    message = parse(raw, _Message, path=path)
+def _decode_message(message: _Message, path: str, *, notes: Notes) -> list[Message]:
     notes.keep_citations = message.role == "assistant"
     parts = decode_content(message.content, f"{path}.content", notes=notes)
     match message.role:

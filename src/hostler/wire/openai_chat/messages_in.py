@@ -27,6 +27,10 @@ CLIENT_ORIGIN = Origin("", OPENAI_CHAT, "")
 """Origin of reasoning in a client's history, which names no provider and no model."""
 
 
+_RARE = frozenset(("reasoning_content", "reasoning", "reasoning_details", "refusal", "audio"))
+"""Members of an assistant's message that most messages lack."""
+
+
 class _RawDetails(Struct):
     reasoning_details: msgspec.Raw = msgspec.Raw()
 
@@ -90,20 +94,30 @@ class _Reader:
 
     def _assistant(self, members: Members, index: int) -> tuple[Part, ...]:
         path = f"messages[{index}]"
+        content = members.get("content")
         parts: list[Part] = []
+        if isinstance(content, str):
+            parts += (Text(text=content),) if content else ()
+        else:
+            parts += _assistant_content(content, f"{path}.content")
+        if not _RARE.isdisjoint(members):
+            parts = self._rare(members, index, parts=parts)
+        calls = _calls(members, index)
+        self._waiting = list(calls)
+        return (*parts, *calls)
+
+    def _rare(self, members: Members, index: int, *, parts: list[Part]) -> list[Part]:
+        path = f"messages[{index}]"
         reasoning = self._reasoning(index, members)
         if reasoning is not None:
-            parts.append(reasoning)
-        parts += _assistant_content(members.get("content"), f"{path}.content")
+            parts.insert(0, reasoning)
         refusal = text_or_none(members, "refusal", path=f"{path}.")
         if refusal:
             parts.append(Refusal(text=refusal))
         audio = as_members(members.get("audio"))
         if audio:
             parts.append(Media(kind="audio", file_id=need_text(audio.get("id"), f"{path}.audio.id")))
-        calls = _calls(members, index)
-        self._waiting = list(calls)
-        return (*parts, *calls)
+        return parts
 
     def _reasoning(self, index: int, members: Members) -> Reasoning | None:
         details = members.get("reasoning_details")
@@ -114,13 +128,17 @@ class _Reader:
         return Reasoning(text=text, origin=CLIENT_ORIGIN, opaque=opaque)
 
     def _result(self, members: Members, path: str, *, legacy: bool) -> ToolResult:
+        call_id, content = members.get("tool_call_id"), members.get("content")
+        if isinstance(call_id, str) and call_id and isinstance(content, str) and "name" not in members:
+            self._waiting = [call for call in self._waiting if call.id != call_id]
+            return ToolResult(call_id=call_id, content=(Text(text=content),) if content else ())
         name = text_or_none(members, "name", path=f"{path}.") or ""
         call_id = text_or_none(members, "tool_call_id", path=f"{path}.") or self._oldest_waiting(name if legacy else "")
         if call_id is None:
             raise WireError(f"{path}.tool_call_id is missing, and no call waits for a result.")
         self._waiting = [call for call in self._waiting if call.id != call_id]
-        content = read_content(members.get("content"), f"{path}.content")
-        texts = tuple(Text(text=part.text) if isinstance(part, Refusal) else part for part in content)
+        parts = read_content(content, f"{path}.content")
+        texts = tuple(Text(text=part.text) if isinstance(part, Refusal) else part for part in parts)
         return ToolResult(call_id=call_id, content=texts, name=name)
 
     def _oldest_waiting(self, name: str) -> str | None:
@@ -129,7 +147,7 @@ class _Reader:
 
 def _assistant_content(value: object, path: str) -> list[Part]:
     """As any content, but it may hold chunks of thinking, which the server that made them may want back."""
-    if not isinstance(value, list):
+    if value is None or not isinstance(value, list):
         return list(read_content(value, path))
     parts: list[Part] = []
     for position, item in enumerate(cast("list[object]", value)):
@@ -175,6 +193,12 @@ def _calls(members: Members, index: int) -> list[ToolCall]:
 
 
 def _call(call: Members, path: str, *, default_id: str) -> ToolCall:
+    function = call.get("function")
+    if isinstance(function, dict) and call.get("type") == "function":  # as nearly every client writes it
+        members, given = cast("Members", function), call.get("id")
+        name, arguments = members.get("name"), members.get("arguments")
+        if isinstance(given, str) and given and isinstance(name, str) and isinstance(arguments, str):
+            return ToolCall(id=given, name=name, arguments=arguments)
     id_ = text_or_none(call, "id", path=f"{path}.") or default_id
     if call.get("type") == "custom" or ("custom" in call and "function" not in call):
         custom = need_members(call.get("custom"), f"{path}.custom")
