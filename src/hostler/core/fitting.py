@@ -5,8 +5,8 @@ counts: what is unknown or uncertain fits.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple
 
 from hostler.core.capabilities import Capabilities, Fact
 from hostler.core.messages import Media, MediaKind, Message, Part, Refusal, Text, ToolCall, ToolResult
@@ -28,8 +28,7 @@ _WORDS: Final[dict[MediaKind, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What is known against requests to one model. `window` and `max_output` in tokens, 0 where they are not known."""
 
     model_id: str
@@ -41,8 +40,7 @@ class Limits:
     degrade: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Misfit:
+class Misfit(NamedTuple):
     """One thing that does not fit: where, what, and the least number of tokens of a prompt that is too long."""
 
     path: str

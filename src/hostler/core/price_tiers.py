@@ -7,16 +7,15 @@ Knows: the notation: tokens, then US dollars per million tokens read anew, writt
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-_TIER: Final = re.compile(r"(\d{1,12}): *([^/;]+)/([^/;]+)/([^/;]+)/([^/;]+)")
-_NUMBER: Final = re.compile(r"\d{1,9}(?:\.\d{1,12})?")
+# texts, which `re` compiles when they are first used: most processes start without ever meeting a tier
+_TIER: Final = r"(\d{1,12}): *([^/;]+)/([^/;]+)/([^/;]+)/([^/;]+)"
+_NUMBER: Final = r"\d{1,9}(?:\.\d{1,12})?"
 _UNKNOWN: Final = "-"
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(NamedTuple):
     """US dollars per million tokens; None: nobody knows."""
 
     input: float | None = None
@@ -25,8 +24,7 @@ class Rates:
     cache_write: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tier:
+class Tier(NamedTuple):
     """What all tokens of a request cost whose prompt has more than `above` tokens."""
 
     above: int
@@ -37,7 +35,7 @@ def read_tiers(text: str) -> tuple[Tier, ...] | None:
     """The tiers, the lowest first; None for a text that is none of this notation."""
     tiers: list[Tier] = []
     for piece in text.split(";"):
-        found = _TIER.fullmatch(piece.strip())
+        found = re.fullmatch(_TIER, piece.strip())
         rates = [_rate(group.strip()) for group in found.groups()[1:]] if found else [math.nan]
         if found is None or any(rate is not None and math.isnan(rate) for rate in rates):
             return None
@@ -58,7 +56,7 @@ def _rate(text: str) -> float | None:
     """A rate, None for an unknown one, NaN for what is none."""
     if text == _UNKNOWN:
         return None
-    return float(text) if _NUMBER.fullmatch(text) else math.nan
+    return float(text) if re.fullmatch(_NUMBER, text) else math.nan
 
 
 def _text(rate: float | None) -> str:

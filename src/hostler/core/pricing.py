@@ -4,8 +4,7 @@ Knows: tiers, cache and batch rates, that what the vendor itself reports wins. D
 All of it is an estimate but what was reported: a price list says nothing of discounts, rounding or taxes.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from hostler.core.capabilities import USER, Capabilities, Fact
 from hostler.core.price_tiers import Rates, Tier, read_tiers
@@ -22,8 +21,7 @@ _MILLION: Final = 1e6
 _LIVE: Final = ("GET ", "POST ")
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """What a model's tokens cost. `tiers` are sorted, the lowest first; `batch` holds what batches cost, where known.
 
     Within the rates a cache's are never None: where nobody named one, the tokens count as read anew, which is the most

@@ -21,7 +21,7 @@ from hostler.providers.provider import Provider
 FOLDER: Final = Path(__file__).parent / "snapshot"
 WILDCARD: Final = "*"
 
-_DATE: Final = re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
+_DATE: Final = r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)$"
 _log: Final = logging.getLogger(__name__)
 
 Told = list[bool | int | float | str]
@@ -100,7 +100,7 @@ def _read(path: Path, kind: type[R]) -> R | None:
 def _names(model: str) -> tuple[str, ...]:
     """The names under which a model may stand, the closest first."""
     bare = model.removeprefix("models/")
-    return (bare, _DATE.sub("", bare), WILDCARD)
+    return (bare, re.sub(_DATE, "", bare), WILDCARD)
 
 
 def _facts(file: _File, found: msgspec.Raw) -> Capabilities:

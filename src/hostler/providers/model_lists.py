@@ -24,7 +24,7 @@ PAGE: Final = 1000
 MAX_NAME: Final = 512
 MAX_PRICE: Final = 1e6
 """US dollars per million tokens that are believed."""
-_DECIMAL: Final = re.compile(r"\d{1,6}(?:\.\d{1,20})?(?:[eE]-\d{1,2})?")
+_DECIMAL: Final = r"\d{1,6}(?:\.\d{1,20})?(?:[eE]-\d{1,2})?"
 
 Json = Mapping[str, object]
 
@@ -173,7 +173,7 @@ def _list_prices(pricing: Json) -> dict[str, Scalar | None]:
 
 def _decimal(value: object) -> float | None:
     """A price that is written as text."""
-    return float(value) if isinstance(value, str) and _DECIMAL.fullmatch(value) else None
+    return float(value) if isinstance(value, str) and re.fullmatch(_DECIMAL, value) else None
 
 
 def _price(page: Json, key: str) -> float | None:

@@ -3,15 +3,14 @@
 Knows: what tells one state of a file from the next. Does not know: what the file means, who waits for it.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 Signature = tuple[int, int, int, int]
 """Modification time in ns, size, inode and device: an edit in place, a rename over it and a new mount all show."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A look at a file: its bytes, None where there is none, or why it cannot be read."""
 
     signature: Signature | None
