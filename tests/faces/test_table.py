@@ -17,6 +17,7 @@ WIRES = {
     "anthropic": "anthropic",
     "gemini": "gemini",
     "ollama": "ollama",
+    "dashscope": "dashscope",
 }
 """Each wire, and the kind of a provider that speaks it."""
 

@@ -227,3 +227,10 @@ def test_a_query_that_cannot_stand_in_a_request_is_refused(query: str) -> None:
 def test_only_deployments_have_a_query() -> None:
     with pytest.raises(ConfigError, match="query"):
         read_base_url("https://x.example/v1?api-version=1", KINDS["openai-compatible"])
+
+
+def test_the_dashscope_wires_other_service_and_its_header_for_streams() -> None:
+    qwen = provider(DASHSCOPE, "dashscope")
+    assert qwen.call_path("chat", "qwen3-vl-plus", stream=False).endswith("/multimodal-generation/generation")
+    assert (qwen.asks(stream=True), qwen.asks(stream=False)) == (b"x-dashscope-sse: enable\r\n", b"")
+    assert provider().asks(stream=True) == b""

@@ -35,8 +35,8 @@ from hostler.wire.codecs import SERVED, codec_of
 from hostler.wire.dialects import PLAIN, Dialect
 
 Operation = Literal[
-    "chat", "generate", "completions", "embeddings", "embedding", "rerank", "models", "count_tokens", "speech", "transcriptions",
-    "translations", "images", "image_edits", "image_variations",
+    "chat", "generate", "completions", "embeddings", "embedding", "rerank", "models", "count_tokens", "speech",
+    "transcriptions", "translations", "images", "image_edits", "image_variations",
 ]  # fmt: skip
 """`generate` is the ollama wire's call for a prompt without roles, `embedding` the call for one text where a wire has
 another for several."""
@@ -82,6 +82,8 @@ _PATHS: Final[Mapping[Wire, Mapping[str, str]]] = {
     DASHSCOPE: {"chat": "/services/aigc/text-generation/generation"},
 }
 """Behind the base URL and the wire's version segment."""
+_MULTIMODAL: Final = re.compile(r"(?i)-vl|omni|audio|qvq|ocr|qwen3\.[5-9]")
+"""The dashscope wire's models that another service of it answers, also when they are sent text alone."""
 _GEMINI_ACTIONS: Final[Mapping[str, str]] = {
     "chat": "generateContent",
     "embeddings": "batchEmbedContents",
@@ -195,6 +197,8 @@ class Provider:
     def call_path(self, operation: Operation, model: str, *, stream: bool) -> str:
         """The request path of a call of `model`; empty where this provider has none for the operation."""
         path = self.paths.get(operation, "")
+        if self.wire == DASHSCOPE and _MULTIMODAL.search(model):
+            return path.replace("text-generation", "multimodal-generation")
         if not path or self.names_in_body or self.program is not None:
             return path
         action = "streamGenerateContent?alt=sse" if stream and operation == "chat" else path
@@ -213,6 +217,10 @@ class Provider:
     def names_in_body(self) -> bool:
         """Whether a request's body names the model; else its path does."""
         return self.wire != GEMINI
+
+    def asks(self, *, stream: bool) -> bytes:
+        """Header lines that say whether a stream is wanted, on the wire where the body does not."""
+        return b"x-dashscope-sse: enable\r\n" if stream and self.wire == DASHSCOPE else b""
 
     def other_path(self, tail: str) -> str:
         """The request path of anything else on the wire: `/audio/speech` becomes `<prefix>/v1/audio/speech`."""

@@ -6,10 +6,9 @@ A client that keeps asking one model gives the same answers to nearly every ques
 asked once: a `Plan` holds them, with a `Way` for each candidate, and a `Call` adds what is its own.
 """
 
-from collections.abc import Mapping
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import msgspec
 
@@ -114,18 +113,18 @@ class Way:
     """One candidate of a plan, with all that is the same for each call that takes it.
 
     `model` is the name that is sent, `kind` the ledger's, `lane` and `slots` where calls queue, `cost` in US dollars
-    0.0 for local models and else None: it follows from `price`, where that is known. `passes`: the wires match, so that bytes pass through; `bridges`: they
-    may have to be mended for what the upstream is known to refuse although its wire has it. `lines` are the answer's
-    header lines that tell which attempt served, for a first one. `front` stands for `opening` in a body that begins
-    with it, as most clients write theirs: the model is its first field. `splices`: bodies must name another model than
-    they do; `files`: they may be forms, and replies files. `echo` writes `asked` into replies. `target`
-    and the request's `head` are kept here where they are the same for good, which an engine's are not; `seen` is the
-    head of the last reply.
+    0.0 for local models and else None: it follows from `price`, where that is known. `passes`: the wires match, so that
+    bytes pass through; `bridges`: they may have to be mended for what the upstream is known to refuse although its wire
+    has it. `lines` are the answer's header lines that tell which attempt served, for a first one. `front` stands for
+    `opening` in a body that begins with it, as most clients write theirs: the model is its first field. `streams`: the
+    upstream is asked for a stream, as some models must be; `splices`: bodies must name another model than they do;
+    `files`: they may be forms, and replies files. `echo` writes `asked` into replies. `target` and the request's `head`
+    are kept here where they are the same for good, which an engine's are not; `seen` is the head of the last reply.
     """
 
     __slots__ = (
         "asked", "bridges", "candidate", "cost", "echo", "files", "front", "head", "kind", "lane", "lines", "model",
-        "opening", "operation", "passes", "path", "price", "seen", "slots", "splices", "target",
+        "opening", "operation", "passes", "path", "price", "seen", "slots", "splices", "streams", "target",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, candidate: Candidate) -> None:
@@ -137,9 +136,16 @@ class Way:
         self.model = candidate.model if recipe is None else plan.asked
         self.lane, self.slots = (provider.id, provider.slots) if recipe is None else (candidate.model_id, recipe.slots)
         # upstreams are asked for streams of events only
-        self.passes = not plan.as_array and (
-            operation not in TRANSLATED
-            or (operation == plan.operation and shape_of(provider.wire, operation) == shape_of(plan.face, operation))
+        self.streams = plan.stream or (operation == "chat" and provider.dialect.of(self.model).stream_only)
+        self.passes = (
+            self.streams == plan.stream
+            and not plan.as_array
+            and (
+                operation not in TRANSLATED
+                or (
+                    operation == plan.operation and shape_of(provider.wire, operation) == shape_of(plan.face, operation)
+                )
+            )
         )
         if provider.program is not None:  # its words are those of no wire
             self.passes = False
@@ -147,7 +153,7 @@ class Way:
             provider.wire == ANTHROPIC or not provider.dialect.named_tool_choice
         )
         self.files = plan.operation in FILES
-        self.path = provider.call_path(operation, self.model, stream=plan.stream)
+        self.path = provider.call_path(operation, self.model, stream=self.streams)
         self.splices = self.model != plan.asked and provider.names_in_body
         self.lines = attempt_lines(candidate.model_id, 1)
         self.opening = opening(plan.asked)
@@ -184,7 +190,7 @@ def side_for(provider: Provider, operation: Operation, *, wire: Wire) -> tuple[P
     side = provider.side(operation, wire)
     if operation in side.paths:
         return side, operation
-    other = _ELSEWHERE[operation] if operation in _ELSEWHERE else operation
+    other = cast("Operation", _ELSEWHERE.get(operation, operation))
     return provider.side(other, wire), other
 
 

@@ -58,19 +58,19 @@ class Translate(Attempt):
         self._kept = ReplyBuilder()
 
     def message(self, target: Target) -> Message:
-        provider = self.candidate.provider
+        way, provider = self.way, self.candidate.provider
         request, lost = self._fitted(self._sink.request())
         request = self._keeper.restore(self.call.plan.key_id, self._origin(), request=request)
         repaired = repair(request.messages)
         if repaired.repairs:
             _log.info("call %s: the history was repaired: %s", self.call.id, "; ".join(repaired.repairs))
-        request = replace(request, messages=repaired.messages, model=self.way.model, include_usage=True)
+        request = replace(request, messages=repaired.messages, model=way.model, stream=way.streams, include_usage=True)
         encoded = provider.codec.encode_request(request, provider.dialect)
         self.dropped = tuple(sorted({*encoded.dropped, *lost})) if lost else encoded.dropped
         self._sink.take_dropped(self.dropped)
         if provider.program is not None:
             return encoded.body
-        return whole_request(request_head(self.way, target), encoded.body)
+        return whole_request(request_head(way, target, lines=provider.asks(stream=way.streams)), encoded.body)
 
     def _fitted(self, request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
         """The request as the model can take it, and what it loses thereby."""

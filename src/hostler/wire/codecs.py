@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Final, cast
 
-from hostler.core.wires import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
+from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
 from hostler.errors import Unsupported
 from hostler.wire.codec import Codec, Counting, Embedding
 
@@ -15,6 +15,7 @@ _MODULES: Final[Mapping[Wire, str]] = {
     OPENAI_RESPONSES: "hostler.wire.openai_responses",
     GEMINI: "hostler.wire.gemini",
     OLLAMA: "hostler.wire.ollama",
+    DASHSCOPE: "hostler.wire.dashscope",
 }
 """Loaded when they are first spoken: most processes never speak most of them, and start and memory are dear."""
 _OTHERS: Final[Mapping[tuple[Wire, str], str]] = {(OLLAMA, "generate"): "generate"}
