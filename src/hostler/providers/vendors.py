@@ -154,6 +154,8 @@ _FAST: Final = Dialect(
     efforts=("none", "low", "medium", "high"),
 )
 """Hosts with chips of their own: the newer name of the limit, thinking in `reasoning`."""
+_GROQ: Final = replace(_FAST, forbidden=(*_FAST.forbidden, "logprobs", "top_logprobs", "logit_bias", "messages[].name"))
+"""What its page of compatibility (console.groq.com/docs/openai) names as refused."""
 _HOST: Final = Dialect(
     max_tokens_field="max_tokens",
     custom_tools=False,
@@ -367,8 +369,8 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             wire=OPENAI_CHAT,
             base_url="https://api.groq.com/openai/v1",
             env=("GROQ_API_KEY",),
-            dialect=_FAST,
-            docs="https://console.groq.com/docs/api-reference",
+            dialect=_GROQ,
+            docs="https://console.groq.com/docs/openai",
             checked=_CHECKED,
         ),
         Vendor(
@@ -408,7 +410,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             label="NVIDIA",
             wire=OPENAI_CHAT,
             base_url="https://integrate.api.nvidia.com/v1",
-            env=("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY", "NGC_API_KEY"),
+            env=("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY", "NIM_API_KEY", "NGC_API_KEY"),
             dialect=_OLD_LIMIT,
             docs="https://docs.api.nvidia.com/nim/reference",
             checked=_CHECKED,
