@@ -84,6 +84,7 @@ async def test_each_time_writes_what_came_and_the_end_takes_the_pieces_away(sess
     assert [hit.message for hit in await sessions.search("another one")] == [reply.id]
 
 
+@pytest.mark.slow
 async def test_a_long_reply_is_told_kept_and_read_whole(sessions: Sessions, store: Store, told: Told) -> None:
     reply = await running(sessions)
     await sessions.keep_pieces(reply.id, grown(LONG))
