@@ -4,7 +4,6 @@ Shapes read: `{"error": {...}}`, `{"error": "text"}`, vLLM's `{"object": "error"
 around one of these, plain text, HTML.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -13,13 +12,14 @@ import msgspec
 from hostler.errors import HostlerError, UpstreamGarbled, UpstreamRefused, WireError
 from hostler.wire.fields import Members, as_count, as_items, as_members, as_text, parse_object
 from hostler.wire.pages import plain_words
-from hostler.wire.retry import retry_after, retry_headers
+from hostler.wire.retry import retry_after, retry_headers, wait_in_words, wait_told
 
 _LONGEST_MESSAGE = 2000
 """Characters of a foreign error text that are kept."""
 
 _TYPES: Final = {
     401: "authentication_error",
+    402: "insufficient_quota",
     403: "permission_error",
     404: "not_found_error",
     409: "conflict_error",
@@ -52,8 +52,6 @@ _CODES: Final = frozenset(
 )  # fmt: skip
 """The codes of a failed response that clients look for: published ones, and those that the vendor sends besides."""
 
-_WAIT: Final = re.compile(r"(?i)try again in (\d+(?:\.\d+)?) ?(ms|s)")
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -66,14 +64,15 @@ def decode_error(  # signature: codec.Codec
     status: int, headers: Mapping[str, str], body: bytes
 ) -> UpstreamRefused:
     """What an upstream's error reply says; `status` is its own, and the body is kept for pass-through."""
-    message, kind = _read_body(body)
+    message, kind, told = _read_body(body)
+    wait = retry_after(headers)
     return UpstreamRefused(
         message or f"The upstream answered with status {status}.",
         status=status,
         kind=kind,
         body=body,
         headers=retry_headers(headers),
-        retry_after=retry_after(headers),
+        retry_after=told if wait is None else wait,
     )
 
 
@@ -102,7 +101,7 @@ def error_of(members: Members) -> UpstreamRefused | None:
         status=_status_of(inner),
         kind=kind,
         body=_encode(members),
-        retry_after=None,
+        retry_after=wait_told(inner),
     )
 
 
@@ -122,17 +121,19 @@ def _status_of(inner: Members) -> int:
     return next((status for word, status in _STATUSES if word in words), 502)
 
 
-def _read_body(body: bytes) -> tuple[str, str]:
-    """Message and kind; an unknown shape gives its own text and no kind."""
+def _read_body(body: bytes) -> tuple[str, str, float | None]:
+    """Message, kind, and seconds to wait; an unknown shape gives its own text and no kind."""
     text = body.decode("utf-8", "replace").strip()
     if text.startswith("["):
         text = text.removeprefix("[").removesuffix("]").strip()
     try:
         members = parse_object(text.encode())
     except WireError:
-        return plain_words(text, _LONGEST_MESSAGE), ""
+        words = plain_words(text, _LONGEST_MESSAGE)
+        return words, "", wait_in_words(words)
     message, kind = _read_members(members)
-    return message or text[:_LONGEST_MESSAGE], kind
+    wait = wait_told(as_members(members.get("error")) or members)
+    return message or text[:_LONGEST_MESSAGE], kind, wait_in_words(message) if wait is None else wait
 
 
 def _read_members(members: Members) -> tuple[str, str]:
@@ -163,14 +164,8 @@ def error_told(members: Members, body: bytes) -> HostlerError:
     if refused is None:
         return UpstreamGarbled("The upstream broke off with an empty error.")
     return UpstreamRefused(
-        refused.message, status=refused.status, kind=refused.kind, body=body, retry_after=_wait_told(refused.message)
+        refused.message, status=refused.status, kind=refused.kind, body=body, retry_after=refused.retry_after
     )
-
-
-def _wait_told(message: str) -> float | None:
-    """The seconds that an error within a stream asks to wait: its message alone can say so."""
-    told = _WAIT.search(message)
-    return None if told is None else float(told[1]) / (1000 if told[2] == "ms" else 1)
 
 
 def write_error(error: HostlerError) -> dict[str, object]:

@@ -7,7 +7,7 @@ import msgspec
 from hostler.errors import HostlerError, UpstreamRefused
 from hostler.wire.anthropic.vocabulary import STATUS_BY_ERROR, ErrorBody, error_object
 from hostler.wire.pages import plain_words
-from hostler.wire.retry import retry_after, retry_headers
+from hostler.wire.retry import retry_after, retry_headers, wait_in_words
 
 _LONGEST_MESSAGE = 500
 
@@ -25,13 +25,14 @@ def decode_error(  # signature: codec.Codec
         error = msgspec.json.decode(body, type=_Refusal).error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         error = ErrorBody(message=plain_words(body.decode("utf-8", "replace").strip(), _LONGEST_MESSAGE))
+    wait = retry_after(headers)
     return UpstreamRefused(
         error.message or f"The upstream answered with status {status}.",
         status=status,
         kind=error.type,
         body=body,
         headers=retry_headers(headers),
-        retry_after=retry_after(headers),
+        retry_after=wait_in_words(error.message) if wait is None else wait,
     )
 
 
@@ -39,7 +40,7 @@ def refused_in_band(error: ErrorBody, body: bytes) -> UpstreamRefused:
     """An error event inside a stream that began with status 200: its type says which status was meant."""
     status = STATUS_BY_ERROR.get(error.type, 500)
     message = error.message or "The upstream reported an error in its stream."
-    return UpstreamRefused(message, status=status, kind=error.type, body=body)
+    return UpstreamRefused(message, status=status, kind=error.type, body=body, retry_after=wait_in_words(error.message))
 
 
 def encode_error(error: HostlerError, request_id: str) -> bytes:
