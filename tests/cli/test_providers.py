@@ -30,6 +30,18 @@ def test_vendors_without_keys_are_listed_with_the_variable(run: Run) -> None:
     assert rows["here"]["default"] and rows["here"]["ready"] and not rows["openai"]["ready"]
 
 
+def test_a_program_on_the_path_is_listed_with_a_word_on_its_terms(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "The program 'gemini' of provider 'gemini-cli' is not on PATH." in run("providers", "list").out
+    program = tmp_path / "gemini"
+    program.write_text("")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    listed = next(line for line in run("providers", "list").out.splitlines() if line.startswith("gemini-cli"))
+    assert "not on PATH" not in listed and "its terms" in listed
+
+
 def test_a_machine_is_added_and_removed(run: Run, file: Path, vendor: str) -> None:
     added = run("providers", "add", "desk", "--kind", "llama.cpp", "--url", vendor, "--tag", "gpu", "--label", "Desk")
     assert added.status == 0 and added.out == ""

@@ -47,6 +47,9 @@ def seen(prompt: str) -> str:
 
 
 def main() -> int:
+    if sys.argv[1:] == ["--version"]:
+        out("0.61.0")
+        return 0
     prompt = sys.stdin.buffer.read().decode()
     do = prompt.split()[-1] if prompt.split() else ""
     if do == "logged-out":

@@ -2,23 +2,36 @@
 
 import asyncio
 import json
+import os
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import trustme
 
-from hostler.providers.provider import Endpoint, Provider, auth_header, read_base_url, wire_defaults
-from hostler.providers.vendors import KINDS
+from hostler.providers.provider import (
+    Access,
+    Credentials,
+    Endpoint,
+    Provider,
+    auth_header,
+    from_vendor,
+    read_base_url,
+    wire_defaults,
+)
+from hostler.providers.vendors import KINDS, VENDORS
 from hostler.registry.live_check import Finding, Probe, check_live
 from hostler.system.address import Address
 from tests.fakes import StartFake, fake_vendor
 
 __all__ = ["fake_vendor"]
 SECRET = "sk-very-secret"
+STAND_IN = Path(__file__).parent.parent / "providers" / "stand_in_gemini.py"
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -225,6 +238,28 @@ async def test_many_are_checked_at_once_and_told_in_order() -> None:
         found = await check_live(probes, {}, at_once=3)
     assert [finding.id for finding in found] == [f"box-{n}" for n in range(7)]
     assert most == 3 and all(finding.good for finding in found)
+
+
+def program(folder: Path, does: str) -> Provider:
+    """A vendor that is a program, which is a shell script here."""
+    path = folder / "gemini"
+    path.write_text(f"#!/bin/sh\n{does}\n")
+    path.chmod(0o755)
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}"}
+    return from_vendor(VENDORS["gemini-cli"], Access(credentials=Credentials(environment)))
+
+
+async def test_a_program_is_asked_for_its_version(tmp_path: Path) -> None:
+    finding = await check(program(tmp_path, f'exec "{sys.executable}" "{STAND_IN}" "$@"'))
+    assert (finding.state, finding.text) == ("up", "version 0.61.0")
+    assert "its terms" in finding.hint
+
+
+async def test_a_program_that_does_not_start_or_end(tmp_path: Path) -> None:
+    finding = await check(program(tmp_path, "echo no node here >&2; exit 127"))
+    assert (finding.state, finding.text) == ("down", "Gemini CLI ended with status 127: no node here.")
+    finding = await check(program(tmp_path, "exec sleep 600"), timeout_s=0.3)
+    assert finding.state == "down" and "silent for too long" in finding.text
 
 
 async def test_what_is_not_ready_says_why() -> None:

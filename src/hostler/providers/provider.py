@@ -31,7 +31,7 @@ from hostler.providers.vendors import (
 from hostler.system.address import Address, parse_base_url, split_url
 from hostler.system.program import Program
 from hostler.wire.codec import UpstreamCodec
-from hostler.wire.codecs import SERVED, codec_of
+from hostler.wire.codecs import codec_of
 from hostler.wire.dialects import PLAIN, Dialect
 
 Operation = Literal[
@@ -243,7 +243,7 @@ class Provider:
         return self.kind == ENGINE
 
     def refusal(self) -> ProviderNotReady | None:
-        """Why no request may be sent to it now: switched off, no key, not served yet; None when it is ready."""
+        """Why no request may be sent to it now: switched off, no key; None when it is ready."""
         if not self.enabled:
             return ProviderNotReady(
                 f"Provider '{self.id}' is switched off.", hint='Its entry in the providers file says "enabled": false.'
@@ -367,8 +367,7 @@ def from_vendor(vendor: Vendor, access: Access) -> Provider:
     """The provider that a vendor's row is, with or without a key."""
     if vendor.program is not None:
         return _by_program(vendor, vendor.program, access=access)
-    served = [side for side in (vendor.main, *vendor.also) if side.wire in SERVED]
-    main, *others = [_side(vendor, side, access=access) for side in served or (vendor.main,)]
+    main, *others = [_side(vendor, side, access=access) for side in (vendor.main, *vendor.also)]
     return replace(main, sides=tuple(others))
 
 
@@ -414,7 +413,7 @@ def _side(vendor: Vendor, side: Side, *, access: Access) -> Provider:
         timeouts=access.timeouts,
         listing=vendor.listing,
         missing_key=vendor.env[0] if key.header is None and not key.problem else None,
-        unready=key.problem or not_served(KINDS[VENDOR_KINDS[side.wire]], vendor.id),
+        unready=key.problem,
     )
 
 
@@ -430,8 +429,7 @@ def moved(provider: Provider, vendor: Vendor, *, side: Side) -> Provider:
     if side != vendor.main or provider.prefix != parse_base_url(side.base_url, side.wire)[1]:
         return provider
     provider = replace(provider, listing=vendor.listing)
-    others = [other for other in vendor.also if other.wire in SERVED]
-    return replace(provider, sides=tuple(_beside(provider, other) for other in others))
+    return replace(provider, sides=tuple(_beside(provider, other) for other in vendor.also))
 
 
 def _beside(provider: Provider, side: Side) -> Provider:
@@ -450,10 +448,3 @@ def _beside(provider: Provider, side: Side) -> Provider:
         defaults=tuple(h for h in wire_defaults(side.wire, side.dialect) if h[0] not in named),
         dialect=side.dialect,
     )
-
-
-def not_served(kind: Kind, provider_id: str) -> str:
-    """Why a kind whose wire does not exist yet cannot be used; "" for every other."""
-    if kind.wire in SERVED:
-        return ""
-    return f"Provider '{provider_id}' is of kind '{kind.id}', which this version of hostler does not serve yet."

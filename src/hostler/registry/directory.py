@@ -22,7 +22,6 @@ from hostler.providers.provider import (
     Timeouts,
     from_vendor,
     moved,
-    not_served,
     read_base_url,
     wire_defaults,
 )
@@ -152,7 +151,7 @@ def _provider(entry: ProviderEntry, settings: Settings, *, access: Access) -> Pr
         listing="none" if endpoint.version == "" else kind.listing,
         enabled=entry.enabled,
         missing_key=None if key.where or key.problem else entry.api_key_env,
-        unready=not_served(kind, entry.id) or unready,
+        unready=unready,
         sidecar=entry.sidecar_url or "",
     )
     return moved(provider, row[0], side=row[1]) if row else provider

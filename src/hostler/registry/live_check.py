@@ -150,6 +150,8 @@ def _listed(answer: Answer) -> int | None:
 
 
 def _unreachable(provider: Provider, error: HostlerError) -> Finding:
+    if provider.program is not None:
+        return Finding(provider.id, "down", error.message, f"Try `{provider.program.name} --version` in a terminal.")
     cause, address = error.__context__, provider.address
     where = f"{address.host}:{address.port}"
     if isinstance(error, UpstreamTimeout):
