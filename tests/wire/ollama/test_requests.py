@@ -12,7 +12,7 @@ from hostler.core.tools import Tool
 from hostler.core.wires import OLLAMA
 from hostler.errors import Unsupported, WireError
 from hostler.wire import ollama
-from hostler.wire.dialects import PLAIN, Dialect
+from hostler.wire.dialects import PLAIN, Dialect, ModelRule
 from tests.wire.strategies import requests
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"
@@ -315,10 +315,12 @@ def test_tools_and_their_choice() -> None:
 
 
 def test_free_form_and_server_tools() -> None:
-    free, search = Tool(name="patch", custom=True), Tool(name="web_search", server=b'{"type":"web_search"}')
+    free = Tool(name="patch", custom=True, parameters={"type": "grammar", "definition": "start: WORD"})
+    search = Tool(name="web_search", server=b'{"type":"web_search"}')
     encoded = ollama.encode_request(asking(tools=(free, search)), PLAIN)
     [tool] = msgspec.json.decode(encoded.body)["tools"]
     assert tool["function"]["parameters"]["required"] == ["input"]
+    assert "start: WORD" in tool["function"]["description"]
     assert encoded.dropped == ("tools[].custom", "tools[].web_search")
 
 
@@ -356,6 +358,12 @@ def test_images_in_results_follow_behind_all_results() -> None:
     assert len(write(asking(*messages[:2]))["messages"]) == 3
     [first, *_] = write(asking(*messages), Dialect(tool_result_media=True))["messages"]
     assert first == {"role": "tool", "content": "one", "tool_call_id": "a", "images": [PNG]}
+
+
+def test_rules_of_a_dialect_count_for_their_models() -> None:
+    dialect = Dialect(models=(ModelRule(pattern="^m$", efforts=("high",), forbidden=("seed",)),))
+    request = asking(reasoning=ReasoningOptions(effort="low"), sampling=Sampling(seed=1))
+    assert write(request, dialect) == {"model": "m", "messages": [HI], "stream": False, "think": "high"}
 
 
 def test_late_system_text_where_a_dialect_refuses_it() -> None:

@@ -33,7 +33,7 @@ from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import budget_of
 from hostler.wire.fields import Members, as_text, need_items, need_members, need_text, text_or_none
-from hostler.wire.free_text import input_schema, wrapped
+from hostler.wire.free_text import without_free_text, wrapped
 from hostler.wire.ids import ToolIds
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import read_content
@@ -47,6 +47,7 @@ HISTORY: Final = Origin("", DASHSCOPE, "")
 CUMULATIVE: Final = "parameters.incremental_output"
 """The key of `extra` that is there, and false, where each piece of a stream should repeat all that came before."""
 
+_NO_FREE_TEXT: Final = Dialect(custom_tools=False)
 _NUMBERS: Final = ("temperature", "top_p", "presence_penalty")
 _WHOLES: Final = ("top_k", "seed")
 _READ: Final = frozenset((
@@ -212,8 +213,7 @@ class _Writer:
     """Writes one request; `dropped` names what the wire or the dialect cannot say."""
 
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
-        self.dropped: set[str] = set()
-        self._request = request
+        self._request, self.dropped = without_free_text(request, _NO_FREE_TEXT)
         self._dialect = dialect
         self._ids = ToolIds(dialect.tool_id_pattern)
         self._in_parts = any(isinstance(part, Media) for part in _flat(request.messages))
@@ -358,8 +358,8 @@ class _Writer:
             return msgspec.Raw(tool.server)
         if tool.cache is not None:
             self.dropped.add("tools[].cache_control")
-        self.dropped |= {f"tools[].{name}" for name in ("strict", "custom") if getattr(tool, name) is True}
-        schema = input_schema() if tool.custom else tool.parameters or {"type": "object", "properties": {}}
+        self.dropped |= {"tools[].strict"} if tool.strict is True else set()
+        schema = tool.parameters or {"type": "object", "properties": {}}
         described: Json = {"name": tool.name, "description": tool.description, "parameters": schema}
         return {"type": "function", "function": described}
 

@@ -21,7 +21,7 @@ from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import EFFORTS, effort_word, nearest_effort
 from hostler.wire.fields import Members, as_text, need_items, need_members, need_text, text_or_none
-from hostler.wire.free_text import input_schema
+from hostler.wire.free_text import without_free_text
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import read_content
 from hostler.wire.openai_tools import read_tools
@@ -31,6 +31,7 @@ Json = dict[str, object]
 HISTORY: Final = Origin("", OLLAMA, "")
 """Origin of what a client's history or a bare body holds: only the wire is known."""
 
+_NO_FREE_TEXT: Final = Dialect(custom_tools=False)
 _LEVELS: Final = ("low", "medium", "high", "max")
 _NUMBERS: Final = ("temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty")
 _READ: Final = frozenset(("model", "messages", "tools", "stream", "format", "think", "options"))
@@ -192,18 +193,14 @@ def _read_images(value: object, path: str) -> list[Media]:
 def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
     """The body for `/api/chat`, and what had to be left out. Raises Unsupported."""
     writer = _Writer(request, dialect)
-    for message in request.messages:
-        writer.write(message)
-    body = writer.settings({"model": request.model, "messages": writer.finish()})
+    body = writer.settings({"model": request.model, "messages": writer.messages()})
     return Encoded(msgspec.json.encode(body), tuple(sorted(writer.dropped)))
 
 
 def encode_prompt(request: ChatRequest, dialect: Dialect) -> Encoded:
     """The body for `/api/generate`; raises Unsupported for a conversation, which is no prompt."""
     writer = _Writer(request, dialect)
-    for message in request.messages:
-        writer.write(message)
-    written = writer.finish()
+    written = writer.messages()
     system = written.pop(0)["content"] if written and written[0]["role"] == "system" else ""
     if len(written) > 1 or any(message["role"] != "user" for message in written):
         raise Unsupported("A conversation cannot be sent as a prompt.", hint="Send it as chat.")
@@ -220,27 +217,24 @@ class _Writer:
     """Writes one request; `dropped` names what the wire or the dialect cannot say."""
 
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
-        self.dropped: set[str] = set()
-        self._request = request
-        self._dialect = dialect
+        self._request, self.dropped = without_free_text(request, _NO_FREE_TEXT)
+        self._dialect = dialect.of(request.model)
         self._written: list[Json] = []
         self._moved: list[Json] = []  # images out of tool results, as messages of the user
         self._names: dict[str, str] = {}  # tools by the ids of their calls
         self._leading = True
 
-    def write(self, message: Message) -> None:
-        """Write one message, which may become several."""
-        if message.name:
-            self.dropped.add("messages[].name")
-        results = [part for part in message.parts if isinstance(part, ToolResult)]
-        for result in results:
-            self._result(result)
-        if len(results) < len(message.parts) or not results:
-            self._spoken(message)
-        self._leading = self._leading and message.role in ("system", "developer")
-
-    def finish(self) -> list[Json]:
-        """All messages, once the last one was given."""
+    def messages(self) -> list[Json]:
+        """All messages; one may become several."""
+        for message in self._request.messages:
+            if message.name:
+                self.dropped.add("messages[].name")
+            results = [part for part in message.parts if isinstance(part, ToolResult)]
+            for result in results:
+                self._result(result)
+            if len(results) < len(message.parts) or not results:
+                self._spoken(message)
+            self._leading = self._leading and message.role in ("system", "developer")
         return [*self._written, *self._moved]
 
     def settings(self, body: Json) -> Json:
@@ -356,9 +350,9 @@ class _Writer:
             return msgspec.Raw(tool.server)
         if tool.cache is not None:
             self.dropped.add("tools[].cache_control")
-        self.dropped |= {f"tools[].{name}" for name in ("strict", "custom") if getattr(tool, name) is True}
-        schema: Json = {"type": "object", "properties": {}}
-        schema |= input_schema() if tool.custom else tool.parameters
+        if tool.strict is True:
+            self.dropped.add("tools[].strict")
+        schema: Json = {"type": "object", "properties": {}, **tool.parameters}
         described: Json = {"name": tool.name, "description": tool.description, "parameters": schema}
         return {"type": "function", "function": described}
 
