@@ -1,25 +1,34 @@
 #!/usr/bin/env python3
-"""How many chunks of a stream per second go through a decoder of one wire and an encoder of the other, in process.
+"""What it costs, in process, to translate between any two wires: chunks of a stream per second, microseconds a request.
 
-    python bench/translate.py [--seconds 2] [--short] [--folder FOLDER]
+    python bench/translate.py [--seconds 0.5] [--short] [--only WIRE ...] [--folder FOLDER]
 
-Both directions, with one chunk per read (a paced stream) and with 16 KiB per read (a fast one). CPU time counts.
+Every pair of wires that is served. Streams: through a decoder of one and an encoder of the other, with one chunk per
+read (a paced stream) and with 16 KiB per read (a fast one). Requests, of 1 KB and of 64 KB: decoded from the client's
+wire, encoded for the upstream's, and its reply decoded and encoded back. CPU time counts.
 """
 
 import argparse
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import permutations
 from pathlib import Path
 
 from kept import FOLDER, keep, median
 
-from hostler.core.requests import Asked
-from hostler.wire import anthropic, openai_chat
+from hostler.core.deltas import fold
+from hostler.core.requests import Asked, Reply
+from hostler.wire.codec import Codec
+from hostler.wire.codecs import SERVED, codec_of
+from hostler.wire.dialects import PLAIN
 
 CHUNKS = 1000
 READ = 16384
 ROUNDS = 5
+ASKED = Asked(model="mock", id="bench", created=1700000000, include_usage=True)
+WORDS = "The quick brown fox jumps over the lazy dog. "
+CHAT = "openai-chat"
 
 
 def chat_stream() -> Iterator[bytes]:
@@ -37,53 +46,64 @@ def chat_stream() -> Iterator[bytes]:
     yield b"data: [DONE]\n\n"
 
 
-def messages_stream() -> Iterator[bytes]:
-    """A message of `CHUNKS` pieces, event by event."""
+def stream_of(wire: str) -> list[bytes]:
+    """The same stream as `wire` has it, a chunk in each piece: written by its own encoder."""
+    decoder, encoder = codec_of(CHAT).stream_decoder(), codec_of(wire).stream_encoder(ASKED)
+    pieces = [encoder.encode(batch) for event in chat_stream() if (batch := decoder.feed(event))]
+    return [piece for piece in [*pieces, encoder.encode(decoder.flush()), encoder.finish()] if piece]
 
-    def event(kind: str, **more: object) -> bytes:
-        return f"event: {kind}\ndata: {json.dumps({'type': kind, **more}, separators=(',', ':'))}\n\n".encode()
 
-    usage = {"input_tokens": 10, "output_tokens": 1}
-    message = {
-        "id": "msg_bench",
-        "type": "message",
-        "role": "assistant",
+def chat_request(size: int) -> bytes:
+    """A chat request of about `size` bytes: instructions, tools, and turns in which a tool is called, of 1 KB each."""
+    city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    count, said = (1, 1) if size < 4096 else (12, 12)
+    function = {"name": "weather", "description": WORDS * said, "parameters": city}
+    messages: list[dict[str, object]] = [{"role": "system", "content": WORDS * (4 * said)}]
+    body: dict[str, object] = {
         "model": "mock",
-        "content": [],
-        "usage": usage,
+        "messages": messages,
+        "tools": [{"type": "function", "function": {**function, "name": f"weather_{n}"}} for n in range(count)],
+        "max_tokens": 1000,
     }
-    yield event("message_start", message={**message, "stop_reason": None, "stop_sequence": None})
-    yield event("content_block_start", index=0, content_block={"type": "text", "text": ""})
-    for number in range(CHUNKS):
-        yield event("content_block_delta", index=0, delta={"type": "text_delta", "text": f" word{number}"})
-    yield event("content_block_stop", index=0)
-    delta = {"stop_reason": "end_turn", "stop_sequence": None}
-    yield event("message_delta", delta=delta, usage={"output_tokens": CHUNKS})
-    yield event("message_stop")
+    while len(json.dumps(body)) < size - 400:
+        call = {"name": "weather_0", "arguments": '{"city":"Oslo"}'}
+        id_ = f"call_{len(messages)}"
+        messages += [
+            {"role": "user", "content": WORDS * (4 * said // 3)},
+            {
+                "role": "assistant",
+                "content": WORDS,
+                "tool_calls": [{"id": id_, "type": "function", "function": call}],
+            },
+            {"role": "tool", "tool_call_id": id_, "content": WORDS * said},
+        ]
+    messages.append({"role": "user", "content": WORDS})
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
-def reads(events: Iterable[bytes], size: int) -> list[bytes]:
-    """The stream as a socket would give it: event by event for 0, else `size` bytes at a time."""
+def request_of(wire: str, size: int) -> bytes:
+    """The same request as `wire` has it."""
+    return codec_of(wire).encode_request(codec_of(CHAT).decode_request(chat_request(size)), PLAIN).body
+
+
+def reply_of(wire: str) -> bytes:
+    """A whole reply of half a kilobyte as `wire` has it."""
+    reply = fold(codec_of(CHAT).stream_decoder().feed(b"".join(chat_stream())))
+    short = Reply(id=reply.id, model=reply.model, parts=reply.parts[:1], finish="stop", usage=reply.usage)
+    return codec_of(wire).encode_response(short, ASKED).body
+
+
+def reads(pieces: Iterable[bytes], size: int) -> list[bytes]:
+    """The stream as a socket would give it: piece by piece for 0, else `size` bytes at a time."""
     if not size:
-        return list(events)
-    data = b"".join(events)
+        return list(pieces)
+    data = b"".join(pieces)
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def to_messages(parts: list[bytes]) -> int:
-    """Chat in, messages out; bytes written."""
-    asked = Asked(model="mock", id="msg_bench", created=1700000000, include_usage=True)
-    return relay(openai_chat.stream_decoder(), anthropic.stream_encoder(asked), parts=parts)
-
-
-def to_chat(parts: list[bytes]) -> int:
-    """Messages in, chat out; bytes written."""
-    asked = Asked(model="mock", id="chatcmpl-bench", created=1700000000, include_usage=True)
-    return relay(anthropic.stream_decoder(), openai_chat.stream_encoder(asked), parts=parts)
-
-
-def relay(decoder: object, encoder: object, *, parts: list[bytes]) -> int:
-    """What the gateway does with each read."""
+def relay(upstream: Codec, face: Codec, *, parts: list[bytes]) -> int:
+    """What the gateway does with each read of a stream; bytes written."""
+    decoder, encoder = upstream.stream_decoder(), face.stream_encoder(ASKED)
     size = 0
     for part in parts:
         if batch := decoder.feed(part):
@@ -93,44 +113,68 @@ def relay(decoder: object, encoder: object, *, parts: list[bytes]) -> int:
     return size + len(encoder.finish())
 
 
-def rate(job: Callable[[list[bytes]], int], parts: list[bytes], *, seconds: float) -> float:
+def exchange(face: Codec, upstream: Codec, *, request: bytes, reply: bytes) -> None:
+    """What the gateway does with one whole request and its whole reply."""
+    upstream.encode_request(face.decode_request(request), PLAIN)
+    face.encode_response(upstream.decode_response(reply), ASKED)
+
+
+def chunk_rate(upstream: Codec, face: Codec, *, parts: list[bytes], seconds: float) -> float:
     """Chunks per second of CPU time."""
     done, began = 0, time.process_time()
     while (spent := time.process_time() - began) < seconds:
-        if job(parts) < CHUNKS * len(" word0"):
+        if relay(upstream, face, parts=parts) < CHUNKS * len(" word0"):
             raise SystemExit("the translation lost text")
         done += CHUNKS
     return round(done / spent)
 
 
-def measure(seconds: float) -> dict[str, list[float]]:
+def microseconds(job: Callable[[], None], seconds: float) -> float:
+    """CPU time of one run."""
+    done, began = 0, time.process_time()
+    while (spent := time.process_time() - began) < seconds:
+        for _ in range(10):
+            job()
+        done += 10
+    return round(spent / done * 1e6, 1)
+
+
+def measure(wires: list[str], seconds: float) -> dict[str, list[float]]:
     """Every case in turn, `ROUNDS` times; `seconds` in all for each."""
-    cases = {
-        f"{name}, {'16 KiB' if size else 'one chunk'} per read": (job, reads(source(), size))
-        for name, job, source in (
-            ("chat to messages", to_messages, chat_stream),
-            ("messages to chat", to_chat, messages_stream),
-        )
-        for size in (0, READ)
-    }
-    rates: dict[str, list[float]] = {name: [] for name in cases}
+    streams = {wire: stream_of(wire) for wire in wires}
+    requests = {(wire, size): request_of(wire, size) for wire in wires for size in (1024, 65536)}
+    replies = {wire: reply_of(wire) for wire in wires}
+    told: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
-        for name, (job, parts) in cases.items():
-            rates[name].append(rate(job, parts, seconds=seconds / ROUNDS))
-    return rates
+        for one, other in permutations(wires, 2):
+            first, second = codec_of(one), codec_of(other)
+            for size, how in ((0, "one chunk"), (READ, "16 KiB")):
+                name = f"stream, {how} per read: {one} to {other}"
+                parts = reads(streams[one], size)
+                told.setdefault(name, []).append(chunk_rate(first, second, parts=parts, seconds=seconds / ROUNDS))
+            for size in (1024, 65536):
+                body, reply = requests[one, size], replies[other]
+
+                def job(face: Codec = first, up: Codec = second, body: bytes = body, reply: bytes = reply) -> None:
+                    exchange(face, up, request=body, reply=reply)
+
+                name = f"request of {size >> 10} KB: {one} to {other}"
+                told.setdefault(name, []).append(microseconds(job, seconds / ROUNDS))
+    return told
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seconds", type=float, help="for each case (default 2)")
-    parser.add_argument("--short", action="store_true", help="0.2 s for each case: a check, no measurement")
+    parser.add_argument("--seconds", type=float, help="for each case (default 0.5)")
+    parser.add_argument("--short", action="store_true", help="0.02 s for each case: a check, no measurement")
+    parser.add_argument("--only", nargs="+", choices=sorted(SERVED), help="wires (default: all that are served)")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     asked = parser.parse_args()
-    rates = measure(asked.seconds or (0.2 if asked.short else 2.0))
-    for name, told in rates.items():
-        print(f"{name}: {median(told):,.0f} chunks/s")
-    print(keep("translate", rates, folder=asked.folder, short=asked.short))
+    told = measure(asked.only or sorted(SERVED), asked.seconds or (0.02 if asked.short else 0.5))
+    for name, values in told.items():
+        print(f"{name}: {median(values):,.0f} {'us' if name.startswith('request') else 'chunks/s'}")
+    print(keep("translate", told, folder=asked.folder, short=asked.short or bool(asked.only)))
 
 
 if __name__ == "__main__":
