@@ -36,7 +36,9 @@ def fingerprint() -> Fingerprint:
         answer = yield Ask(question, optional=True)
         if answer and judge(answer):
             return kind
-    if listed is None or not isinstance((listed.json() or {}).get("data"), list):
+    # a bare list is a hosted vendor's way; a server here that answers so serves something else
+    bare = listed is not None and listed.body.lstrip().startswith(b"[")
+    if listed is None or bare or not isinstance((listed.json() or {}).get("data"), list):
         return None
     # mlx_lm.server is built on Python's own HTTP server and signs nothing
     return "mlx" if listed.headers.get("server", "").startswith("BaseHTTP/") else "openai-compatible"
