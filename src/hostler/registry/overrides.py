@@ -159,11 +159,11 @@ def read_overrides(data: bytes, where: str) -> Overrides:
             raise wrong((_KEY, rule), "a model's id has a provider before a slash")
         if not isinstance(said, dict):
             raise wrong((_KEY, rule), "it must be an object of capabilities")
-        read[rule] = _said(cast("dict[str, object]", said), (_KEY, rule), wrong)
+        read[rule] = _said(cast("dict[str, object]", said), (_KEY, rule), wrong=wrong)
     return Overrides(read)
 
 
-def _said(said: Mapping[str, object], place: Place, wrong: Callable[..., ConfigError]) -> Capabilities:
+def _said(said: Mapping[str, object], place: Place, *, wrong: Callable[..., ConfigError]) -> Capabilities:
     """One model's facts."""
     for name, value in said.items():
         if name not in FIELDS:

@@ -210,7 +210,7 @@ class Resolver:
         elif not model_id.model:
             raise self._not_found(name, model_id)
         facts = self._matrix.capabilities(str(model_id))
-        limits = limits_of(str(model_id), facts, self._checks)
+        limits = limits_of(str(model_id), facts, checks=self._checks)
         return Candidate(str(model_id), model_id.model, provider, recipe, facts, limits)
 
     def _follow(self, name: str) -> str:

@@ -47,7 +47,7 @@ def check_request(plan: Plan, request: ChatRequest) -> None:
         raise _error(first)
 
 
-def must_change(way: Way, plan: Plan, body: bytes) -> bool:
+def must_change(way: Way, plan: Plan, *, body: bytes) -> bool:
     """Whether a chat's body must lose something on this way, so that it cannot pass through as it is."""
     limits = way.candidate.limits
     if limits is None or not limits.degrade or plan.operation != "chat" or not _is_suspect(limits, body):

@@ -51,7 +51,7 @@ class HttpOutlet(Answer):
         tools = self._tools
         self.way = way
         self.number = number
-        if way.passes and not (self.call.plan.limited and must_change(way, self.call.plan, self.call.body)):
+        if way.passes and not (self.call.plan.limited and must_change(way, self.call.plan, body=self.call.body)):
             return Relay(self.call, way, number, self, tools.scanner)
         if self.call.plan.operation in CONVERTED:
             return Convert(self.call, way, number, self)
