@@ -28,7 +28,6 @@ from hostler.routing.answer import JSON_TYPE, X_REQUEST_ID, retry_headers
 from hostler.routing.call import STREAMED, Call, Headers, Plan
 from hostler.routing.dispatch import Dispatch
 from hostler.routing.fit import check_body
-from hostler.routing.fit import check_body
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.outlets import HttpOutlet, Tools
 from hostler.routing.requests import client_lines
@@ -224,8 +223,6 @@ class Gateway:
         outlet = HttpOutlet(exchange, face.wire, f"{self._request_prefix}{number:x}", self._tools, head.cors)
         try:
             plan = self._read(exchange, face, head)
-            if plan.limited:
-                check_body(plan, exchange.body)
             if plan.limited:
                 check_body(plan, exchange.body)
         except HostlerError as error:
