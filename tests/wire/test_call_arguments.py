@@ -15,6 +15,7 @@ def there_and_back(call: ToolCall) -> tuple[str, set[str]]:
     return as_json_text(msgspec.json.decode(written)), dropped
 
 
+@pytest.mark.slow
 @given(arguments)
 def test_good_arguments_come_back(text: str) -> None:
     back, dropped = there_and_back(ToolCall(id="1", name="f", arguments=text))

@@ -65,6 +65,7 @@ def test_a_server_that_does_not_repeat_although_it_was_to_loses_nothing() -> Non
     assert read(["The ", "quick ", "", "fox"], repeat=True) == "The quick fox"
 
 
+@pytest.mark.slow
 @given(st.lists(st.text("ab ", max_size=4), max_size=12))
 def test_asked_for_either_way_nothing_is_lost_or_doubled(pieces: list[str]) -> None:
     assert read(list(accumulate(pieces)), repeat=True) == "".join(pieces)
