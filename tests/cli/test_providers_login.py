@@ -12,9 +12,12 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
 from hostler.cli.main import run as run_command
+from hostler.registry.directory import KeyringKeys
 from hostler.registry.providers_file import ProvidersFile
+from hostler.routing.worker_messages import Providers, decode_from_owner, encode
 from hostler.settings import load
 from hostler.system.keyring import SERVICE, Keyring
+from hostler.worker import ToldProviders
 from tests.cli.program import Run
 
 SECRET = "sk-very-secret"
@@ -165,3 +168,12 @@ def test_without_stored_keys_the_package_is_never_loaded() -> None:
 def test_the_key_never_stands_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(("providers", "login", "mistral", SECRET)) == 2
     assert "unexpected extra argument" in capsys.readouterr().err
+
+
+def test_gateway_workers_are_told_what_was_read() -> None:
+    told = decode_from_owner(encode(Providers(b"", KeyringKeys({"mistral": SECRET}))))
+    assert isinstance(told, Providers) and SECRET not in repr(told)
+    providers = ToldProviders(load(), b"", keyring=KeyringKeys({"mistral": None}))
+    assert providers.directory.providers["mistral"].auth is None
+    providers.take(told.text, told.keyring)
+    assert providers.directory.providers["mistral"].auth == (b"authorization", f"Bearer {SECRET}".encode())
