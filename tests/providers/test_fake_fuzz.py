@@ -10,7 +10,10 @@ from hostler.providers.fake.answer import answer_to, example_of
 from hostler.providers.fake.asked import Fault, Rules
 from hostler.providers.fake.frames import frame_bytes
 from hostler.providers.fake.json_values import Json, is_object
-from hostler.providers.fake.script import Framing, Reply
+from hostler.providers.fake.refusals import error_body
+from hostler.providers.fake.routes import Route
+from hostler.providers.fake.script import Dialect, Framing, Operation, Reply, Wire
+from hostler.providers.fake.speakers import SPEAKERS
 
 KEYS = st.sampled_from((
     "model", "messages", "role", "content", "type", "text", "tools", "tool_calls", "id", "function", "name",
@@ -18,10 +21,18 @@ KEYS = st.sampled_from((
     "budget_tokens", "stream", "stream_options", "include_usage", "input_schema", "parameters", "max_tokens",
     "response_format", "dimensions", "encoding_format", "properties", "required", "items", "anyOf", "$ref", "enum",
     "minItems", "odd",
+    "contents", "parts", "functionCall", "function_call", "functionResponse", "functionDeclarations", "inlineData",
+    "args",
+    "thoughtSignature", "generationConfig", "thinkingConfig", "toolConfig", "functionCallingConfig", "mode",
+    "instructions",
+    "summary", "encrypted_content", "call_id", "output", "text", "format", "reasoning", "images", "options", "think",
+    "prompt", "texts", "result_format", "incremental_output", "cache_control", "source", "media_type", "data",
+    "parametersJsonSchema", "response", "requests", "namespace",
 ))  # fmt: skip
 WORDS = st.sampled_from((
     "m", "user", "assistant", "tool", "system", "text", "tool_use", "tool_result", "function", "object", "array",
-    "any", "thinking", "base64", "#/properties/odd", "", "x y",
+    "any", "thinking", "base64", "#/properties/odd", "", "x y", "model", "message", "reasoning", "function_call", "ANY",
+    "function_call_output", "custom", "namespace", "input_text", "output_text", "enabled", "adaptive", "json_object",
 ))  # fmt: skip
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-3, 3000), st.floats(allow_nan=False), WORDS, st.text(max_size=3)),
@@ -80,6 +91,47 @@ def test_messages(body: Json) -> None:
     answer = answer_to(asked, REPLY, number=1, created=1)
     assert msgspec.json.encode(anthropic.whole(answer))
     assert all(piece.event for piece in anthropic.stream(answer))
+
+
+CALLS = st.fixed_dictionaries(
+    {"type": st.sampled_from(("function_call", "custom_tool_call", "function_call_output", "reasoning", "message"))},
+    optional=dict.fromkeys(("id", "call_id", "name", "arguments", "input", "output", "summary"), WORDS | VALUES),
+)
+CONTENTS = st.fixed_dictionaries(
+    {"parts": st.lists(st.dictionaries(KEYS, VALUES, max_size=3), max_size=3)}, optional={"role": WORDS}
+)
+SHAPES = {
+    "openai-responses": BODIES.flatmap(lambda body: st.lists(CALLS | TURNS).map(lambda items: body | {"input": items})),
+    "gemini": BODIES.flatmap(lambda body: st.lists(CONTENTS).map(lambda given: body | {"contents": given})),
+    "ollama": BODIES,
+    "dashscope": BODIES.map(lambda body: {"model": "m", "input": body, "parameters": body}),
+}
+ROUTES = [
+    ("openai-responses", "responses"), ("gemini", "generate"), ("gemini", "embeddings"), ("ollama", "chat"),
+    ("ollama", "generate"), ("ollama", "embeddings"), ("dashscope", "chat"), ("dashscope", "embeddings"),
+]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("wire", "operation"), ROUTES)
+@settings(max_examples=100)
+@given(data=st.data())
+def test_the_other_wires(wire: Wire, operation: Operation, data: st.DataObject) -> None:
+    body = data.draw(SHAPES[wire])
+    speaker = SPEAKERS[wire]
+    route = Route(wire, operation, model="m", stream=True)
+    asked = speaker.read(route, body)
+    for dialect in (Dialect(), Dialect(bound=True, forced_tools=False, schemas=False, turns="alternate")):
+        try:
+            speaker.check(asked, Rules(dialect))
+        except Fault as fault:
+            assert fault.message
+            assert msgspec.json.encode(error_body(wire, fault))
+    answer = answer_to(asked, REPLY, number=1, created=1)
+    assert msgspec.json.encode(speaker.whole(answer))
+    if operation != "embeddings":
+        for piece in (*speaker.stream(answer), *speaker.broken(Fault("x", 500), answer)):
+            assert isinstance(msgspec.json.decode(piece.data), dict)
 
 
 @pytest.mark.slow

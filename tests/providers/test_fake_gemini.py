@@ -289,10 +289,10 @@ def test_good_conversations_pass() -> None:
     ],
 )  # fmt: skip
 def test_routes(path: str, query: str, operation: str, model: str, stream: bool, array: bool) -> None:
-    route = route_of(path, query, {})
+    route = route_of(path, query, headers={})
     assert (route.wire, route.operation, route.model, route.stream, route.array) == (
         "gemini", operation, model, stream, array,
     )  # fmt: skip
-    assert route_of("/v1/models", "key=x", {}).wire == "gemini"
-    assert route_of("/v1/models", "", {"x-goog-api-key": "x"}).wire == "gemini"
-    assert route_of("/v1/models", "", {}).wire == "openai-chat"
+    assert route_of("/v1/models", "key=x", headers={}).wire == "gemini"
+    assert route_of("/v1/models", "", headers={"x-goog-api-key": "x"}).wire == "gemini"
+    assert route_of("/v1/models", "", headers={}).wire == "openai-chat"

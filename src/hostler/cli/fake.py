@@ -41,6 +41,6 @@ command = click.Command(
     callback=lazily(FakeOptions, "hostler.cli.work.fake:run"),
     help="""Serve the fake vendor, for tests and demos.
 
-    It speaks both wires from a script: text, reasoning, tools, delays, errors, broken streams. See docs/fake.md.
+    It speaks all six wires from a script: text, reasoning, tools, delays, errors, broken streams. See docs/fake.md.
     """,
 )

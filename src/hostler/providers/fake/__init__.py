@@ -1,4 +1,4 @@
-"""The fake vendor: serves the chat and messages wires over HTTP from a script, and judges what it is sent.
+"""The fake vendor: serves all six wires over HTTP from a script, and judges what it is sent.
 
 Shares no code with `hostler.wire`, so that a misreading there is found here and not repeated.
 """

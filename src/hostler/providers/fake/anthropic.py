@@ -120,7 +120,7 @@ def _signature(answer: Answer) -> str:
     body = answer.asked.body
     if answer.scripted_signature or not answer.dialect.bound:
         return answer.signature
-    return bound_signature("".join(answer.reasoning), body, objects_of(body.get("messages")))
+    return bound_signature("".join(answer.reasoning), body, messages=objects_of(body.get("messages")))
 
 
 def _tool_use(call: AnswerCall) -> Json:

@@ -27,7 +27,7 @@ _MADE: Final = re.compile(r"fake-[0-9a-f]{40}")
 _REASONING: Final = ("thinking", "redacted_thinking")
 
 
-def bound_signature(reasoning: str, body: Json, messages: list[Json]) -> str:
+def bound_signature(reasoning: str, body: Json, *, messages: list[Json]) -> str:
     """A signature that holds only behind these messages, with the body's system text and tools.
 
     What marks a place for the cache is not compared, nor whether a text stands alone or in a list.
@@ -122,7 +122,7 @@ def _check_block(block: object, before: tuple[Json, list[Json]], *, where: str, 
     if rules.dialect.bound:
         binding = object_at(object_at(before[0], "thinking"), "block_binding")
         dropped = binding.get("prefix_mismatch_behavior") == "drop_block"
-        if text and not dropped and signature != bound_signature(text, *before):
+        if text and not dropped and signature != bound_signature(text, before[0], messages=before[1]):
             raise Fault(
                 f"{where}: `thinking` block is bound to a different conversation and cannot be used here. The system "
                 "prompt, tools and messages before it must be the same as when it was created."

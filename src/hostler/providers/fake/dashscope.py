@@ -132,13 +132,13 @@ def _finish(answer: Answer) -> str:
 
 
 def _reply(answer: Answer, said: _Said, *, sent: float, finish: str) -> Json:
-    told: Json = {"output": _output(answer, said, finish)}
+    told: Json = {"output": _output(answer, said, finish=finish)}
     if answer.framing.usage != "never":
         told["usage"] = usage_object(answer.usage.grown(sent))
     return {**told, "request_id": f"req_fake{answer.number}"}
 
 
-def _output(answer: Answer, said: _Said, finish: str) -> Json:
+def _output(answer: Answer, said: _Said, *, finish: str) -> Json:
     multimodal = answer.asked.parts
     if not multimodal and object_at(answer.asked.body, "parameters").get("result_format") != "message":
         return {"text": said.text, "finish_reason": finish}

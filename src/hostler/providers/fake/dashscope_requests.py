@@ -95,8 +95,8 @@ def check(asked: Asked, rules: Rules) -> None:
     if messages is not None:
         _check_messages(messages, parts=asked.parts)
         _check_pairs(objects_of(messages))
-    _check_stream(asked, parameters, rules)
-    _check_tools(asked, parameters, rules)
+    _check_stream(asked, parameters, rules=rules)
+    _check_tools(asked, parameters, rules=rules)
     _check_numbers(parameters)
 
 
@@ -165,7 +165,7 @@ def _unanswered(ids: list[str]) -> Fault:
     )
 
 
-def _check_stream(asked: Asked, parameters: Json, rules: Rules) -> None:
+def _check_stream(asked: Asked, parameters: Json, *, rules: Rules) -> None:
     if rules.dialect.stream_only and not asked.stream:
         raise Fault("This model only support stream mode, please enable the stream parameter to access the model.")
     thinks = parameters.get("enable_thinking") is True
@@ -181,7 +181,7 @@ def _check_stream(asked: Asked, parameters: Json, rules: Rules) -> None:
         raise Fault(f"{_ALGORITHM}'{wanted}' is not one of ['text', 'message'] - 'result_format'")
 
 
-def _check_tools(asked: Asked, parameters: Json, rules: Rules) -> None:
+def _check_tools(asked: Asked, parameters: Json, *, rules: Rules) -> None:
     tools = array_at(parameters, "tools")
     if not tools:
         return

@@ -177,11 +177,11 @@ def _checked_contents(body: Json) -> list[Json]:
         if not parts:
             raise _field(f"{where}.parts", "contents.parts must not be empty.")
         for number, part in enumerate(parts):
-            _check_part(part, f"{where}.parts[{number}]", f"contents[{place}].parts[{number}]")
+            _check_part(part, f"{where}.parts[{number}]", path=f"contents[{place}].parts[{number}]")
     return contents
 
 
-def _check_part(part: object, where: str, path: str) -> None:
+def _check_part(part: object, where: str, *, path: str) -> None:
     given = [name for name in _DATA if is_object(part) and part.get(name) is not None]
     if len(given) > 1:
         raise Fault(f"Invalid value at '{snake(path)}' (oneof), oneof field 'data' is already set.", param=snake(path))
@@ -261,7 +261,7 @@ def _check_signatures(contents: list[Json], scripted: frozenset[str]) -> None:
         for number, part in enumerate(objects_of(content.get("parts"))):
             signature = text_at(part, "thoughtSignature")
             call = object_at(part, "functionCall")
-            if signature and not _genuine(signature, call, scripted):
+            if signature and not _genuine(signature, call, scripted=scripted):
                 raise Fault("Corrupted thought signature.")
             if call and first:
                 first = False
@@ -273,7 +273,7 @@ def _spoken_by_user(content: Json) -> bool:
     return text_at(content, "role") != "model" and not parts_with(content, "functionResponse")
 
 
-def _genuine(signature: str, call: Json, scripted: frozenset[str]) -> bool:
+def _genuine(signature: str, call: Json, *, scripted: frozenset[str]) -> bool:
     """Whether the fake gave it, for this call; or whether it is one of those for history that is not its own."""
     if signature in DUMMIES:
         return True

@@ -9,11 +9,11 @@ from hostler.providers.fake.script import Wire
 
 def check_key(wire: Wire, headers: Mapping[str, str], *, query: str, keys: Sequence[str]) -> None:
     """Raise Fault in the vendor's words unless the request brings one of the keys; without keys all are welcome."""
-    if keys and (sent := _sent(wire, headers, query)) not in keys:
+    if keys and (sent := _sent(wire, headers, query=query)) not in keys:
         raise _refused(wire, sent)
 
 
-def _sent(wire: Wire, headers: Mapping[str, str], query: str) -> str:
+def _sent(wire: Wire, headers: Mapping[str, str], *, query: str) -> str:
     bearer = headers.get("authorization", "").removeprefix("Bearer ")
     match wire:
         case "anthropic":

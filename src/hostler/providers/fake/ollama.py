@@ -37,7 +37,7 @@ def whole(answer: Answer) -> Json:
     if thinking:
         message["thinking"] = thinking
     if answer.calls:
-        message["tool_calls"] = [_call(place, call, answer) for place, call in enumerate(answer.calls)]
+        message["tool_calls"] = [_call(place, call, answer=answer) for place, call in enumerate(answer.calls)]
     return {**_head(answer), "message": message, **_foot(answer)}
 
 
@@ -48,7 +48,7 @@ def stream(answer: Answer) -> Iterator[Frame]:
     for piece in answer.text or ((answer.refusal,) if answer.refusal else ()):
         yield _line(answer, _said(answer, piece))
     for place, call in enumerate(answer.calls if answer.asked.operation == "chat" else ()):
-        yield _line(answer, {**_said(answer, ""), "tool_calls": [_call(place, call, answer)]})
+        yield _line(answer, {**_said(answer, ""), "tool_calls": [_call(place, call, answer=answer)]})
     if not answer.framing.done:
         return
     nothing = _said(answer, "")
@@ -79,7 +79,7 @@ def _shows(answer: Answer) -> bool:
     return bool(think) or (think is None and answer.dialect.summaries == "always")
 
 
-def _call(place: int, call: AnswerCall, answer: Answer) -> Json:
+def _call(place: int, call: AnswerCall, *, answer: Answer) -> Json:
     made: Json = {"function": {"index": place, "name": call.name, "arguments": call.arguments}}
     if answer.dialect.tool_ids == "missing":
         return made

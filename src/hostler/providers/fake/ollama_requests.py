@@ -82,8 +82,8 @@ def check(asked: Asked, rules: Rules) -> None:
     kind = "GenerateRequest" if asked.operation == "generate" else "ChatRequest"
     for name in _STRINGS:
         if asked.operation == "generate":
-            _typed(body.get(name), str, f"{kind}.{name}", "string")
-    _typed(body.get("stream"), bool, f"{kind}.stream", "bool")
+            _typed(body.get(name), str, where=f"{kind}.{name}", go="string")
+    _typed(body.get("stream"), bool, where=f"{kind}.stream", go="bool")
     _check_options(body, kind)
     _check_think(body)
     _check_format(body)
@@ -96,7 +96,7 @@ def check(asked: Asked, rules: Rules) -> None:
         raise Fault(f"registry.ollama.ai/library/{asked.model} does not support tools")
 
 
-def _typed(value: object, wanted: type | tuple[type, ...], where: str, go: str) -> None:
+def _typed(value: object, wanted: type | tuple[type, ...], *, where: str, go: str) -> None:
     if value is not None and not isinstance(value, wanted):
         raise Fault(f"json: cannot unmarshal {_kind(value)} into Go struct field {where} of type {go}")
 
@@ -107,7 +107,7 @@ def _kind(value: object) -> str:
 
 def _check_options(body: Json, kind: str) -> None:
     options = body.get("options")
-    _typed(options, dict, f"{kind}.options", "map[string]interface {}")
+    _typed(options, dict, where=f"{kind}.options", go="map[string]interface {}")
     for name in _INTEGERS:
         if (value := object_of(options).get(name)) is not None and not is_number(value):
             raise Fault(f'option "{name}" must be of type integer')
@@ -138,32 +138,32 @@ def _check_format(body: Json) -> None:
 
 def _check_messages(body: Json) -> None:
     messages = body.get("messages")
-    _typed(messages, list, "ChatRequest.messages", "[]api.Message")
+    _typed(messages, list, where="ChatRequest.messages", go="[]api.Message")
     for message in array_at(body, "messages"):
         where = "ChatRequest.messages"
-        _typed(message, dict, where, "api.Message")
+        _typed(message, dict, where=where, go="api.Message")
         made = object_of(message)
         role = text_at(made, "role").lower()
         if role not in _ROLES:
             raise Fault(f"invalid role: {role}, must be one of [system, user, assistant, tool]", 500)
         for name in ("content", "thinking", "tool_name", "tool_call_id"):
-            _typed(made.get(name), str, f"{where}.{name}", "string")
+            _typed(made.get(name), str, where=f"{where}.{name}", go="string")
         _check_images(made, f"{where}.images")
         _check_calls(made, where)
 
 
 def _check_calls(message: Json, where: str) -> None:
-    _typed(message.get("tool_calls"), list, f"{where}.tool_calls", "[]api.ToolCall")
+    _typed(message.get("tool_calls"), list, where=f"{where}.tool_calls", go="[]api.ToolCall")
     for call in array_at(message, "tool_calls"):
         function = object_at(call, "function")
-        _typed(function.get("name"), str, f"{where}.tool_calls.function.name", "string")
+        _typed(function.get("name"), str, where=f"{where}.tool_calls.function.name", go="string")
         arguments = function.get("arguments")
-        _typed(arguments, dict, f"{where}.tool_calls.function.arguments", "api.ToolCallFunctionArguments")
+        _typed(arguments, dict, where=f"{where}.tool_calls.function.arguments", go="api.ToolCallFunctionArguments")
 
 
 def _check_images(value: Json, where: str) -> None:
     """Images are bare base64: no address, no data URL."""
-    _typed(value.get("images"), list, where, "[]api.ImageData")
+    _typed(value.get("images"), list, where=where, go="[]api.ImageData")
     for image in array_at(value, "images"):
         try:
             base64.b64decode(str(image), validate=True)
@@ -173,9 +173,9 @@ def _check_images(value: Json, where: str) -> None:
 
 
 def _check_tools(body: Json) -> None:
-    _typed(body.get("tools"), list, "ChatRequest.tools", "api.Tools")
+    _typed(body.get("tools"), list, where="ChatRequest.tools", go="api.Tools")
     for tool in array_at(body, "tools"):
         function = object_of(tool).get("function")
-        _typed(function, dict, "ChatRequest.tools.function", "api.ToolFunction")
-        _typed(object_of(function).get("parameters"), dict, "ChatRequest.tools.function.parameters",
-               "api.ToolFunctionParameters")  # fmt: skip
+        _typed(function, dict, where="ChatRequest.tools.function", go="api.ToolFunction")
+        _typed(object_of(function).get("parameters"), dict, where="ChatRequest.tools.function.parameters",
+               go="api.ToolFunctionParameters")  # fmt: skip

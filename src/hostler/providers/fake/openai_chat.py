@@ -103,13 +103,13 @@ def _message(answer: Answer) -> Json:
         "annotations": [],
     }
     if answer.reasoning:
-        message |= _reasoned("".join(answer.reasoning), text, answer)
+        message |= _reasoned("".join(answer.reasoning), text, answer=answer)
     if answer.calls:
         message["tool_calls"] = [_call(call, answer.dialect) for call in answer.calls]
     return message
 
 
-def _reasoned(reasoning: str, text: str, answer: Answer) -> Json:
+def _reasoned(reasoning: str, text: str, *, answer: Answer) -> Json:
     match way := _way(answer):
         case "hidden":
             return {}
@@ -159,7 +159,7 @@ def _call(call: AnswerCall, dialect: Dialect) -> Json:
 
 
 def _calls(answer: Answer) -> Iterator[Json]:
-    fragments = [list(_fragments(place, call, answer.dialect)) for place, call in enumerate(answer.calls)]
+    fragments = [list(_fragments(place, call, dialect=answer.dialect)) for place, call in enumerate(answer.calls)]
     rows = zip_longest(*fragments) if answer.interleave else fragments
     for row in rows:
         for delta in row:
@@ -167,7 +167,7 @@ def _calls(answer: Answer) -> Iterator[Json]:
                 yield {"tool_calls": [delta]}
 
 
-def _fragments(place: int, call: AnswerCall, dialect: Dialect) -> Iterator[Json]:
+def _fragments(place: int, call: AnswerCall, *, dialect: Dialect) -> Iterator[Json]:
     index: Json = {} if dialect.tool_index == "missing" else {"index": place if dialect.tool_index == "counted" else 0}
     if not dialect.fragments:
         yield {**index, **_call(call, dialect)}

@@ -64,7 +64,7 @@ def usage_object(usage: Counts) -> Json:
 
 def whole(answer: Answer) -> Json:
     """The reply to a request without `stream`."""
-    return _response(answer, _final_status(answer), output(answer))
+    return _response(answer, _final_status(answer), items=output(answer))
 
 
 def output(answer: Answer) -> list[Json]:
@@ -74,18 +74,18 @@ def output(answer: Answer) -> list[Json]:
 
 def stream(answer: Answer) -> Iterator[Frame]:
     """The reply to a request with `stream`, event by event."""
-    yield _event("response.created", {"response": _response(answer, "in_progress", [])})
-    yield _event("response.in_progress", {"response": _response(answer, "in_progress", [])})
+    yield _event("response.created", {"response": _response(answer, "in_progress", items=[])})
+    yield _event("response.in_progress", {"response": _response(answer, "in_progress", items=[])})
     items = list(enumerate(_items(answer)))
     turns = [row for row in items if answer.interleave and row[1][0]["type"] in _CALLS]
     for place, (item, pieces) in items[: len(items) - len(turns)]:
         yield _opened(place, item)
-        yield from _grown(place, item, pieces)
+        yield from _grown(place, item, pieces=pieces)
         yield _closed(place, item)
     yield from _interleaved(turns)
     status = _final_status(answer)
     if answer.framing.done:
-        yield _event(f"response.{status}", {"response": _response(answer, status, output(answer))})
+        yield _event(f"response.{status}", {"response": _response(answer, status, items=output(answer))})
 
 
 def broken(fault: Fault, answer: Answer) -> Iterator[Frame]:
@@ -166,20 +166,20 @@ def _closed(place: int, item: Json) -> Frame:
     return _event("response.output_item.done", {"output_index": place, "item": item})
 
 
-def _grown(place: int, item: Json, pieces: tuple[str, ...]) -> Iterator[Frame]:
+def _grown(place: int, item: Json, *, pieces: tuple[str, ...]) -> Iterator[Frame]:
     where: Json = {"item_id": item["id"], "output_index": place}
     if item["type"] in _CALLS:
-        yield from _arguments(item, where, pieces)
+        yield from _arguments(item, where, pieces=pieces)
     for name, index, kind in (
         ("summary", "summary_index", "reasoning_summary"),
         ("content", "content_index", "content"),
     ):
         for number, part in enumerate(array_at(item, name)):
             if is_object(part):
-                yield from _part(kind, part, {**where, index: number}, pieces)
+                yield from _part(kind, part, where={**where, index: number}, pieces=pieces)
 
 
-def _part(kind: str, part: Json, where: Json, pieces: tuple[str, ...]) -> Iterator[Frame]:
+def _part(kind: str, part: Json, *, where: Json, pieces: tuple[str, ...]) -> Iterator[Frame]:
     name, field = _PARTS[text_at(part, "type")]
     text = text_at(part, field)
     extra: Json = {"logprobs": []} if name == "output_text" else {}
@@ -190,7 +190,7 @@ def _part(kind: str, part: Json, where: Json, pieces: tuple[str, ...]) -> Iterat
     yield _event(f"response.{kind}_part.done", {**where, "part": part})
 
 
-def _arguments(item: Json, where: Json, pieces: tuple[str, ...]) -> Iterator[Frame]:
+def _arguments(item: Json, where: Json, *, pieces: tuple[str, ...]) -> Iterator[Frame]:
     name, field = _call_words(item)
     for piece in pieces:
         yield _event(f"response.{name}.delta", {**where, "delta": piece}, content=True)
@@ -212,7 +212,7 @@ def _interleaved(calls: list[tuple[int, Item]]) -> Iterator[Frame]:
                 where: Json = {"item_id": item["id"], "output_index": place, "delta": piece}
                 yield _event(f"response.{_call_words(item)[0]}.delta", where, content=True)
     for place, (item, _) in calls:
-        yield from _arguments(item, {"item_id": item["id"], "output_index": place}, ())
+        yield from _arguments(item, {"item_id": item["id"], "output_index": place}, pieces=())
         yield _closed(place, item)
 
 
@@ -225,7 +225,7 @@ def _final_status(answer: Answer) -> str:
     return "failed" if answer.finish == "failed" else "completed"
 
 
-def _response(answer: Answer, status: str, items: list[Json]) -> Json:
+def _response(answer: Answer, status: str, *, items: list[Json]) -> Json:
     body = answer.asked.body
     echoed = {name: body.get(name, default) for name, default in _ECHOED.items()}
     ended = status != "in_progress"

@@ -184,7 +184,7 @@ def _check_item(item: Json, where: str) -> None:
     if kind == "message":
         _check_content(item, where)
     if kind in _PAIRS:
-        _check_parts(item["output"], _OUTPUTS, f"{where}.output")
+        _check_parts(item["output"], _OUTPUTS, where=f"{where}.output")
 
 
 def _check_ids(item: Json, kind: str, *, where: str) -> None:
@@ -203,10 +203,10 @@ def _check_content(item: Json, where: str) -> None:
     role = item["role"]
     if not isinstance(role, str) or role not in _PARTS:
         raise wrong_value(f"{where}.role", role, known=("assistant", "system", "developer", "user"))
-    _check_parts(item["content"], _PARTS[role], f"{where}.content")
+    _check_parts(item["content"], _PARTS[role], where=f"{where}.content")
 
 
-def _check_parts(content: object, allowed: tuple[str, ...], where: str) -> None:
+def _check_parts(content: object, allowed: tuple[str, ...], *, where: str) -> None:
     if isinstance(content, str):
         return
     if not is_array(content):
@@ -274,7 +274,7 @@ def _check_reasoning(items: list[Json], rules: Rules) -> None:
                 "Try again with `store` set to true, or remove this item from your input."
             )
             raise Fault(text, 404, kind=KIND, param="input")
-        if not _opens(sealed, item, rules):
+        if not _opens(sealed, item, rules=rules):
             text = (
                 f"The encrypted content {sealed[:4]}...{sealed[-4:]} could not be verified. "
                 "Reason: Encrypted content could not be decrypted or parsed."
@@ -282,7 +282,7 @@ def _check_reasoning(items: list[Json], rules: Rules) -> None:
             raise Fault(text, kind=KIND, code="invalid_encrypted_content")
 
 
-def _opens(sealed: str, item: Json, rules: Rules) -> bool:
+def _opens(sealed: str, item: Json, *, rules: Rules) -> bool:
     """Whether the fake sealed this; a summary that came along must be the one that it gave."""
     if sealed in rules.signatures:
         return True

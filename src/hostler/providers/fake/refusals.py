@@ -41,10 +41,10 @@ def error_body(wire: Wire, fault: Fault, *, request_id: str = "", dialect: Diale
         case "dashscope":
             return {"code": fault.code or kind, "message": fault.message, "request_id": request_id}
         case "openai-chat" | "openai-responses":
-            return _openai_error(fault, kind, dialect)
+            return _openai_error(fault, kind, dialect=dialect)
 
 
-def _openai_error(fault: Fault, kind: str, dialect: Dialect) -> Json:
+def _openai_error(fault: Fault, kind: str, *, dialect: Dialect) -> Json:
     error: Json = {"message": fault.message, "type": kind, "param": fault.param, "code": fault.code}
     match dialect.errors:
         case "wire":

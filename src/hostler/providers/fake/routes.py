@@ -61,7 +61,7 @@ class Route:
     query: str = ""
 
 
-def route_of(path: str, query: str, headers: Mapping[str, str]) -> Route:
+def route_of(path: str, query: str, *, headers: Mapping[str, str]) -> Route:
     """Where a request goes; `headers` have lower-cased names. Its operation is `unknown` when there is no such path."""
     for end, (wire, operation) in _ENDS.items():
         if path.endswith(end) and path not in _OLLAMA:
@@ -78,12 +78,12 @@ def route_of(path: str, query: str, headers: Mapping[str, str]) -> Route:
         streams = headers.get("x-dashscope-sse") == "enable" or "text/event-stream" in headers.get("accept", "")
         return Route("dashscope", operation, stream=streams, parts=found[2] == "multimodal-generation")
     if found := _MODELS.fullmatch(path):
-        wire = _listing_wire(path, query, headers)
+        wire = _listing_wire(path, query, headers=headers)
         return Route(wire, "model" if found[2] else "models", "GET", model=found[2] or "", query=query)
-    return Route(_listing_wire(path, query, headers), "unknown")
+    return Route(_listing_wire(path, query, headers=headers), "unknown")
 
 
-def _listing_wire(path: str, query: str, headers: Mapping[str, str]) -> Wire:
+def _listing_wire(path: str, query: str, *, headers: Mapping[str, str]) -> Wire:
     """Whose words are used where several wires share a path."""
     if "/messages" in path or "anthropic-version" in headers:
         return "anthropic"

@@ -158,7 +158,7 @@ class FakeVendor:
         received = Received(
             self.record.total, exchange.method, path, exchange.query, headers, exchange.body, exchange.client
         )
-        route = route_of(path, exchange.query, headers)
+        route = route_of(path, exchange.query, headers=headers)
         received.wire = route.wire
         try:
             plan = self._plan(received, route)
