@@ -79,7 +79,13 @@ def gateway_provider(address: str, token: str) -> Provider:
         address=place,
         prefix=prefix,
         auth=auth_header("bearer", token) if token else None,
-        dialect=Dialect(),
+        dialect=Dialect(
+            reasoning_fields=("reasoning_content", "reasoning_details"),
+            reasoning_back="always",
+            thinking_as="object",
+            cache_marks="breakpoint",
+            strict_schemas=False,
+        ),
     )
 
 

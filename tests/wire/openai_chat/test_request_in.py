@@ -352,6 +352,19 @@ def test_a_cache_breakpoint_that_the_vendor_chooses(
     assert (request.cache, request.cache_key, request.extra) == (cache, "k", extra)
 
 
+def test_breakpoints_inherit_the_requests_time_to_live() -> None:
+    def part(**ttl: str) -> dict[str, object]:
+        return {"type": "text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit", **ttl}}
+
+    messages = [
+        {"role": "user", "content": [part(), part(ttl="30m"), part(ttl="12h")]},
+        {"role": "user", "content": "b"},
+    ]
+    for options, marks in (({"mode": "explicit", "ttl": "12h"}, ["1h", "5m", "1h"]), ({}, ["5m", "5m", "1h"])):
+        request = asked(messages=messages, prompt_cache_options=options)
+        assert [part.cache for part in request.messages[0].parts if isinstance(part, Text)] == marks
+
+
 def test_chunks_of_thinking_in_history() -> None:
     thinking = [{"type": "text", "text": "Oats"}]
     content = [

@@ -1,6 +1,6 @@
 """A chat request's body, read into a `ChatRequest`. Knows the top-level fields; leaves the rest in `extra`."""
 
-from typing import Final
+from typing import Final, cast
 
 from hostler.core.messages import CacheMark
 from hostler.core.requests import ChatRequest, OutputFormat, Sampling
@@ -8,6 +8,7 @@ from hostler.core.wires import OPENAI_CHAT
 from hostler.errors import WireError
 from hostler.wire.fields import (
     Members,
+    as_items,
     as_members,
     flag_or_none,
     need_items,
@@ -37,6 +38,8 @@ def decode_request(body: bytes) -> ChatRequest:
     """The request that `body` is; raises WireError naming the place of what is wrong."""
     members = parse_object(body)
     extra = {key: value for key, value in members.items() if key not in _READ}
+    if b'"prompt_cache_breakpoint"' in body and as_members(members.get("prompt_cache_options")).get("ttl") == "12h":
+        _inherit_ttl(members)
     limit = whole_or_none(members, "max_completion_tokens")
     options = as_members(members.get("stream_options"))
     other_options = {key: value for key, value in options.items() if key != "include_usage"}
@@ -81,6 +84,15 @@ def _stop(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     return tuple(need_text(item, f"stop[{index}]") for index, item in enumerate(need_items(value, "stop")))
+
+
+def _inherit_ttl(members: Members) -> None:
+    """Give the request's time to live to the breakpoints that name none of their own, as is published."""
+    for message in as_items(members.get("messages")):
+        for part in as_items(as_members(message).get("content")):
+            mark = as_members(part).get("prompt_cache_breakpoint")
+            if isinstance(mark, dict):
+                cast("dict[str, object]", mark).setdefault("ttl", "12h")
 
 
 def _cache(members: Members, extra: dict[str, object]) -> CacheMark | None:
