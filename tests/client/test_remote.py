@@ -11,8 +11,12 @@ from hostler.client.client import ModelInfo
 from hostler.client.http import GatewayDoor
 from hostler.client.remote import gateway_provider, open_remote
 from hostler.core.deltas import TextDelta
+from hostler.core.messages import Message, Origin, Reasoning, Text
+from hostler.core.requests import ChatRequest, ReasoningOptions
+from hostler.core.wires import OPENAI_CHAT
 from hostler.errors import ConfigError, HostlerError, UpstreamGarbled, UpstreamRefused, UpstreamUnreachable
 from hostler.providers.fake import FakeVendor
+from hostler.wire import openai_chat
 from tests.end_to_end.machine import Asked, Line, Machine, machine
 
 
@@ -33,6 +37,23 @@ async def test_names_go_to_the_gateway_as_they_are(fake: tuple[FakeVendor, str])
         text = [delta.text async for delta in client.stream("echo", "again") if isinstance(delta, TextDelta)]
         assert "again" in "".join(text)
         assert ModelInfo("echo") in [ModelInfo(info.id) for info in await client.models()]
+
+
+def test_nothing_of_a_conversation_is_lost_on_the_way_to_a_gateway() -> None:
+    details = b'[{"type":"reasoning.encrypted","data":"x"}]'
+    thought = Reasoning(text="hm", origin=Origin("", OPENAI_CHAT, ""), opaque=details)
+    request = ChatRequest(
+        model="m",
+        messages=(Message("user", (Text(text="hi", cache="1h"),)), Message("assistant", (thought, Text(text="ho")))),
+        reasoning=ReasoningOptions("on", budget=2000, hidden=True),
+        cache="5m",
+        cache_key="k",
+    )
+    encoded = openai_chat.encode_request(request, gateway_provider("http://127.0.0.1:8484", "").dialect)
+    assert encoded.dropped == ()
+    there = openai_chat.decode_request(encoded.body)
+    assert (there.messages, there.reasoning) == (request.messages, request.reasoning)
+    assert (there.cache, there.cache_key) == ("5m", "k")
 
 
 async def test_what_the_gateway_refuses_is_told_in_its_words(fake: tuple[FakeVendor, str]) -> None:
