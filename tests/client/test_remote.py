@@ -45,7 +45,7 @@ def test_nothing_of_a_conversation_is_lost_on_the_way_to_a_gateway() -> None:
     request = ChatRequest(
         model="m",
         messages=(Message("user", (Text(text="hi", cache="1h"),)), Message("assistant", (thought, Text(text="ho")))),
-        reasoning=ReasoningOptions("on", budget=2000, hidden=True),
+        reasoning=ReasoningOptions(budget=2000, hidden=True),
         cache="5m",
         cache_key="k",
     )
