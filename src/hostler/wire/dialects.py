@@ -128,6 +128,9 @@ class Dialect:
         """The dialect that `model` speaks, with its API version's refusals."""
         return _resolved(self, model) if self.models or self.api_version else self
 
+    def __hash__(self) -> int:
+        return hash((self.max_tokens_field, self.api_version, len(self.models)))  # of all fields it costs every request
+
 
 PLAIN: Final = Dialect()
 """No departure from the wire at all."""
