@@ -83,10 +83,10 @@ def test_the_kinds_are_those_of_the_providers_file() -> None:
     assert set(VENDOR_KINDS) == set(WIRES)
 
 
-def test_llama_cpp_takes_no_named_tool_choice_and_ollama_none_at_all() -> None:
-    for name in ("llama.cpp", "llama-swap", "engine", "ollama"):
+def test_llama_cpp_takes_no_named_tool_choice_and_ollama_is_spoken_to_in_its_own_wire() -> None:
+    for name in ("llama.cpp", "llama-swap", "engine"):
         assert not KINDS[name].dialect.named_tool_choice
-    assert not KINDS["ollama"].dialect.tool_choice
+    assert KINDS["ollama"].wire == "ollama"
     assert KINDS["vllm"].dialect.reasoning_fields[0] == "reasoning"
 
 

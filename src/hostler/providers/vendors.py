@@ -433,7 +433,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
 class Kind:
     """What a `kind` in the providers file stands for.
 
-    `wire` is what we speak to it; `paths` whose version segments its base URL may end with. `port` is the usual one.
+    `wire` is what we speak to it, `port` the usual one.
     `deployments`: a base URL may lead to one deployment, by `/deployments/NAME` and a query with the API's version.
     `counts_tokens`: the server counts tokens at the `anthropic` wire's path and in its shape, whatever wire it is
     otherwise spoken to in.
@@ -442,7 +442,6 @@ class Kind:
     id: str
     label: str
     wire: Wire = OPENAI_CHAT
-    paths: Wire | None = None
     auth: AuthStyle = "bearer"
     dialect: Dialect = PLAIN
     port: int | None = None
@@ -451,11 +450,6 @@ class Kind:
     counts_tokens: bool = False
     loading: Loading = "none"
     deployments: bool = False
-
-    @property
-    def url_wire(self) -> Wire:
-        """The wire whose version segment a base URL may carry."""
-        return self.paths or self.wire
 
 
 _SERVER: Final = Dialect(
@@ -470,14 +464,6 @@ _SERVER: Final = Dialect(
 """Servers of open models: the older name of the limit works everywhere, chat templates know few roles."""
 _COMPATIBLE: Final = Dialect(max_tokens_field="max_tokens", custom_tools=False, reasoning_tags=("think",))
 _LLAMA_CPP: Final = replace(_SERVER, named_tool_choice=False)
-_OLLAMA: Final = replace(
-    _SERVER,
-    reasoning_fields=("reasoning", "reasoning_content"),
-    thinking_as="effort",
-    named_tool_choice=False,
-    tool_choice=False,
-    parallel_tool_calls=False,
-)
 _VLLM: Final = replace(_SERVER, reasoning_fields=("reasoning", "reasoning_content"))
 _MLX: Final = replace(_SERVER, named_tool_choice=False, tool_choice=False, parallel_tool_calls=False, json_schema=False)
 
@@ -498,9 +484,8 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind(
             id="ollama",
             label="Ollama",
-            # its own wire comes later; until then its OpenAI-compatible side serves
-            paths=OLLAMA,
-            dialect=_OLLAMA,
+            wire=OLLAMA,
+            dialect=Dialect(custom_tools=False, reasoning_tags=("think",)),
             port=11434,
             listing="tags",
             local=True,
