@@ -211,6 +211,21 @@ def test_what_known_vendors_take() -> None:
         check(read("chat", {"model": "m", "messages": [USER], "thinking": {}}), Rules(Dialect()))
 
 
+async def test_signed_details_come_back_as_they_were() -> None:
+    async with serving(script("openrouter"), strict=True) as fake:
+        details = [one for delta in deltas(await chunks(fake)) for one in delta.get("reasoning_details", [])]
+        turns = [USER, {"role": "assistant", "content": "One two.", "reasoning_details": details}, USER]
+        assert (await raw_post(fake.address, CHAT, {"model": "m", "messages": turns})).status == 200
+        message = (await whole(fake))["choices"][0]["message"]
+        del message["tool_calls"]
+        turns[1] = message
+        assert (await raw_post(fake.address, CHAT, {"model": "m", "messages": turns})).status == 200
+        details[0]["text"] = "Let us "
+        turns[1] = {**message, "reasoning_details": details}
+        refused = await raw_post(fake.address, CHAT, {"model": "m", "messages": turns})
+        assert "Invalid `signature`" in refused.json["error"]["message"]
+
+
 def test_a_dialect_that_nobody_knows() -> None:
     with pytest.raises(ConfigError, match="'deepseak' is not a known dialect") as caught:
         FakeVendor({"models": [{"id": "m", "dialect": "deepseak"}]})

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from hostler.providers.fake.answer import count_words
+from hostler.providers.fake.answer import count_words, signature_of
 from hostler.providers.fake.asked import OPEN, Asked, AskedTool, Fault, Rules
 from hostler.providers.fake.json_values import (
     Json,
@@ -18,6 +18,7 @@ from hostler.providers.fake.json_values import (
     is_number,
     is_object,
     object_at,
+    objects_of,
     text_at,
     texts_of,
 )
@@ -147,7 +148,7 @@ def check(asked: Asked, rules: Rules = OPEN) -> None:
     _check_messages(body, rules.dialect)
     _check_message_fields(body, rules.dialect)
     _check_pairs(array_at(body, "messages"))
-    _check_habits(body, rules.dialect)
+    _check_habits(body, rules)
     _check_tools(body)
     _check_numbers(body)
     _check_combinations(body)
@@ -248,8 +249,9 @@ def _check_pairs(messages: list[object]) -> None:
         raise _unanswered(waiting, len(messages) - 1)
 
 
-def _check_habits(body: Json, dialect: Dialect) -> None:
+def _check_habits(body: Json, rules: Rules) -> None:
     """What single vendors refuse, each in its words."""
+    dialect = rules.dialect
     messages = [message for message in array_at(body, "messages") if is_object(message)]
     if array_at(body, "tools") and not dialect.tools:
         raise Fault("This model does not support tools.", kind=KIND, param="tools")
@@ -268,6 +270,8 @@ def _check_habits(body: Json, dialect: Dialect) -> None:
         _check_reasoning_back(messages)
     if dialect.tool_id:
         _check_call_ids(messages, dialect.tool_id)
+    if dialect.reasoning == "reasoning_details":
+        _check_details(messages, rules.signatures)
     _check_order(messages, dialect)
 
 
@@ -276,6 +280,18 @@ def _check_reasoning_back(messages: list[Json]) -> None:
         if array_at(message, "tool_calls") and not isinstance(message.get("reasoning_content"), str):
             text = "The `reasoning_content` in the thinking mode must be passed back to the API."
             raise Fault(text, kind=KIND, code=KIND)
+
+
+def _check_details(messages: list[Json], scripted: frozenset[str]) -> None:
+    """Signed reasoning comes back as it was given: the texts of one index in order, with their signature."""
+    for message in messages:
+        told: dict[object, str] = {}
+        for detail in objects_of(message.get("reasoning_details")):
+            index = str(detail.get("index"))
+            told[index] = told.get(index, "") + text_at(detail, "text")
+            signature = text_at(detail, "signature")
+            if signature and signature not in scripted and signature != signature_of(told[index]):
+                raise Fault("Provider returned error: Invalid `signature` in `thinking` block", kind=KIND)
 
 
 def _check_call_ids(messages: list[Json], pattern: str) -> None:
