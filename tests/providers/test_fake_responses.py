@@ -146,6 +146,7 @@ async def test_errors(client: openai.AsyncOpenAI) -> None:
     with pytest.raises(openai.RateLimitError) as caught:
         await client.responses.create(model="limit", input="x")
     assert caught.value.response.headers["retry-after"] == "2"
+    assert "Please try again in 2s." in caught.value.message
     with pytest.raises(openai.NotFoundError):
         await client.responses.create(model="nobody", input="x")
 

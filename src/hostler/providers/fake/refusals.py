@@ -101,7 +101,10 @@ def fault_of(wire: Wire, failure: Failure) -> Fault:
     """A scripted failure with the vendor's own words where the script leaves them open."""
     words = words_for(wire, failure.status)
     kind = failure.kind or ("" if wire == "gemini" else words.kind)
-    fault = Fault(failure.message or words.message, failure.status, kind=kind, code=failure.code or words.code)
+    message = failure.message or words.message
+    if failure.retry.after_s is not None:
+        message = message.replace("try again in 1s", f"try again in {failure.retry.after_s:g}s")
+    fault = Fault(message, failure.status, kind=kind, code=failure.code or words.code)
     fault.retry_s = failure.retry.after_s
     return fault
 
