@@ -16,6 +16,8 @@ from hostler.system.listening import EVERYWHERE, outside_urls
 
 KEY = "YOUR_KEY"
 MOST_NAMED = 8
+_SHOWN = 3
+"""Variables that are named; there are as many as vendors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +88,13 @@ def _missing(app: App, engine: engine_found.EngineFound) -> list[str]:
     lines += [
         f"provider '{e.provider.id}' of your file: {e.problem}"
         for e in app.resolver.providers()
-        if e.problem and e.provider.missing_key is None and e.provider.id != HERE
+        if e.problem and e.provider.missing_key is None and e.provider.id != HERE and e.provider.program is None
     ]
-    variables = dict.fromkeys(e.provider.missing_key for e in app.resolver.providers() if e.provider.missing_key)
+    variables = tuple(dict.fromkeys(e.provider.missing_key for e in app.resolver.providers() if e.provider.missing_key))
     if variables:
-        lines.append(f"keys: set {' or '.join(filter(None, variables))} to use the models behind them")
+        more = len(variables) - _SHOWN
+        others = f" or one of {more} more (hostler providers list)" if more > 0 else ""
+        lines.append(f"keys: set {', '.join(variables[:_SHOWN])}{others} to use the models behind them")
     return lines
 
 
