@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hostler.errors import PromptTooLong
 from tests.end_to_end.gate import CHAT, MESSAGES, Gate, Setup, chat, gate, messages, provider, request
 from tests.end_to_end.machine import CHAT_USAGE, Asked, Line, Machine, machine
 from tests.waiting import wait_until
@@ -162,3 +163,23 @@ async def test_degraded_a_request_that_fits_passes_byte_for_byte(tmp_path: Path)
         assert reply.status == 200
         assert b"x-hostler-dropped" not in reply.headers
         assert a.calls[0].body == body.replace(b'"a/m"', b'"m"')
+
+
+async def test_a_wire_that_demands_a_limit_is_given_the_models_own(tmp_path: Path) -> None:
+    facts(tmp_path, **{"a/small": {"max_output": 4096}})
+    async with machine() as a, gate(tmp_path, provider("a", a, "anthropic")) as door:
+        for model in ("a/small", "a/other"):
+            assert (await door.ask(CHAT, chat(model))).status == 200
+        assert (await door.ask(CHAT, chat("a/small", max_tokens=9000))).headers[b"x-hostler-dropped"] == b"max_tokens"
+        small, other, longer = (asked.json["max_tokens"] for asked in a.calls)
+        assert (small, longer) == (4096, 4096)
+        assert other > 4096
+
+
+async def test_calls_from_python_are_held_to_the_same(tmp_path: Path) -> None:
+    facts(tmp_path, **{"a/m": {"context_window": 100}})
+    async with machine() as a, gate(tmp_path, provider("a", a)) as door:
+        with pytest.raises(PromptTooLong, match="prompt is too long"):
+            await door.app.client().ask("a/m", "long " * 200)
+        assert not a.calls
+        assert (await door.app.client().ask("a/m", "short")).text
