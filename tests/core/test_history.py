@@ -99,13 +99,13 @@ def test_empty_text_that_carries_opaque_state_stays() -> None:
 
 
 ids = st.sampled_from("123")
-parts: dict[str, st.SearchStrategy[Part]] = {
+PARTS: dict[str, st.SearchStrategy[Part]] = {
     "user": st.builds(Text, text=st.sampled_from(("", "a", "b"))) | st.builds(result, ids),
     "assistant": st.builds(Text, text=st.sampled_from(("", "a", "b"))) | st.builds(ToolCall, id=ids, name=st.just("f")),
     "tool": st.builds(result, ids),
 }
 messages = st.sampled_from(("user", "assistant", "tool")).flatmap(
-    lambda role: st.lists(parts[role], max_size=3).map(lambda found: Message(role, tuple(found)))  # type: ignore[arg-type]
+    lambda role: st.lists(PARTS[role], max_size=3).map(lambda found: Message(role, tuple(found)))  # type: ignore[arg-type]
 )
 
 

@@ -102,12 +102,12 @@ def _is_object(schema: Members) -> bool:
 def _walk(schema: Members, change: Callable[[Schema], Schema]) -> Schema:
     """The schema with every schema in it changed, the inner ones first."""
     try:
-        return change({key: _walk_value(key, value, change) for key, value in schema.items()})
+        return change({key: _walk_value(key, value, change=change) for key, value in schema.items()})
     except RecursionError:
         raise Unsupported("A schema is nested too deeply to be read.") from None
 
 
-def _walk_value(key: str, value: object, change: Callable[[Schema], Schema]) -> object:
+def _walk_value(key: str, value: object, *, change: Callable[[Schema], Schema]) -> object:
     if key in _ONE and isinstance(value, dict):
         return _walk(as_members(cast("object", value)), change)
     if key in _MANY and isinstance(value, list):

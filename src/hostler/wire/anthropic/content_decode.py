@@ -125,7 +125,7 @@ def decode_content(content: msgspec.Raw, path: str, *, notes: Notes) -> tuple[Pa
         return ()
     if head != b"[":
         raise WireError(f"{path}: expected a string or a list of content blocks")
-    plain = _plain_parts(content, path, notes)
+    plain = _plain_parts(content, path, notes=notes)
     if plain is not None:
         return plain
     parts: list[Part] = []
@@ -134,7 +134,7 @@ def decode_content(content: msgspec.Raw, path: str, *, notes: Notes) -> tuple[Pa
     return tuple(parts)
 
 
-def _plain_parts(content: msgspec.Raw, path: str, notes: Notes) -> tuple[Part, ...] | None:
+def _plain_parts(content: msgspec.Raw, path: str, *, notes: Notes) -> tuple[Part, ...] | None:
     """The parts of a list of plain blocks; None where one of them is of another kind, or wrong."""
     try:
         blocks = _decode_plain(content)
@@ -150,7 +150,7 @@ def _plain_parts(content: msgspec.Raw, path: str, notes: Notes) -> tuple[Part, .
             case "tool_use":
                 part = _plain_call(block)
             case "tool_result":
-                part = _plain_result(block, path, notes)
+                part = _plain_result(block, path, notes=notes)
             case _:
                 pass
         if part is None:
@@ -168,7 +168,7 @@ def _plain_call(block: _Plain) -> ToolCall | None:
     return ToolCall(id=block.id, name=block.name, arguments=arguments.decode(), cache=cache)
 
 
-def _plain_result(block: _Plain, path: str, notes: Notes) -> ToolResult | None:
+def _plain_result(block: _Plain, path: str, *, notes: Notes) -> ToolResult | None:
     if block.tool_use_id is None:
         return None
     inner = decode_content(block.content, f"{path}[].content", notes=notes)

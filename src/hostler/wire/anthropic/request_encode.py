@@ -185,7 +185,10 @@ class _Writer:
         options = self._request.reasoning
         if options is None:
             return
-        asked = as_asked(options) if self._same_wire else as_understood(options, self._dialect, self._max_tokens)
+        if self._same_wire:
+            asked = as_asked(options)
+        else:
+            asked = as_understood(options, self._dialect, max_tokens=self._max_tokens)
         self.dropped |= asked.dropped
         is_forced = as_members(self.body.get("tool_choice")).get("type") in ("any", "tool")
         thinking = asked.thinking

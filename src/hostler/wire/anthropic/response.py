@@ -85,7 +85,7 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
         "content": content,
         "stop_reason": reason,
         "stop_sequence": reply.stop_sequence,
-        **stop_details(reason, reply.finish_detail, explanation),
+        **stop_details(reason, reply.finish_detail, explanation=explanation),
         "usage": usage_to_wire(reply.usage),
     }
     return Encoded(msgspec.json.encode(body), tuple(sorted(encoder.dropped)))

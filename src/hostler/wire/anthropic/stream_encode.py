@@ -124,7 +124,7 @@ class StreamEncoder:
         delta: dict[str, object] = {
             "stop_reason": reason,
             "stop_sequence": finished.stop_sequence,
-            **stop_details(reason, finished.detail, "".join(self._refusal)),
+            **stop_details(reason, finished.detail, explanation="".join(self._refusal)),
         }
         usage = usage_to_wire(self._usage if self._usage.known else Usage(input=self._asked.prompt_tokens))
         out.append(_event("message_delta", {"type": "message_delta", "delta": delta, "usage": usage}))

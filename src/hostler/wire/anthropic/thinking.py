@@ -44,7 +44,7 @@ def as_asked(options: ReasoningOptions) -> Thinking:
     return out
 
 
-def as_understood(options: ReasoningOptions, dialect: Dialect, max_tokens: int) -> Thinking:
+def as_understood(options: ReasoningOptions, dialect: Dialect, *, max_tokens: int) -> Thinking:
     """For a client of another wire: the nearest form that the model does not refuse."""
     out = Thinking()
     known = tuple(word for word in _WORDS if word in dialect.efforts)

@@ -158,7 +158,7 @@ def finish_to_wire(finish: FinishReason, raw: str, *, has_calls: bool) -> str:
     return _FINISH_TO_WIRE.get(finish, "end_turn")
 
 
-def stop_details(reason: str, category: str, explanation: str) -> dict[str, object]:
+def stop_details(reason: str, category: str, *, explanation: str) -> dict[str, object]:
     """The member that tells more of a refusal; other reasons have none."""
     if reason != "refusal":
         return {}
