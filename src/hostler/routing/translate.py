@@ -13,6 +13,7 @@ from typing import Protocol
 from hostler.core.deltas import (
     Delta,
     Failed,
+    ReasoningSealed,
     ReplyBuilder,
     UsageDelta,
     unfold,
@@ -21,6 +22,7 @@ from hostler.core.fitting import fitted
 from hostler.core.history import repair
 from hostler.core.messages import Origin
 from hostler.core.requests import ChatRequest
+from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_RESPONSES
 from hostler.errors import HostlerError, UpstreamGarbled
 from hostler.routing.attempt import FIRST_ERROR, Attempt
 from hostler.routing.call import Call, Headers, Target, Way
@@ -31,6 +33,8 @@ from hostler.system.upstream import Message
 from hostler.wire.codec import StreamDecoder
 
 _log = logging.getLogger(__name__)
+_SEALING = (ANTHROPIC, GEMINI, OPENAI_RESPONSES)
+"""Wires with opaque state in texts and calls too; on others it comes before both, if at all."""
 LARGEST_REPLY = 64 << 20
 """Bytes of a non-streamed reply that is held for translation."""
 _EVENTS = b"text/event-stream"
@@ -55,7 +59,8 @@ class Translate(Attempt):
         self._sink = sink
         self._keeper = keeper
         self._decoder: StreamDecoder | None = None
-        self._kept = ReplyBuilder()
+        self._kept = ReplyBuilder() if way.candidate.provider.wire in _SEALING else None
+        """What the opaque store may keep: the whole reply where state stands in any place, else from the first on."""
 
     def message(self, target: Target) -> Message:
         way, provider = self.way, self.candidate.provider
@@ -128,7 +133,7 @@ class Translate(Attempt):
             kept = reply.parts
         else:
             error = self._pass_on(self._decoder.flush())
-            kept = self._kept.reply().parts
+            kept = () if self._kept is None else self._kept.reply().parts
         if error is not None:
             return error
         self._keeper.keep(self.call.plan.key_id, self._origin(), parts=kept)
@@ -145,7 +150,10 @@ class Translate(Attempt):
                 error = delta.error
                 batch = batch[:i]
                 break
-            else:
+            elif self._kept is not None:
+                self._kept.add(delta)
+            elif isinstance(delta, ReasoningSealed):
+                self._kept = ReplyBuilder()
                 self._kept.add(delta)
         if batch:
             self._sink.deltas(batch, self)
