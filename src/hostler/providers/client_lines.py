@@ -25,9 +25,16 @@ def client_lines(base: str, *, model: str, key: str = ANY_KEY) -> tuple[ClientLi
         ClientLine("OpenAI SDKs", f"export {variables}"),
         ClientLine("Anthropic SDKs", f"export ANTHROPIC_BASE_URL={base} ANTHROPIC_API_KEY={key}"),
         ClientLine("Claude Code", f"ANTHROPIC_BASE_URL={base} ANTHROPIC_AUTH_TOKEN={key} claude --model {model}"),
+        ClientLine(
+            "Codex",
+            f"HOSTLER_KEY={key} codex -m {model} -c model_provider=hostler -c 'model_providers.hostler={{"
+            f'name="hostler",base_url="{base}/v1",env_key="HOSTLER_KEY",wire_api="responses"}}\'',
+        ),
+        ClientLine("Gemini CLI", f"GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY={key} gemini -m {model}"),
         ClientLine("Qwen Code", f"{variables} OPENAI_MODEL={model} qwen --auth-type openai"),
         ClientLine("aider", f"OPENAI_API_BASE={base}/v1 OPENAI_API_KEY={key} aider --model openai/{model}"),
         ClientLine("opencode", f'in opencode.json: "npm": "@ai-sdk/openai-compatible", "baseURL": "{base}/v1"'),
+        ClientLine("Ollama clients", f"export OLLAMA_HOST={base}"),
     )
 
 

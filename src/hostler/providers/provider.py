@@ -124,7 +124,7 @@ def read_base_url(url: str, kind: Kind) -> Endpoint:
     one deployment gets no version segment, and a host alone means its `/openai`.
     """
     if not kind.deployments:
-        return Endpoint(*parse_base_url(url, kind.url_wire))
+        return Endpoint(*parse_base_url(url, kind.wire))
     plain, mark, query = url.partition("?")
     if mark and not _QUERY.fullmatch(query):
         raise ConfigError("the query holds characters that must be percent-encoded, or nothing")
@@ -132,7 +132,7 @@ def read_base_url(url: str, kind: Kind) -> Endpoint:
     path = path.removesuffix("/chat/completions")
     if _DEPLOYMENT.search(path):
         return Endpoint(address, path, "", query)
-    address, prefix = parse_base_url(address.url + path, kind.url_wire)
+    address, prefix = parse_base_url(address.url + path, kind.wire)
     return Endpoint(address, prefix or "/openai", None, query)
 
 
