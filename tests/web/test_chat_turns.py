@@ -37,10 +37,13 @@ async def desk(shared: House) -> House:
 
 
 def written(desk: House, message: str) -> str:
-    """What the database holds of a message."""
+    """What the database holds of a message: its parts, and while it runs the pieces that it has grown by."""
     with closing(sqlite3.connect(desk.server.data / "hostler.db")) as database:
         ((parts,),) = database.execute("SELECT parts FROM messages WHERE id = ?", (message,)).fetchall()
-    return str(parts)
+        pieces = database.execute(
+            "SELECT text FROM reply_pieces WHERE message = ? ORDER BY part, number", (message,)
+        ).fetchall()
+    return str(parts) + "".join(text for (text,) in pieces)
 
 
 async def held(room: Chat) -> None:
