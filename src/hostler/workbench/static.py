@@ -67,7 +67,7 @@ _CODING: Final = re.compile(rb"[ \t]*([a-z*]+)[ \t]*(?:;[ \t]*q=([0-9.]+))?[ \t]
 class _Entry:
     """One file of the table. Its bytes are read when they are first asked for, and then kept."""
 
-    file: Path
+    file: str
     headers: Headers
     codings: tuple[tuple[str, bytes], ...]
     """Suffix and name of the compressed copies that lie beside it."""
@@ -78,9 +78,9 @@ class _Entry:
         """The file, or its compressed copy. Raises OSError."""
         data = self.kept.get(suffix)
         if data is None:
-            data = self.kept[suffix] = Path(f"{self.file}{suffix}").read_bytes()
+            data = self.kept[suffix] = Path(self.file + suffix).read_bytes()
         if not self.tag:
-            digest = hashlib.blake2b(self.kept.get("") or self.file.read_bytes(), digest_size=12)
+            digest = hashlib.blake2b(self.kept.get("") or Path(self.file).read_bytes(), digest_size=12)
             self.tag = b'W/"' + digest.hexdigest().encode() + b'"'
         return data
 
@@ -127,13 +127,12 @@ class StaticPages:
 
 
 def _table_of(folder: Path) -> dict[str, _Entry]:
-    names = {
-        "/" + Path(root, name).relative_to(folder).as_posix() for root, _, files in os.walk(folder) for name in files
-    }
+    base = os.fspath(folder)  # text: a path object per file takes ten times as long, and the first page waits for it
+    names = {f"{root[len(base) :]}/{name}" for root, _, files in os.walk(base) for name in files}
     originals = [name for name in names if not (name.endswith((".br", ".gz")) and name[:-3] in names)]
     return {
         name: _Entry(
-            folder / name[1:],
+            base + name,
             _headers_of(name),
             tuple((suffix, coding) for suffix, coding in _CODINGS if name + suffix in names),
         )
