@@ -101,7 +101,9 @@ async def test_from_opening_to_reading_by_keyboard_alone(desk: House, tab: Open)
     await expect(room.box).to_be_focused()
     await keys.press("Control+Shift+f")
     await keys.type("older")
-    await expect(room.page.get_by_role("list", name="Search results").get_by_role("link").first).to_be_visible()
+    await expect(room.page.get_by_role("list", name="Search results").get_by_role("link").first).to_be_visible(
+        timeout=PATIENCE_MS
+    )
     await keys.press("Tab")
     for _ in range(5):
         if await room.page.evaluate("document.activeElement.closest('[aria-label=\"Search results\"]') !== null"):
