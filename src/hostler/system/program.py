@@ -63,7 +63,7 @@ class ProgramDoor:
         connection = ProgramConnection(self.program, process, folder=folder)
         try:
             await asyncio.get_running_loop().create_unix_connection(lambda: connection, sock=own)
-        except BaseException:
+        except BaseException:  # also a cancel: nobody else could end the process that was just started
             own.close()
             connection.abort()
             raise
