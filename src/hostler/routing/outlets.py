@@ -6,7 +6,7 @@ Knows: which kind of attempt suits a candidate, and how deltas become a face's b
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hostler.core.deltas import Delta, ReplyBuilder
 from hostler.core.requests import Asked, ChatRequest
@@ -96,9 +96,7 @@ class Rendering:
         if self._request is None:
             if self._stored is not None:
                 self._standing = self._stored.standing(self._call.body)
-            request = self._answer.codec.decode_request(self._standing)
-            # not every wire says in the body whether it wants a stream
-            self._request = replace(request, stream=self._call.plan.stream)
+            self._request = self._answer.codec.decode_request(self._standing)
         return self._request
 
     def take_dropped(self, names: tuple[str, ...]) -> None:
