@@ -1,7 +1,7 @@
 """The five faces as their official SDKs see them, behind one small interface, so that tests can compare them."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -61,8 +61,9 @@ class Face(Protocol):
 class Chat:
     """openai, chat completions."""
 
-    def __init__(self, client: openai.AsyncOpenAI) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, sampling: Mapping[str, Any]) -> None:
         self._client = client
+        self._sampling = sampling
 
     def user(self, text: str) -> Any:
         return {"role": "user", "content": text}
@@ -75,7 +76,7 @@ class Chat:
 
     async def ask(self, model: str, history: list[Any], *, tools: bool, stream: bool) -> Said:
         offered = [{"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}]
-        more: dict[str, Any] = {"tools": offered} if tools else {}
+        more: dict[str, Any] = {**self._sampling, **({"tools": offered} if tools else {})}
         try:
             if stream:
                 return await self._stream(model, history, more)
@@ -145,8 +146,9 @@ class Chat:
 class Responses:
     """openai, responses; the client keeps all output items, encrypted reasoning among them."""
 
-    def __init__(self, client: openai.AsyncOpenAI) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, sampling: Mapping[str, Any]) -> None:
         self._client = client
+        self._sampling = sampling
 
     def user(self, text: str) -> Any:
         return {"role": "user", "content": text}
@@ -159,7 +161,7 @@ class Responses:
 
     async def ask(self, model: str, history: list[Any], *, tools: bool, stream: bool) -> Said:
         offered = [{"type": "function", "name": "weather", "parameters": SCHEMA, "strict": False}]
-        more: dict[str, Any] = {"tools": offered} if tools else {}
+        more: dict[str, Any] = {**self._sampling, **({"tools": offered} if tools else {})}
         more |= {"store": False, "include": ["reasoning.encrypted_content"], "max_output_tokens": 900}
         try:
             if not stream:
@@ -208,8 +210,9 @@ class Responses:
 class Messages:
     """anthropic."""
 
-    def __init__(self, client: anthropic.AsyncAnthropic) -> None:
+    def __init__(self, client: anthropic.AsyncAnthropic, sampling: Mapping[str, Any]) -> None:
         self._client = client
+        self._sampling = sampling
 
     def user(self, text: str) -> Any:
         return {"role": "user", "content": text}
@@ -223,6 +226,7 @@ class Messages:
 
     async def ask(self, model: str, history: list[Any], *, tools: bool, stream: bool) -> Said:
         more: dict[str, Any] = {"tools": [{"name": "weather", "input_schema": SCHEMA}]} if tools else {}
+        more |= {"extra_body": self._sampling}  # the SDK itself has lost these, servers and older clients have not
         try:
             if not stream:
                 return self._said(
@@ -262,8 +266,9 @@ class Messages:
 class Gemini:
     """google-genai."""
 
-    def __init__(self, client: genai.Client) -> None:
+    def __init__(self, client: genai.Client, sampling: Mapping[str, Any]) -> None:
         self._client = client
+        self._sampling = sampling
 
     def user(self, text: str) -> Any:
         return types.Content(role="user", parts=[types.Part(text=text)])
@@ -285,6 +290,7 @@ class Gemini:
             tools=[types.Tool(function_declarations=[declared])] if tools else None,
             thinking_config=types.ThinkingConfig(include_thoughts=True),
             max_output_tokens=900,
+            **self._sampling,
         )
         try:
             if stream:
@@ -334,8 +340,9 @@ class Gemini:
 class Ollama:
     """ollama, chat."""
 
-    def __init__(self, client: ollama.AsyncClient) -> None:
+    def __init__(self, client: ollama.AsyncClient, sampling: Mapping[str, Any]) -> None:
         self._client = client
+        self._sampling = sampling
 
     def user(self, text: str) -> Any:
         return {"role": "user", "content": text}
@@ -348,18 +355,13 @@ class Ollama:
 
     async def ask(self, model: str, history: list[Any], *, tools: bool, stream: bool) -> Said:
         offered = [{"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}] if tools else None
+        options = {"num_predict": 900, **self._sampling}
         try:
             if not stream:
                 return self._said(
-                    [
-                        await self._client.chat(
-                            model=model, messages=history, tools=offered, options={"num_predict": 900}
-                        )
-                    ]
+                    [await self._client.chat(model=model, messages=history, tools=offered, options=options)]
                 )
-            parts = await self._client.chat(
-                model=model, messages=history, tools=offered, stream=True, options={"num_predict": 900}
-            )
+            parts = await self._client.chat(model=model, messages=history, tools=offered, stream=True, options=options)
             return self._said([part async for part in parts])
         except ollama.ResponseError as error:
             raise Refused(max(error.status_code, 0), error.error) from None
@@ -389,15 +391,15 @@ FACES = ("chat", "responses", "messages", "gemini", "ollama")
 
 
 @asynccontextmanager
-async def face(name: str, address: str, key: str = "key") -> AsyncIterator[Face]:
-    """The SDK of a face, pointed at an address."""
+async def face(name: str, address: str, key: str = "key", **sampling: float) -> AsyncIterator[Face]:
+    """The SDK of a face, pointed at an address; `sampling` goes with every request."""
     match name:
         case "chat" | "responses":
             async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key=key, max_retries=0) as client:
-                yield Chat(client) if name == "chat" else Responses(client)
+                yield Chat(client, sampling) if name == "chat" else Responses(client, sampling)
         case "messages":
             async with anthropic.AsyncAnthropic(base_url=address, api_key=key, max_retries=0) as claude:
-                yield Messages(claude)
+                yield Messages(claude, sampling)
         case "gemini":
             options = types.HttpOptions(
                 base_url=address,
@@ -405,10 +407,10 @@ async def face(name: str, address: str, key: str = "key") -> AsyncIterator[Face]
                 retry_options=types.HttpRetryOptions(attempts=1),
             )
             google = genai.Client(api_key=key, http_options=options)
-            yield Gemini(google)
+            yield Gemini(google, sampling)
             await google.aio.aclose()
             google.close()
         case _:
             local = ollama.AsyncClient(host=address, headers={"authorization": f"Bearer {key}"})
-            yield Ollama(local)
+            yield Ollama(local, sampling)
             await local._client.aclose()  # pyright: ignore[reportPrivateUsage]  # it has no door of its own

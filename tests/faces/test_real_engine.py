@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 async def test_the_demo_model_answers_and_calls_on_every_face(tmp_path: Path, *, stream: bool) -> None:
     async with gate(tmp_path, setup=Setup(engine={"enabled": True})) as door:
         for name in FACES:
-            async with face(name, door.address) as client:
+            async with face(name, door.address, temperature=0) as client:
                 said = await client.ask(DEMO, [client.user("hello")], tools=False, stream=stream)
                 assert said.text and said.finish == "stop", name
                 assert said.prompt_tokens and said.completion_tokens, name

@@ -148,6 +148,7 @@ async def test_enter_that_belongs_to_an_input_method_does_not_send(desk: House, 
 
 async def test_what_is_written_while_a_message_is_on_its_way_stays(desk: House, tab: Open) -> None:
     room = await chat(tab, desk.server, f"/chat/{await desk.session('something')}")
+    await expect(room.page.get_by_role("button", name=f"Model: {TALK}", exact=True)).to_be_visible()
     await room.page.evaluate(SLOW_TURNS)
     await room.box.fill("the first")
     await room.box.press("Enter")

@@ -24,10 +24,11 @@ from hostler.core.deltas import (
 from hostler.core.messages import Media, Message, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, visible_text
 from hostler.core.requests import Asked, ChatRequest, Reply
 from hostler.core.usage import Usage
-from hostler.core.wires import ANTHROPIC, OPENAI_CHAT
+from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, WIRES, Wire
 from hostler.errors import UpstreamRefused
 from hostler.wire import anthropic, openai_chat
 from hostler.wire.codec import StreamDecoder, StreamEncoder
+from hostler.wire.codecs import codec_of
 from hostler.wire.dialects import Dialect
 from tests.wire.anthropic.judge import read_stream
 from tests.wire.strategies import cuts, replies, requests, texts
@@ -233,3 +234,17 @@ def test_an_error_in_a_stream_becomes_the_other_wires_error() -> None:
     [thrice] = openai_chat.stream_decoder().feed(openai_chat.stream_encoder(ASKED).fail(again.error))
     assert isinstance(thrice, Failed)
     assert thrice.error.message == "slow down"
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_arguments_over_several_lines_break_no_frame(wire: Wire) -> None:
+    codec = codec_of(wire)
+    encoder, decoder = codec.stream_encoder(ASKED), codec.stream_decoder(DIALECT)
+    arguments = '{\n  "city":\r\n "Paris \u2028 \\n"\n}'
+    deltas: list[Delta] = [Started("r", "m"), ToolCallStarted(0, "call_1", "weather"), ToolCallDelta(0, arguments)]
+    body = encoder.encode([*deltas, ToolCallEnded(0), Finished("tool_calls")]) + encoder.finish()
+    told = [line for line in body.decode().splitlines() if line]
+    assert all(line.startswith(("data:", "event:", "id:", ":", "{")) for line in told)
+    (call,) = fold([*decoder.feed(body), *decoder.flush()]).parts
+    assert isinstance(call, ToolCall)
+    assert msgspec.json.decode(call.arguments) == {"city": "Paris \u2028 \n"}

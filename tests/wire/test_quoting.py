@@ -17,3 +17,4 @@ def test_every_text_is_read_as_it_was(text: str) -> None:
 def test_line_ends_of_other_alphabets_are_escaped() -> None:
     assert quoted("a\u2028\u2029\x85") == b'"a\\u2028\\u2029\\u0085"'
     assert one_line(b'{"a":"\xe2\x80\xa8"}') == b'{"a":"\\u2028"}'
+    assert one_line(b'{"a":\r\n "\\n"}') == b'{"a":   "\\n"}'

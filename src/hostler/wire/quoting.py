@@ -4,8 +4,17 @@ from typing import Final
 
 import msgspec
 
-_LINE_BREAKS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
-"""Characters that JSON leaves raw and at which line readers of several client libraries break a frame."""
+_LINE_BREAKS: Final = (
+    (b"\n", b" "),
+    (b"\r", b" "),
+    (b"\xe2\x80\xa8", b"\\u2028"),
+    (b"\xe2\x80\xa9", b"\\u2029"),
+    (b"\xc2\x85", b"\\u0085"),
+)
+"""At these a reader of lines breaks a frame. The first two stand raw in JSON only between its tokens (a model
+that spreads a call's arguments over lines writes them); at the others, raw within strings, readers of several
+client libraries break.
+"""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -17,7 +26,7 @@ def quoted(text: str) -> bytes:
 
 
 def one_line(data: bytes) -> bytes:
-    """Compact JSON without the raw characters that some readers take for a line's end."""
+    """JSON of the same value without the raw characters that some readers take for a line's end."""
     for raw, escaped in _LINE_BREAKS:
         if raw in data:
             data = data.replace(raw, escaped)

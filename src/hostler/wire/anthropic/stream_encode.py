@@ -39,6 +39,7 @@ from hostler.wire.anthropic.vocabulary import (
 )
 from hostler.wire.dialects import Dialect
 from hostler.wire.ids import ToolIds
+from hostler.wire.quoting import one_line, quoted
 
 KEEPALIVE: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
 
@@ -51,9 +52,6 @@ _DELTA_FIELDS: Final[dict[_Kind, str]] = {
     "thinking": '"thinking_delta","thinking":',
     "tool": '"input_json_delta","partial_json":',
 }
-
-_LINE_BREAKS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
-"""Characters that JSON leaves raw and at which some clients' line readers break an event."""
 
 _encode_json = msgspec.json.Encoder().encode
 
@@ -105,7 +103,7 @@ class StreamEncoder:
             if type(delta) is TextDelta:
                 block = self._growing
                 if block is not None and block.kind == "text" and block.prefix and delta.text:
-                    out.append(block.prefix + _quoted(delta.text) + _END)
+                    out.append(block.prefix + quoted(delta.text) + _END)
                     continue
             self._take(delta, out)
         return b"".join(out)
@@ -252,7 +250,7 @@ class StreamEncoder:
         block.whole = True
 
     def _add_raw(self, opaque: bytes, out: list[bytes]) -> None:
-        block = _Block("raw", msgspec.json.format(opaque, indent=-1))  # one line: an event's data ends with its line
+        block = _Block("raw", one_line(opaque))
         block.whole = True
         self._add(block, out)
         self._advance(out)
@@ -276,7 +274,7 @@ class StreamEncoder:
 
     def _write(self, block: _Block, text: str, *, out: list[bytes]) -> None:
         if block.prefix:
-            out.append(block.prefix + _quoted(text) + _END)
+            out.append(block.prefix + quoted(text) + _END)
         else:
             block.fragments.append(text)
 
@@ -300,17 +298,8 @@ class StreamEncoder:
                 self._open(self._queue[0], out)
 
 
-def _quoted(text: str) -> bytes:
-    quoted = _encode_json(text)
-    if not text.isascii():
-        for raw, escaped in _LINE_BREAKS:
-            if raw in quoted:
-                quoted = quoted.replace(raw, escaped)
-    return quoted
-
-
 def _event(name: str, body: Mapping[str, object]) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), _encode_json(body))
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), one_line(_encode_json(body)))
 
 
 def _read_opaque(opaque: bytes) -> _Opaque:

@@ -29,10 +29,9 @@ from hostler.errors import HostlerError
 from hostler.wire.openai_chat.counts import write_finish, write_usage
 from hostler.wire.openai_chat.response import is_details, reply_id
 from hostler.wire.openai_errors import body_of, error_members
+from hostler.wire.quoting import one_line, quoted
 
 _END: Final = b'},"logprobs":null,"finish_reason":null}]}\n\n'
-_LINE_BREAKS: Final = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
-"""Characters that JSON leaves raw and at which line readers of several client libraries break a frame."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -51,8 +50,8 @@ class StreamEncoder:
         self._bare: set[int] = set()  # function calls that have no text of arguments yet
         self._calls = 0
         self._head = (
-            b'data: {"id":' + _quoted(reply_id(asked)) + b',"object":"chat.completion.chunk","created":'
-            + str(asked.created).encode() + b',"model":' + _quoted(asked.model)
+            b'data: {"id":' + quoted(reply_id(asked)) + b',"object":"chat.completion.chunk","created":'
+            + str(asked.created).encode() + b',"model":' + quoted(asked.model)
         )  # fmt: skip
         self._start = self._head + b',"choices":[{"index":0,"delta":{'
         self._text_start = self._start + b'"content":'
@@ -63,7 +62,7 @@ class StreamEncoder:
         for delta in deltas:
             if isinstance(delta, TextDelta) and self._begun:
                 text = delta.text
-                out += (self._text_start, _encode(text) if text.isascii() else _quoted(text), _END)
+                out += (self._text_start, _encode(text) if text.isascii() else quoted(text), _END)
             else:
                 self._write(delta, out)
         return b"".join(out)
@@ -82,18 +81,18 @@ class StreamEncoder:
 
     def fail(self, error: HostlerError) -> bytes:
         """An error frame and no end mark, so that nobody takes the reply for a whole one."""
-        return b"data: " + _safe(body_of(error_members(error))) + b"\n\n"
+        return b"data: " + one_line(body_of(error_members(error))) + b"\n\n"
 
     def _write(self, delta: Delta, out: list[bytes]) -> None:
         self._begin(out)
         match delta:
             case TextDelta(text):
-                self._chunk(b'"content":' + _quoted(text), out)
+                self._chunk(b'"content":' + quoted(text), out)
             case ReasoningDelta(text):
-                self._chunk(b'"reasoning_content":' + _quoted(text), out)
+                self._chunk(b'"reasoning_content":' + quoted(text), out)
             case RefusalDelta(text):
                 self._refused = True
-                self._chunk(b'"refusal":' + _quoted(text), out)
+                self._chunk(b'"refusal":' + quoted(text), out)
             case ToolCallStarted() | ToolCallDelta():
                 self._chunk(b'"tool_calls":' + self._call_piece(delta), out)
             case _:
@@ -111,7 +110,7 @@ class StreamEncoder:
                 self._write_finish(delta, out)
             case ReasoningSealed(opaque):
                 if is_details(opaque):
-                    self._chunk(b'"reasoning_details":' + _safe(msgspec.json.format(opaque, indent=-1)), out)
+                    self._chunk(b'"reasoning_details":' + one_line(opaque), out)
                 else:
                     self.dropped.add("message.reasoning.opaque")
             case PartEnded(opaque):
@@ -142,15 +141,15 @@ class StreamEncoder:
             if delta.text:
                 self._bare.discard(delta.slot)
             key, inner = ("custom", "input") if delta.slot in self._custom else ("function", "arguments")
-            return _safe(_encode([{"index": delta.slot, key: {inner: delta.text}}]))
+            return one_line(_encode([{"index": delta.slot, key: {inner: delta.text}}]))
         self._calls += 1
         if delta.custom:
             self._custom.add(delta.slot)
             custom = {"name": delta.name, "input": ""}
-            return _safe(_encode([{"index": delta.slot, "id": delta.id, "type": "custom", "custom": custom}]))
+            return one_line(_encode([{"index": delta.slot, "id": delta.id, "type": "custom", "custom": custom}]))
         self._bare.add(delta.slot)
         function = {"name": delta.name, "arguments": ""}
-        return _safe(_encode([{"index": delta.slot, "id": delta.id, "type": "function", "function": function}]))
+        return one_line(_encode([{"index": delta.slot, "id": delta.id, "type": "function", "function": function}]))
 
     def _write_finish(self, delta: Finished, out: list[bytes]) -> None:
         self._finished = True
@@ -161,15 +160,3 @@ class StreamEncoder:
                 self._no_arguments(slot, out)
         word = write_finish(delta.reason, calls=self._calls > 0, refused=self._refused)
         out += (self._start, b'},"logprobs":null,"finish_reason":"', word.encode(), b'"}]}\n\n')
-
-
-def _quoted(text: str) -> bytes:
-    return _safe(_encode(text))
-
-
-def _safe(data: bytes) -> bytes:
-    """JSON without the raw characters that some readers take for a line's end."""
-    for raw, escaped in _LINE_BREAKS:
-        if raw in data:
-            data = data.replace(raw, escaped)
-    return data
