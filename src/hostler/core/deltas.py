@@ -7,7 +7,7 @@ Order rules: consecutive text (or reasoning) deltas grow one part until another 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hostler.core.messages import Origin, Part, Reasoning, Refusal, Text, ToolCall
 from hostler.core.requests import FinishReason, Reply
@@ -134,8 +134,9 @@ Delta = (
 @dataclass(slots=True)
 class _OpenCall:
     position: int
-    call: ToolCall
+    started: ToolCallStarted
     fragments: list[str]
+    opaque: bytes | None = None
 
 
 class ReplyBuilder:
@@ -147,7 +148,9 @@ class ReplyBuilder:
         self._calls: dict[int, _OpenCall] = {}
         self._kind: type[Text] | type[Refusal] | type[Reasoning] | None = None
         self._fragments: list[str] = []
-        self._reply = Reply()
+        self._started = Started("", "")
+        self._finished = Finished("unknown")
+        self._usage = Usage()
         self.error: HostlerError | None = None
 
     def add(self, delta: Delta) -> None:
@@ -164,8 +167,7 @@ class ReplyBuilder:
             case ToolCallStarted():
                 self._open_call(delta)
             case ToolCallEnded(slot, opaque):
-                open_call = self._calls[slot]
-                open_call.call = replace(open_call.call, opaque=opaque) if opaque else open_call.call
+                self._calls[slot].opaque = opaque or self._calls[slot].opaque
             case PartEnded(None):
                 self._close()
             case PartEnded(opaque):
@@ -177,14 +179,12 @@ class ReplyBuilder:
 
     def _note(self, delta: Started | UsageDelta | Finished | Failed) -> None:
         match delta:
-            case Started(id_, model):
-                self._reply = replace(self._reply, id=id_, model=model)
+            case Started():
+                self._started = delta
             case UsageDelta(usage):
-                self._reply = replace(self._reply, usage=self._reply.usage.replaced_by(usage))
-            case Finished(reason, raw, stop_sequence, detail):
-                self._reply = replace(
-                    self._reply, finish=reason, raw_finish=raw, stop_sequence=stop_sequence, finish_detail=detail
-                )
+                self._usage = self._usage.replaced_by(usage)
+            case Finished():
+                self._finished = delta
             case Failed(error):
                 self.error = error
 
@@ -193,8 +193,28 @@ class ReplyBuilder:
         self._close()
         parts = list(self._parts)
         for open_call in self._calls.values():
-            parts[open_call.position] = replace(open_call.call, arguments="".join(open_call.fragments))
-        return replace(self._reply, parts=tuple(p for p in parts if p is not None))
+            parts[open_call.position] = self._call(open_call)
+        began, ended = self._started, self._finished
+        return Reply(
+            id=began.id,
+            model=began.model,
+            parts=tuple(p for p in parts if p is not None),
+            finish=ended.reason,
+            raw_finish=ended.raw,
+            stop_sequence=ended.stop_sequence,
+            finish_detail=ended.detail,
+            usage=self._usage,
+        )
+
+    def _call(self, call: _OpenCall) -> ToolCall:
+        return ToolCall(
+            id=call.started.id,
+            name=call.started.name,
+            arguments="".join(call.fragments),
+            custom=call.started.custom,
+            origin=self._origin,
+            opaque=call.opaque,
+        )
 
     def _grow(self, kind: type[Text] | type[Refusal] | type[Reasoning], text: str) -> None:
         if kind is not self._kind:
@@ -227,8 +247,7 @@ class ReplyBuilder:
 
     def _open_call(self, started: ToolCallStarted) -> None:
         self._close()
-        call = ToolCall(id=started.id, name=started.name, custom=started.custom, origin=self._origin)
-        self._calls[started.slot] = _OpenCall(len(self._parts), call, [])
+        self._calls[started.slot] = _OpenCall(len(self._parts), started, [])
         self._parts.append(None)
 
 

@@ -4,17 +4,13 @@ from typing import Final
 
 import msgspec
 
-_LINE_BREAKS: Final = (
-    (b"\n", b" "),
-    (b"\r", b" "),
-    (b"\xe2\x80\xa8", b"\\u2028"),
-    (b"\xe2\x80\xa9", b"\\u2029"),
-    (b"\xc2\x85", b"\\u0085"),
-)
-"""At these a reader of lines breaks a frame. The first two stand raw in JSON only between its tokens (a model
-that spreads a call's arguments over lines writes them); at the others, raw within strings, readers of several
-client libraries break.
-"""
+_BETWEEN_TOKENS: Final = ((b"\n", b" "), (b"\r", b" "))
+"""At these a reader of lines breaks a frame. Raw in JSON they stand only between its tokens: a model that spreads a
+call's arguments over lines writes them."""
+_WITHIN_STRINGS: Final = (
+    (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"),
+)  # fmt: skip
+"""At these the readers of several client libraries break, too."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -27,7 +23,7 @@ def quoted(text: str) -> bytes:
 
 def one_line(data: bytes) -> bytes:
     """JSON of the same value without the raw characters that some readers take for a line's end."""
-    for raw, escaped in _LINE_BREAKS:
+    for raw, escaped in _BETWEEN_TOKENS if data.isascii() else (*_BETWEEN_TOKENS, *_WITHIN_STRINGS):
         if raw in data:
             data = data.replace(raw, escaped)
     return data

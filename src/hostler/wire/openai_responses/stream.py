@@ -336,11 +336,24 @@ def _logprobs(block: Block) -> Json:
     return {"logprobs": []} if block.tag == "text" else {}
 
 
+class _WholeEncoder(StreamEncoder):
+    """The same items without the events by which they would grow."""
+
+    def write_piece(self, block: Block, text: str, *, out: list[bytes]) -> None:
+        pass
+
+    def _begin(self, out: list[bytes]) -> None:
+        pass
+
+    def _event(self, kind: str, members: Json, *, out: list[bytes]) -> None:
+        pass
+
+
 def encode_response(reply: Reply, asked: Asked) -> Encoded:
     """The reply as this wire's clients expect it. Raises UpstreamBroken for one that failed midway."""
     if reply.finish == "error":
         raise UpstreamBroken("The upstream failed while it was answering.")
-    encoder = StreamEncoder(asked)
+    encoder = _WholeEncoder(asked)
     encoder.encode(unfold(reply))
     encoder.end_blocks([])
     return Encoded(bytes(encoder.whole()[1]), tuple(sorted(encoder.dropped)))
