@@ -6,7 +6,7 @@ import pytest
 
 from hostler.errors import ConfigError
 from hostler.providers.fake.answer import example_of, pieces_of, signature_of
-from hostler.providers.fake.asked import Asked, Course
+from hostler.providers.fake.asked import Asked, AskedTool, Course
 from hostler.providers.fake.json_values import Json
 from hostler.providers.fake.reading import KEYS, parse_script, read_script
 from hostler.providers.fake.script import Chunks, Model, Reply, When
@@ -78,6 +78,7 @@ def asked(**more: object) -> Asked:
         (When(system="brief"), asked(system="be brief"), asked()),
         (When(tool_result=True), asked(tool_result=True), asked()),
         (When(tool_result=False), asked(), asked(tool_result=True)),
+        (When(offers="write"), asked(tools=(AskedTool("read", {}), AskedTool("write", {}))), asked()),
         (When(stream=True), asked(stream=True), asked()),
         (When(wire="anthropic"), asked(wire="anthropic"), asked()),
         (When(operation="embeddings"), asked(operation="embeddings"), asked()),
@@ -96,6 +97,15 @@ def test_the_nth_request_and_the_row() -> None:
     assert [course.next_reply(asked()).text for _ in range(5)] == ["1", "second", "2", "2", "2"]
     course = Course(Model(id="m", replies=replies, after="cycle"))
     assert [course.next_reply(asked()).text for _ in range(5)] == ["1", "second", "2", "1", "2"]
+
+
+def test_a_reply_that_is_given_so_many_times() -> None:
+    replies = (Reply(when=When(contains="there", times=2), text="again"), Reply(text="row"))
+    course = Course(Model(id="m", replies=replies))
+    texts = ("there", "nobody", "there", "there")
+    for _ in range(2):
+        assert [course.next_reply(asked(text=text)).text for text in texts] == ["again", "row", "again", "row"]
+        course.begin_again()
 
 
 def test_counting_tokens_uses_nothing_up() -> None:

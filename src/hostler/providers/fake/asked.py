@@ -4,6 +4,7 @@ Does not know: any wire's JSON.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -86,6 +87,13 @@ class Course:
     model: Model
     requests: int = 0
     taken: int = 0
+    given: Counter[int] = field(default_factory=Counter[int])
+    """How often each reply with a condition was given, by its place."""
+
+    def begin_again(self) -> None:
+        """Forget how far it has come."""
+        self.requests = self.taken = 0
+        self.given.clear()
 
     def next_reply(self, asked: Asked) -> Reply | None:
         """The reply to this request: the first rule that holds, else the next of the others; None when there is none.
@@ -95,9 +103,12 @@ class Course:
         counting = asked.operation == "count_tokens"
         if not counting:
             self.requests += 1
-        for reply in self.model.replies:
+        for place, reply in enumerate(self.model.replies):
             when = reply.when
-            if when and (not counting or when.operation == "count_tokens") and holds(when, asked, nth=self.requests):
+            if when is None or (counting and when.operation != "count_tokens"):
+                continue
+            if holds(when, asked, nth=self.requests) and (when.times is None or self.given[place] < when.times):
+                self.given[place] += 1
                 return reply
         row = [reply for reply in self.model.replies if reply.when is None]
         if counting or not row:
@@ -114,6 +125,7 @@ def holds(when: When, asked: Asked, *, nth: int) -> bool:
         and (when.matches is None or re.search(when.matches, asked.text) is not None)
         and (when.system is None or when.system in asked.system)
         and when.tool_result in (None, asked.tool_result)
+        and (when.offers is None or any(tool.name == when.offers for tool in asked.tools))
         and when.nth in (None, nth)
         and when.stream in (None, asked.stream)
         and when.wire in (None, asked.wire)

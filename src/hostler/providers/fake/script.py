@@ -34,8 +34,12 @@ class When(Record, frozen=True):
     """The system text holds this text."""
     tool_result: bool | None = None
     """The last message brings results of tools."""
+    offers: str | None = None
+    """The request offers a tool of this name."""
     nth: int | None = None
     """It is the nth request for this model, counted from 1."""
+    times: int | None = None
+    """The reply was given fewer times than this."""
     stream: bool | None = None
     wire: Wire | None = None
     operation: Operation | None = None

@@ -122,7 +122,7 @@ class FakeVendor:
         self._go_on.clear()
         self._kept.clear()
         for course in self._courses.values():
-            course.requests = course.taken = 0
+            course.begin_again()
 
     async def wait_for(self, condition: Callable[["FakeVendor"], bool], within: float = 5.0) -> None:
         """Return as soon as `condition(self)` holds; asked again on each change. TimeoutError after `within` s."""
