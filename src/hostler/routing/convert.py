@@ -20,6 +20,7 @@ from hostler.routing.requests import request_head, whole_request
 from hostler.system.upstream import Message
 from hostler.wire.codec import Counting, Embedding
 from hostler.wire.codecs import counting_of, embedding_of
+from hostler.wire.tool_names import accepted_names
 
 _SINGLE: Final = "embedding"
 """The operation for one text, beside the one for several."""
@@ -50,7 +51,10 @@ class Convert(Attempt):
     def _count(self, ours: Counting, theirs: Counting) -> bytes:  # signature: one shape to the other
         request: ChatRequest = ours.decode_count_tokens(self.call.body)
         request = replace(request, model=self.way.model, messages=repair(request.messages).messages)
-        encoded = theirs.encode_count_tokens(request, self.candidate.provider.dialect)
+        provider = self.candidate.provider
+        wire = shape_of(provider.wire, self.call.plan.operation)
+        request, _ = accepted_names(request, provider.dialect, wire=wire)
+        encoded = theirs.encode_count_tokens(request, provider.dialect)
         self.dropped = encoded.dropped
         self._write = lambda reply: ours.encode_count_tokens_reply(theirs.decode_count_tokens_reply(reply))
         return encoded.body

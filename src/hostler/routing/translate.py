@@ -31,6 +31,7 @@ from hostler.routing.opaque import OpaqueStore
 from hostler.routing.requests import request_head, whole_request
 from hostler.system.upstream import Message
 from hostler.wire.codec import StreamDecoder
+from hostler.wire.tool_names import Images, accepted_names, with_own_names
 
 _log = logging.getLogger(__name__)
 _SEALING = (ANTHROPIC, GEMINI, OPENAI_RESPONSES)
@@ -52,13 +53,14 @@ class DeltaSink(Protocol):
 class Translate(Attempt):
     """Encodes the sink's request for the candidate's wire, and decodes the reply for the sink."""
 
-    __slots__ = ("_decoder", "_keeper", "_kept", "_sink")
+    __slots__ = ("_decoder", "_images", "_keeper", "_kept", "_sink")
 
     def __init__(self, call: Call, way: Way, *, number: int, sink: DeltaSink, keeper: OpaqueStore) -> None:
         super().__init__(call, way, number)
         self._sink = sink
         self._keeper = keeper
         self._decoder: StreamDecoder | None = None
+        self._images: Images = {}
         self._kept = ReplyBuilder() if way.candidate.provider.wire in _SEALING else None
         """What the opaque store may keep: the whole reply where state stands in any place, else from the first on."""
 
@@ -70,6 +72,7 @@ class Translate(Attempt):
         if repaired.repairs:
             _log.info("call %s: the history was repaired: %s", self.call.id, "; ".join(repaired.repairs))
         request = replace(request, messages=repaired.messages, model=way.model, stream=way.streams, include_usage=True)
+        request, self._images = accepted_names(request, provider.dialect, wire=provider.wire)
         encoded = provider.codec.encode_request(request, provider.dialect)
         self.dropped = tuple(sorted({*encoded.dropped, *lost})) if lost else encoded.dropped
         self._sink.take_dropped(self.dropped)
@@ -130,10 +133,9 @@ class Translate(Attempt):
             provider = self.candidate.provider
             reply = provider.codec.decode_response(self.take(), provider.dialect)
             error = self._pass_on(unfold(reply))
-            kept = reply.parts
         else:
             error = self._pass_on(self._decoder.flush())
-            kept = () if self._kept is None else self._kept.reply().parts
+        kept = () if self._kept is None else self._kept.reply().parts
         if error is not None:
             return error
         self._keeper.keep(self.call.plan.key_id, self._origin(), parts=kept)
@@ -143,6 +145,8 @@ class Translate(Attempt):
     def _pass_on(self, batch: Sequence[Delta]) -> HostlerError | None:
         """Hand a batch on; an error within it ends the attempt."""
         error: HostlerError | None = None
+        if self._images:
+            batch = with_own_names(batch, self._images)
         for i, delta in enumerate(batch):
             if isinstance(delta, UsageDelta):
                 self.usage = self.usage.replaced_by(delta.usage)

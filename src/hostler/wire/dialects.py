@@ -83,6 +83,8 @@ class Dialect:
     """Free-form tools; without them they are offered as functions with one string."""
     tool_id_pattern: str = r"[A-Za-z0-9_-]{1,64}"
     """Tool call ids must match; others are mapped to ones that do, reversibly."""
+    tool_name_pattern: str = ""
+    """Names of tools must match, likewise; empty: as the wire's own vendor publishes."""
     tool_result_media: bool = False
     """Images within tool results; without it they follow as a user message."""
     developer_role: bool = True
