@@ -158,6 +158,7 @@ TOOLS = {"tools": [WEATHER], "result_format": "message"}
         ([USER], {"tools": [WEATHER]}, 'result_format must be "message"'),
         ([USER], {**TOOLS, "tool_choice": "required"}, 'does not support being set to "required"'),
         ([USER], {**TOOLS, "tools": [{"name": "t"}]}, "'function' is a required property"),
+        ([USER], {**TOOLS, "tools": [{**WEATHER, "function": {"name": "a.b"}}]}, "'a.b' does not match"),
         ([USER], {"enable_thinking": True}, "must be set to false for non-streaming calls"),
         ([USER], {"incremental_output": True}, "only support set true in stream mode"),
         ([USER], {"result_format": "xml"}, "'xml' is not one of"),

@@ -15,9 +15,9 @@ VERSION = {"anthropic-version": "2023-06-01"}
 RULES = Rules(headers=VERSION)
 
 
-def chat_call(*ids: str) -> dict[str, object]:
+def chat_call(*ids: str, name: str = "t") -> dict[str, object]:
     """An assistant message of the chat wire that calls a tool once per id."""
-    calls = [{"id": i, "type": "function", "function": {"name": "t", "arguments": "{}"}} for i in ids]
+    calls = [{"id": i, "type": "function", "function": {"name": name, "arguments": "{}"}} for i in ids]
     return {"role": "assistant", "content": None, "tool_calls": calls}
 
 
@@ -63,6 +63,8 @@ CHAT_TOOL = {"type": "function", "function": {"name": "t", "parameters": {"type"
         ({"messages": [USER], "parallel_tool_calls": True}, "only allowed when 'tools'", "parallel_tool_calls"),
         ({"messages": [USER], "tools": [CHAT_TOOL], "tool_choice": "any"}, "Supported values", "tool_choice"),
         ({"messages": [USER], "tools": [{"type": "function", "function": {"name": "a b"}}]}, "match pattern", None),
+        ({"messages": [USER], "tools": [{"type": "function", "function": {"name": "a" * 65}}]}, "length 64, but", None),
+        ({"messages": [USER, chat_call("a", name="x.y"), chat_result("a")]}, "function.name': string does not", None),
         ({"messages": [USER], "tools": [{"name": "t"}]}, "Supported values are: 'function'", "tools[0].type"),
         ({"messages": [USER], "response_format": {"type": "json_object"}}, "the word 'json'", "messages"),
         ({"messages": [USER], "response_format": {"type": "json_schema"}}, "json_schema.name", None),
@@ -76,9 +78,9 @@ def test_chat_refuses(body: dict[str, object], message: str, param: str | None) 
     assert param in (None, caught.value.param)
 
 
-def call(*ids: str) -> dict[str, object]:
+def call(*ids: str, name: str = "t") -> dict[str, object]:
     """An assistant message that uses a tool once per id."""
-    return {"role": "assistant", "content": [{"type": "tool_use", "id": i, "name": "t", "input": {}} for i in ids]}
+    return {"role": "assistant", "content": [{"type": "tool_use", "id": i, "name": name, "input": {}} for i in ids]}
 
 
 def result(*ids: str) -> dict[str, object]:
@@ -126,6 +128,11 @@ TOOL = {"name": "t", "input_schema": {"type": "object"}}
         ({"messages": [USER], "tools": [{"name": "t"}]}, "tools.0.custom.input_schema: Field required"),
         ({"messages": [USER], "tools": [{**TOOL, "input_schema": {}}]}, "input_schema.type: Input should be 'object'"),
         ({"messages": [USER], "tools": [{**TOOL, "name": "a b"}]}, "tools.0.custom.name: String should match"),
+        (
+            {"messages": [USER], "tools": [{**TOOL, "name": "a" * 129}]},
+            "name: String should have at most 128 characters",
+        ),
+        ({"messages": [USER, call("a", name="x.y"), result("a")]}, "content.0.tool_use.name: String should match"),
         ({"messages": [USER], "tool_choice": {"type": "auto"}}, "while providing tools"),
         ({"messages": [USER], "tools": [TOOL], "tool_choice": {"type": "tool", "name": "x"}}, "'x' not found"),
         ({"messages": [USER], "tools": [TOOL], "tool_choice": {"type": "required"}}, "Input tag 'required'"),

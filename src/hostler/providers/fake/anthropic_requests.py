@@ -26,7 +26,8 @@ from hostler.providers.fake.json_values import (
 from hostler.providers.fake.script import Dialect, Operation
 
 _TOOL_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
-_TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_TOOL_NAME: Final = re.compile(r"[a-zA-Z0-9_-]+")
+_TOOL_NAME_LENGTH: Final = 128
 _NO_SAMPLING: Final = "2026-10-21"  # from this version on temperature, top_p and top_k are refused
 _MOST_MARKS: Final = 4
 _IMAGES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp")
@@ -230,6 +231,7 @@ def _check_fields(block: Json, kind: str, *, where: str) -> None:
     if kind == "tool_use":
         if not _TOOL_ID.fullmatch(text_at(block, "id")):
             raise Fault(f"{where}.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'")
+        _check_name(text_at(block, "name"), f"{where}.tool_use")
         if not is_object(block["input"]):
             raise Fault(f"{where}.tool_use.input: Input should be a valid dictionary")
     if kind in _SOURCES:
@@ -357,13 +359,19 @@ def _check_tools(body: Json) -> None:
         names.add(name)
         if text_at(tool, "type") not in ("", "custom"):
             continue
-        if not _TOOL_NAME.fullmatch(name):
-            raise Fault(f"tools.{place}.custom.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
+        _check_name(name, f"tools.{place}.custom")
         if not is_object(tool) or "input_schema" not in tool:
             raise Fault(f"tools.{place}.custom.input_schema: Field required")
         if object_at(tool, "input_schema").get("type") != "object":
             raise Fault(f"tools.{place}.custom.input_schema.type: Input should be 'object'")
     _check_choice(object_at(body, "tool_choice"), names)
+
+
+def _check_name(name: str, where: str) -> None:
+    if len(name) > _TOOL_NAME_LENGTH:
+        raise Fault(f"{where}.name: String should have at most {_TOOL_NAME_LENGTH} characters")
+    if not _TOOL_NAME.fullmatch(name):
+        raise Fault(f"{where}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
 
 
 def _check_choice(choice: Json, names: set[str]) -> None:

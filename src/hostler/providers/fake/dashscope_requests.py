@@ -4,6 +4,7 @@
 vendor refuses. Written after the published API reference; does not know replies.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -32,6 +33,7 @@ _RANGES: Final = {
     "n": (1, 4),
     "thinking_budget": (0, None),
 }
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _ALGORITHM: Final = "<400> InternalError.Algo.InvalidParameter: "
 
 
@@ -192,6 +194,11 @@ def _check_tools(asked: Asked, parameters: Json, *, rules: Rules) -> None:
     for place, tool in enumerate(tools):
         if text_at(tool, "type") != "function" or not text_at(object_at(tool, "function"), "name"):
             raise Fault(f"{_ALGORITHM}'function' is a required property - 'tools.{place}'")
+        name = text_at(object_at(tool, "function"), "name")
+        if not _NAME.fullmatch(name):
+            raise Fault(
+                f"{_ALGORITHM}'{name}' does not match '^[a-zA-Z0-9_-]{{1,64}}$' - 'tools.{place}.function.name'"
+            )
     choice = parameters.get("tool_choice")
     thinks = parameters.get("enable_thinking") is True
     if choice == "required" or (is_object(choice) and (thinks or not rules.dialect.forced_tools)):

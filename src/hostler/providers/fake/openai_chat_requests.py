@@ -26,6 +26,7 @@ from hostler.providers.fake.openai_faults import (
     KIND,
     missing,
     out_of_range,
+    too_long,
     unknown,
     unsupported,
     wrong_pattern,
@@ -222,6 +223,7 @@ def _check_call(call: object, where: str) -> None:
     if call["type"] == "function":
         if "name" not in function:
             raise missing(f"{where}.function.name")
+        _check_name(function["name"], f"{where}.function.name")
         if not isinstance(function.get("arguments"), str):
             raise wrong_type(f"{where}.function.arguments", "a string", value=function.get("arguments"))
 
@@ -336,10 +338,16 @@ def _check_tools(body: Json) -> None:
         name = object_at(tool, kind).get("name")
         if name is None:
             raise missing(where)
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > _NAME_LENGTH:
-            raise wrong_pattern(where)
+        _check_name(name, where)
     if "tool_choice" in body:
         _check_choice(body)
+
+
+def _check_name(name: object, where: str) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise wrong_pattern(where)
+    if len(name) > _NAME_LENGTH:
+        raise too_long(where, most=_NAME_LENGTH, length=len(name))
 
 
 def _check_choice(body: Json) -> None:

@@ -37,6 +37,15 @@ def wrong_pattern(where: str) -> Fault:
     return Fault(text, kind=KIND, param=where, code="invalid_value")
 
 
+def too_long(where: str, *, most: int, length: int) -> Fault:
+    """A text has more signs than it may have."""
+    text = (
+        f"Invalid '{where}': string too long. Expected a string with maximum length {most}, "
+        f"but got a string with length {length} instead."
+    )
+    return Fault(text, kind=KIND, param=where, code="string_above_max_length")
+
+
 def out_of_range(where: str, value: float, *, least: int | None, most: int | None, kind: str = "decimal") -> Fault:
     """A number is too small (when `least` is given), or too large."""
     if least is not None:

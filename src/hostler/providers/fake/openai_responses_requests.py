@@ -26,6 +26,7 @@ from hostler.providers.fake.openai_faults import (
     KIND,
     missing,
     out_of_range,
+    too_long,
     unknown,
     unsupported,
     wrong_pattern,
@@ -224,11 +225,7 @@ def _check_parts(content: object, allowed: tuple[str, ...], *, where: str) -> No
 
 def _check_length(value: object, where: str) -> None:
     if isinstance(value, str) and len(value) > _LONGEST:
-        text = (
-            f"Invalid '{where}': string too long. Expected a string with maximum length {_LONGEST}, "
-            f"but got a string with length {len(value)} instead."
-        )
-        raise Fault(text, kind=KIND, param=where, code="string_above_max_length")
+        raise too_long(where, most=_LONGEST, length=len(value))
 
 
 def _check_name(name: object, where: str) -> None:
