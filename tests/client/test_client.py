@@ -9,11 +9,13 @@ import pytest
 from hostler.client.asking import request_of
 from hostler.client.client import Client, ModelInfo
 from hostler.core.deltas import Delta, Failed, Finished, Started, TextDelta, ToolCallDelta, ToolCallStarted, UsageDelta
-from hostler.core.messages import Message, Text, ToolCall
+from hostler.core.messages import Message, Origin, Text, ToolCall
 from hostler.core.tools import Tool, function_tool
 from hostler.core.usage import Usage
 from hostler.errors import ModelNotFound, UpstreamBroken
-from hostler.registry.resolver import Route
+from hostler.providers.provider import Access, Credentials, from_vendor
+from hostler.providers.vendors import VENDORS
+from hostler.registry.resolver import Candidate, Route
 from hostler.routing.call import Call
 
 HELLO = (Started("1", "m"), TextDelta("Hel"), TextDelta("lo"), Finished("stop"), UsageDelta(Usage(input=3, output=2)))
@@ -26,6 +28,7 @@ class Performer:
     deltas: tuple[Delta, ...] = HELLO
     calls: list[Call] = field(default_factory=list)
     closed: int = 0
+    route: Route | None = None
 
     async def stream(self, call: Call) -> AsyncIterator[Delta]:
         self.calls.append(call)
@@ -38,7 +41,7 @@ class Performer:
     def resolve(self, name: str) -> Route:
         if name == "nothing":
             raise ModelNotFound("There is no model 'nothing'.")
-        return Route(name, ())
+        return self.route or Route(name, ())
 
     async def models(self) -> tuple[ModelInfo, ...]:
         return (ModelInfo("a/b", 10),)
@@ -95,6 +98,28 @@ async def test_a_name_that_leads_nowhere_is_not_called() -> None:
     with pytest.raises(ModelNotFound):
         await performer.client.ask("nothing", "Hi")
     assert performer.calls == []
+
+
+def known(vendor: str) -> Route:
+    """A route to a vendor's model, as its row says."""
+    provider = from_vendor(VENDORS[vendor], Access(credentials=Credentials({VENDORS[vendor].env[0]: "k"})))
+    return Route(f"{vendor}/m", (Candidate(f"{vendor}/m", "m", provider),))
+
+
+async def test_a_reply_names_its_maker_so_that_it_can_go_back() -> None:
+    reply = await Performer(route=known("anthropic")).client.ask("anthropic/m", "Hi")
+    assert [part.origin for part in reply.parts if isinstance(part, Text)] == [Origin("anthropic", "anthropic", "m")]
+
+
+async def test_a_vendor_is_asked_by_the_wire_that_it_prefers() -> None:
+    for vendor, wire in (("openai", "openai-responses"), ("qwen", "dashscope"), ("deepseek", "openai-chat")):
+        performer = Performer(route=known(vendor))
+        reply = await performer.client.ask(f"{vendor}/m", "Hi")
+        (way,) = performer.calls[0].plan.ways
+        assert (way.candidate.provider.wire, reply.parts) == (
+            wire,
+            (Text(text="Hello", origin=Origin(vendor, wire, "m")),),
+        )
 
 
 async def test_tool_calls_of_a_reply() -> None:

@@ -12,6 +12,7 @@ from typing import Unpack
 
 from hostler.client.asking import Options, Prompt, request_of
 from hostler.core.deltas import Delta, Failed, fold
+from hostler.core.messages import Origin
 from hostler.core.requests import Reply
 from hostler.core.wires import OPENAI_CHAT
 from hostler.registry.resolver import Route
@@ -41,12 +42,14 @@ class Client:
         self._prefix = f"call-{os.urandom(5).hex()}-"
         self._numbers = count(1)
 
-    async def stream(self, model: str, prompt: Prompt, **options: Unpack[Options]) -> AsyncGenerator[Delta]:
+    def stream(self, model: str, prompt: Prompt, **options: Unpack[Options]) -> AsyncGenerator[Delta]:
         """The reply as it comes. Leaving the loop early (and closing the generator) stops the model.
 
         Raises HostlerError: ModelNotFound, ProviderNotReady, UpstreamError, EngineError, ...
         """
-        call = self._call(model, prompt, options=options)
+        return self._perform(self._call(model, prompt, options=options))
+
+    async def _perform(self, call: Call) -> AsyncGenerator[Delta]:
         deltas = self._stream(call)
         try:
             async for delta in deltas:
@@ -58,8 +61,9 @@ class Client:
                 await deltas.aclose()
 
     async def ask(self, model: str, prompt: Prompt, **options: Unpack[Options]) -> Reply:
-        """The whole reply. Raises as `stream` does."""
-        return fold([delta async for delta in self.stream(model, prompt, **options)])
+        """The whole reply; its parts name their maker, so they can go back as they are. Raises as `stream` does."""
+        call = self._call(model, prompt, options=options)
+        return fold([delta async for delta in self._perform(call)], _origin(call.plan))
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models that can be asked now, in the order of their providers."""
@@ -67,5 +71,16 @@ class Client:
 
     def _call(self, model: str, prompt: Prompt, *, options: Options) -> Call:
         request = request_of(model, prompt, **options)
-        plan = Plan(self._resolve(model), OPENAI_CHAT, operation="chat", stream=True)
+        route = self._resolve(model)
+        # a caller from Python has no wire of its own: the one that its model's vendor prefers loses least
+        wire = route.candidates[0].provider.wire if route.candidates else OPENAI_CHAT
+        plan = Plan(route, wire, operation="chat", stream=True)
         return Call(f"{self._prefix}{next(self._numbers)}", plan, request=request)
+
+
+def _origin(plan: Plan) -> Origin | None:
+    """Who makes the parts of a reply; None where no way leads anywhere."""
+    if not plan.ways:
+        return None
+    candidate = plan.ways[0].candidate
+    return Origin(candidate.provider.id, candidate.provider.wire, candidate.model)
