@@ -182,6 +182,8 @@ _QWEN_CHAT: Final = Dialect(
     audio_data_url=True,
     models=model_rules.QWEN,
 )
+_QWEN: Final = Dialect(mid_system=False)
+"""Its own wire wants system text at the beginning alone."""
 _QWEN_KEYS: Final = ("DASHSCOPE_API_KEY", "QWEN_API_KEY", "ALIBABA_API_KEY")
 _QWEN_RESPONSES: Final = "/api/v2/apps/protocols/compatible-mode/v1"
 _CHECKED: Final = "2026-11-20"
@@ -286,6 +288,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
                 wire=DASHSCOPE,
                 base_url=f"https://{host}/api/v1",
                 env=env,
+                dialect=_QWEN,
                 listing="none",
                 also=(
                     Side(wire=OPENAI_CHAT, base_url=f"https://{host}/compatible-mode/v1", dialect=_QWEN_CHAT),
@@ -491,7 +494,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             local=True,
             loading="keep_alive",
         ),
-        Kind(id="dashscope", label="DashScope", wire=DASHSCOPE, listing="none"),
+        Kind(id="dashscope", label="DashScope", wire=DASHSCOPE, dialect=_QWEN, listing="none"),
         Kind(id="azure", label="Azure OpenAI", wire=OPENAI_CHAT, auth="api-key", dialect=_OPENAI, deployments=True),
         Kind(
             id="llama.cpp",
