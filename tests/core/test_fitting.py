@@ -94,7 +94,7 @@ def test_what_does_not_fit_goes_and_is_named() -> None:
 def test_where_misfits_are_refused_only_wishes_go() -> None:
     request = asked(Message("user", (IMAGE,)), tools=(TOOL,), reasoning=ReasoningOptions(effort="high"))
     found, lost = fitted(limits(vision=False, tool_calling=False, reasoning=False), request)
-    assert lost == ("reasoning",)
+    assert lost == ("thinking",)
     assert found == replace(request, reasoning=None)
 
 

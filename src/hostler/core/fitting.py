@@ -92,7 +92,7 @@ def fitted(limits: Limits, request: ChatRequest) -> tuple[ChatRequest, tuple[str
     lost: set[str] = set()
     if limits.thoughtless and request.reasoning is not None and request.reasoning.mode != "off":
         request = replace(request, reasoning=None)
-        lost.add("reasoning")
+        lost.add("thinking")
     if limits.max_output and request.max_tokens is not None and request.max_tokens > limits.max_output:
         request = replace(request, max_tokens=limits.max_output)
         lost.add("max_tokens")

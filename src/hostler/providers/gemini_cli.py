@@ -87,7 +87,7 @@ def _unsaid(request: ChatRequest) -> Iterator[str]:
         "tools": request.tools,
         "tool_choice": request.tool_choice,
         "max_tokens": request.max_tokens,
-        "reasoning": request.reasoning,
+        "thinking": request.reasoning,
         "response_format": request.output_format,
         "user": request.user,
         "stop": sampling.stop,

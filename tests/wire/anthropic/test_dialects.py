@@ -31,7 +31,7 @@ def sent(request: ChatRequest, dialect: Dialect) -> tuple[Any, tuple[str, ...]]:
     [
         (ReasoningOptions("off"), ("adaptive", "disabled"), {"type": "disabled"}, None, ()),
         (ReasoningOptions("off"), ("adaptive", "between_tools"), {"type": "between_tools"}, None, ()),
-        (ReasoningOptions(effort="none"), ("adaptive",), None, None, ("reasoning",)),
+        (ReasoningOptions(effort="none"), ("adaptive",), None, None, ("thinking",)),
         (ReasoningOptions("off", "max"), ("disabled",), {"type": "disabled"}, "high", ("reasoning_effort",)),
         (
             ReasoningOptions("on", budget=9000),
@@ -48,7 +48,7 @@ def sent(request: ChatRequest, dialect: Dialect) -> tuple[Any, tuple[str, ...]]:
             (),
         ),
         (ReasoningOptions("adaptive"), ("enabled",), {"type": "enabled", "budget_tokens": 8192}, None, ()),
-        (ReasoningOptions(effort="high"), ("disabled",), None, None, ("reasoning",)),
+        (ReasoningOptions(effort="high"), ("disabled",), None, None, ("thinking",)),
         (
             ReasoningOptions(effort="high", hidden=True),
             ("adaptive",),
@@ -184,7 +184,7 @@ def test_a_schema_is_told_in_words_where_it_cannot_be_given() -> None:
     body, dropped = sent(request, Dialect(json_schema=False))
     assert body["system"].endswith(msgspec.json.encode(BOUND).decode())
     assert "output_config" not in body
-    assert dropped == ("response_format",)
+    assert dropped == ("response_format.json_schema",)
 
 
 def test_references_are_replaced_for_those_who_know_none() -> None:

@@ -134,7 +134,7 @@ def test_foreign_reasoning_is_thinking_and_never_text() -> None:
     message = read_message(encoded.body)
     assert [block.type for block in message.content] == ["thinking", "text"]
     assert "secret" not in str([block for block in message.content if block.type == "text"])
-    assert encoded.dropped == ("content[].image", "content[].reasoning")
+    assert encoded.dropped == ("message.content[].opaque", "message.reasoning.opaque")
     assert anthropic.decode_response(encoded.body).parts[0] == Reasoning(text="secret")
 
 

@@ -296,7 +296,7 @@ def test_a_budget_gives_way_to_a_forced_call() -> None:
         reasoning=ReasoningOptions("on", None, 2000),
     )
     assert "thinking" not in sent(request)
-    assert dropped(request) == ("reasoning",)
+    assert dropped(request) == ("thinking",)
 
 
 F, G = Tool(name="f", parameters={"type": "object"}), Tool(name="g", parameters={"type": "object"})

@@ -159,7 +159,7 @@ def test_foreign_seals_are_dropped_and_named(raw: bytes) -> None:
     encoder = anthropic.stream_encoder(ASKED)
     body = encoder.encode([ReasoningSealed(raw), TextDelta("hay"), Finished("stop")]) + encoder.finish()
     assert [block.type for block in read_stream(body).content] == ["text"]
-    assert encoder.dropped == {"content[].reasoning"}
+    assert encoder.dropped == {"message.reasoning.opaque"}
 
 
 def test_server_blocks_survive_and_foreign_ones_are_named() -> None:
@@ -169,7 +169,7 @@ def test_server_blocks_survive_and_foreign_ones_are_named() -> None:
     body += encoder.encode([PartEnded(b'{"type":"web_search_call"}')]) + encoder.finish()
     kinds = [event["content_block"]["type"] for event in events(body) if event["type"] == "content_block_start"]  # type: ignore[index]
     assert kinds == ["server_tool_use", "web_search_tool_result", "text", "compaction"]
-    assert encoder.dropped == {"content[].opaque"}
+    assert encoder.dropped == {"message.content[].opaque"}
 
 
 def test_free_form_calls_become_one_string() -> None:

@@ -394,11 +394,11 @@ def test_opaque_state_never_goes_out_and_is_named() -> None:
     parts = (Reasoning(text="hm", origin=other, opaque=b"S3CRET"), Text(text="x", origin=other, opaque=b"S3CRET"))
     encoded = dashscope.encode_response(Reply(parts=parts, finish="stop"), ASKED)
     assert b"S3CRET" not in encoded.body
-    assert encoded.dropped == ("message.content[]", "message.reasoning.opaque")
+    assert encoded.dropped == ("message.content[].opaque", "message.reasoning.opaque")
     encoder = dashscope.stream_encoder(ASKED)
     body = encoder.encode([ReasoningDelta("hm"), ReasoningSealed(b"S3CRET"), TextDelta("x"), PartEnded(b"S3CRET")])
     assert b"S3CRET" not in body
-    assert encoder.dropped == {"message.content[]", "message.reasoning.opaque"}
+    assert encoder.dropped == {"message.content[].opaque", "message.reasoning.opaque"}
 
 
 def test_a_refusal_is_text_and_an_unknown_prompt_is_our_own_count() -> None:

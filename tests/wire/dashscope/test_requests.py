@@ -355,7 +355,7 @@ def test_opaque_blocks_and_marks_of_others_are_named() -> None:
     )
     messages = (Message("assistant", parts), Message("tool", (ToolResult(call_id="a", cache="5m"),)))
     assert dropped(asking(*messages)) == (
-        "messages[].cache_control", "messages[].content[]", "messages[].tool_calls[].signature",
+        "messages[].cache_control", "messages[].content[].opaque", "messages[].tool_calls[].opaque",
     )  # fmt: skip
 
 

@@ -120,11 +120,10 @@ def test_what_a_client_cannot_get_is_named() -> None:
     encoded = encode_response(Reply(parts=parts, finish="stop"), ASKED)
     assert b"AAAA" not in encoded.body
     assert encoded.dropped == (
-        "content[].image",
-        "content[].opaque",
-        "content[].reasoning.opaque",
-        "content[].tool_calls[].arguments",
-        "content[].tool_calls[].opaque",
+        "message.content[].opaque",
+        "message.reasoning.opaque",
+        "message.tool_calls[].arguments",
+        "message.tool_calls[].opaque",
     )
 
 

@@ -286,7 +286,7 @@ def test_a_call_that_was_cut_off_is_no_call_without_arguments() -> None:
     body += encoder.finish()
     assert parts_of(body)[0] == {"functionCall": {"id": "a", "name": "f", "args": {"INVALID_JSON": '{"n'}}}
     assert frames(body)[-1]["candidates"][0]["finishReason"] == "MAX_TOKENS"  # type: ignore[index]
-    assert encoder.dropped == {"content[].tool_calls[].arguments"}
+    assert encoder.dropped == {"message.tool_calls[].arguments"}
 
 
 def test_own_signatures_go_out_and_foreign_ones_do_not() -> None:
@@ -312,7 +312,7 @@ def test_own_signatures_go_out_and_foreign_ones_do_not() -> None:
         {"executableCode": {"code": "1"}},
     ]
     assert b"S3CRET" not in body
-    assert encoder.dropped == {"content[].reasoning.opaque", "content[].opaque"}
+    assert encoder.dropped == {"message.reasoning.opaque", "message.content[].opaque"}
 
 
 @pytest.mark.parametrize(

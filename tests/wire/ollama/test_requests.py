@@ -428,8 +428,8 @@ def test_what_has_no_place_is_named() -> None:
     )
     encoded = ollama.encode_request(request, PLAIN)
     assert encoded.dropped == (
-        "logit_bias", "messages[].cache_control", "messages[].content[]", "messages[].content[].is_error",
-        "messages[].name", "messages[].tool_calls[].arguments", "messages[].tool_calls[].signature",
+        "logit_bias", "messages[].cache_control", "messages[].content[].is_error", "messages[].content[].opaque",
+        "messages[].name", "messages[].tool_calls[].arguments", "messages[].tool_calls[].opaque",
         "parallel_tool_calls", "user",
     )  # fmt: skip
     assert b"{bad" in encoded.body

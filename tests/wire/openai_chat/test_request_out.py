@@ -216,9 +216,9 @@ def test_what_has_no_word_is_named() -> None:
     )
     assert dropped == (
         "messages[].cache_control",
-        "messages[].content[]",
         "messages[].content[].is_error",
-        "messages[].tool_calls[].signature",
+        "messages[].content[].opaque",
+        "messages[].tool_calls[].opaque",
     )
 
 

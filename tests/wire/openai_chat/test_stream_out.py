@@ -127,7 +127,7 @@ def test_opaque_state_is_named_never_shown() -> None:
     encoder = StreamEncoder(ASKED)
     data = encoder.encode([ReasoningSealed(b'"secret"', redacted=True), PartEnded(b'"secret"')]) + encoder.finish()
     assert b"secret" not in data
-    assert encoder.dropped == {"message.reasoning.opaque", "message.content[]"}
+    assert encoder.dropped == {"message.reasoning.opaque", "message.content[].opaque"}
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ def test_other_wires_opaque_state_is_named_and_not_shown() -> None:
     )
     encoded = wire.encode_response(Reply(parts=parts, finish="stop"), ASKED)
     assert b"S3CRET" not in encoded.body
-    assert encoded.dropped == ("output[].opaque", "output[].raw", "output[].reasoning")
+    assert encoded.dropped == ("message.content[].opaque", "message.reasoning.opaque")
     assert read_response(encoded.body).output_text == "ab"
 
 

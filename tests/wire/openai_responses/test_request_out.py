@@ -179,7 +179,7 @@ def test_reasoning_options(options: ReasoningOptions, reasoning: object, dropped
 def test_an_effort_that_the_vendor_lacks_becomes_the_nearest() -> None:
     request, dialect = replace(PLAINLY, reasoning=ReasoningOptions(effort="max")), Dialect(efforts=("low", "high"))
     assert cast("Json", sent(request, dialect)["reasoning"])["effort"] == "high"
-    assert lost(request, dialect) == ("reasoning.effort",)
+    assert lost(request, dialect) == ("reasoning_effort",)
 
 
 def test_tools_of_wires_that_mean_no_strict_schema_by_silence() -> None:

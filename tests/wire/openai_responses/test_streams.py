@@ -394,7 +394,7 @@ def test_other_wires_seals_are_named_and_leave_no_gap() -> None:
     body = encoder.encode([ReasoningSealed(theirs), TextDelta("a"), PartEnded(theirs), PartEnded(theirs)])
     body += encoder.encode([TextDelta("b"), RefusalDelta("c")]) + encoder.finish()
     assert b"S3CRET" not in body
-    assert encoder.dropped == {"output[].reasoning", "output[].opaque", "output[].raw"}
+    assert encoder.dropped == {"message.reasoning.opaque", "message.content[].opaque"}
     assert read_stream(body).output_text == "ab"
     assert [event.output_index for event in read_events(body) if event.type == "response.output_item.done"] == [0, 1, 2]
 

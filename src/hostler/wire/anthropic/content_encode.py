@@ -15,6 +15,7 @@ from hostler.errors import Unsupported
 from hostler.wire.anthropic.content_decode import INVALID_JSON
 from hostler.wire.anthropic.vocabulary import UNSIGNED_SIGNATURE, cache_to_wire
 from hostler.wire.ids import ToolIds
+from hostler.wire.losses import lost_of_part
 
 Block = dict[str, object] | msgspec.Raw
 """One content block: built here, or the raw block that this wire once published."""
@@ -40,7 +41,7 @@ class BlockEncoder:
         self._ids = tool_ids
         self._wire = wire
         self._replies = replies
-        self._place: Literal["messages[]", "content[]"] = "content[]" if replies else "messages[]"
+        self._place: Literal["messages[]", "message"] = "message" if replies else "messages[]"
 
     def encode(self, parts: tuple[Part, ...], path: str) -> list[Block]:
         """The blocks of `parts`, in their order; empty text yields none, as the wire refuses it."""
@@ -84,10 +85,13 @@ class BlockEncoder:
     def _reasoning(self, part: Reasoning) -> Block | None:
         if part.opaque is not None and _is_ours(part.origin):
             return msgspec.Raw(part.opaque)
-        if self._replies and part.text:
+        if self._replies:
+            self.dropped |= lost_of_part(part)
+            if not part.text:
+                return None
             return {"type": "thinking", "thinking": part.text, "signature": UNSIGNED_SIGNATURE}
         if part.text or part.opaque is not None:
-            self.dropped.add(f"{self._place}.reasoning")
+            self.dropped.add("messages[].reasoning")
         return None
 
     def _tool_use(self, part: ToolCall) -> Block:
@@ -138,7 +142,7 @@ class BlockEncoder:
 
     def _media(self, part: Media, path: str) -> Block | None:
         if self._replies:
-            self.dropped.add(f"{self._place}.{part.kind}")
+            self.dropped |= lost_of_part(part)
             return None
         if part.kind not in ("image", "document"):
             raise Unsupported(
@@ -146,7 +150,9 @@ class BlockEncoder:
                 hint=f"Choose a model that takes {part.kind}, or leave it out.",
             )
         if part.detail not in ("", "auto"):
-            self.dropped.add(f"{self._place}.content[].image_url.detail")
+            self.dropped.add("messages[].content[].image_url.detail")
+        if part.name and part.kind != "document":
+            self.dropped.add("messages[].content[].filename")
         block: dict[str, object] = {"type": part.kind, "source": self._source(part, path)}
         if part.kind == "document" and part.name:
             block["title"] = part.name

@@ -194,7 +194,7 @@ class _Writer:
         thinking = asked.thinking
         if thinking.get("type") == "enabled" and is_forced and not self._same_wire:
             # "Thinking may not be enabled when tool_choice forces tool use": the call matters more.
-            self.dropped.add("reasoning")
+            self.dropped.add("thinking")
             thinking = {}
         if asked.effort is not None:
             self._section("output_config")["effort"] = asked.effort
@@ -217,8 +217,11 @@ class _Writer:
         wanted = self._request.output_format
         if wanted is None:
             return
-        if wanted.kind == "json_object" or wanted.schema is None or not self._dialect.json_schema:
+        if wanted.kind == "json_object" or wanted.schema is None:
             self.dropped.add("response_format")
+            return
+        if not self._dialect.json_schema:
+            self.dropped.add("response_format.json_schema")
             return
         if wanted.description:
             self.dropped.add("response_format.json_schema.description")

@@ -39,6 +39,7 @@ from hostler.wire.anthropic.vocabulary import (
 )
 from hostler.wire.dialects import Dialect
 from hostler.wire.ids import ToolIds
+from hostler.wire.losses import lost_of_delta
 from hostler.wire.quoting import one_line, quoted
 
 KEEPALIVE: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
@@ -168,6 +169,7 @@ class StreamEncoder:
             case ToolCallDelta(slot, text):
                 self._grow_call(slot, text, out=out)
             case ToolCallEnded(slot):
+                self.dropped |= lost_of_delta(delta)
                 self._complete(self._calls[slot])
                 self._advance(out)
             case _:
@@ -207,7 +209,7 @@ class StreamEncoder:
         if not grown and (kind in _SERVER_BLOCKS or kind.endswith("_tool_result")):
             self._add_raw(opaque, out)
         else:
-            self.dropped.add("content[].opaque")
+            self.dropped.add("message.content[].opaque")
 
     def _seal(self, raw: bytes, out: list[bytes]) -> None:
         opaque = _read_opaque(raw)
@@ -217,8 +219,7 @@ class StreamEncoder:
             self._end_growing(out)
             self._add_raw(raw, out)
         else:
-            has_text = self._growing is not None and self._growing.kind == "thinking"
-            self.dropped.add("content[].reasoning.opaque" if has_text else "content[].reasoning")
+            self.dropped.add("message.reasoning.opaque")
         self._end_growing(out)
 
     def _start_call(self, delta: ToolCallStarted, out: list[bytes]) -> None:

@@ -57,7 +57,7 @@ def as_understood(options: ReasoningOptions, dialect: Dialect, *, max_tokens: in
         elif form == "enabled":
             _spend(options, max_tokens, out=out)
         else:
-            out.dropped.add("reasoning")
+            out.dropped.add("thinking")
     if options.hidden and out.thinking.get("type") in ("adaptive", "enabled"):
         out.thinking["display"] = "omitted"
     return out
@@ -73,7 +73,7 @@ def _form(options: ReasoningOptions, dialect: Dialect) -> ThinkingForm | None:
 def _set_off(options: ReasoningOptions, dialect: Dialect, *, out: Thinking, known: tuple[str, ...]) -> None:
     form = next((form for form in ("disabled", "between_tools") if form in dialect.thinking_forms), None)
     if form is None:
-        out.dropped.add("reasoning")
+        out.dropped.add("thinking")
     else:
         out.thinking = {"type": form}
     if options.effort not in (None, "none"):
@@ -103,6 +103,6 @@ def _spend(options: ReasoningOptions, max_tokens: int, *, out: Thinking) -> None
     budget = options.budget if options.budget is not None else budget_of("medium" if effort == "none" else effort)
     budget = min(max(budget, _MIN_BUDGET), max_tokens - 1)
     if budget < _MIN_BUDGET:
-        out.dropped.add("reasoning")
+        out.dropped.add("thinking")
     else:
         out.thinking = {"type": "enabled", "budget_tokens": budget}

@@ -35,6 +35,7 @@ from hostler.wire.efforts import budget_of
 from hostler.wire.fields import Members, as_text, need_items, need_members, need_text, text_or_none
 from hostler.wire.free_text import without_free_text, wrapped
 from hostler.wire.ids import ToolIds
+from hostler.wire.losses import lost_of_media, lost_of_request
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import read_content
 from hostler.wire.openai_formats import read_response_format, write_response_format
@@ -240,6 +241,7 @@ class _Writer:
         content = self._content(message.parts, "" if message.role == "assistant" else "\n\n")
         role: str = {"developer": "system", "tool": "user"}.get(message.role, message.role)
         if role == "system" and not (leading or self._dialect.mid_system):
+            self.dropped.add("messages[].role")
             text = "\n\n".join(part.text for part in message.parts if isinstance(part, Text))
             role, content = "user", f"<system>\n{text}\n</system>"
         written: Json = {"role": role, "content": content}
@@ -265,12 +267,13 @@ class _Writer:
         written: list[Json] = []
         for part in parts:
             if isinstance(part, Text) and part.opaque is not None:
-                self.dropped.add("messages[].content[]")
+                self.dropped.add("messages[].content[].opaque")
             if isinstance(part, ToolCall) and part.cache is not None:
                 self.dropped.add("messages[].cache_control")
             if isinstance(part, Text | Refusal) and part.text:
                 written.append({"text": part.text, **self._mark(part)})
             elif isinstance(part, Media):
+                self.dropped |= lost_of_media(part)
                 written.append({**_write_media(part, self._request), **self._mark(part)})
         if not self._in_parts and not any("cache_control" in part for part in written):
             return between.join(str(part["text"]) for part in written)
@@ -302,7 +305,7 @@ class _Writer:
 
     def _call(self, call: ToolCall) -> Json:
         if call.opaque is not None:
-            self.dropped.add("messages[].tool_calls[].signature")
+            self.dropped.add("messages[].tool_calls[].opaque")
         arguments = wrapped(call.arguments) if call.custom else call.arguments or "{}"
         function = {"name": call.name, "arguments": arguments}
         return {"id": self._ids.to_wire(call.id), "type": "function", "function": function}
@@ -326,7 +329,7 @@ class _Writer:
         parameters |= dialect.constants
         self._extra(parameters, body)
         self.dropped |= {name for name in ("min_p", "frequency_penalty") if getattr(request.sampling, name)}
-        self.dropped |= {"user"} if request.user else set()
+        self.dropped |= lost_of_request(request)
         self.dropped |= {name for name in dialect.forbidden if parameters.get(name) is not None}
         return {name: v for name, v in parameters.items() if v is not None and name not in dialect.forbidden}
 
@@ -356,16 +359,14 @@ class _Writer:
     def _tool(self, tool: Tool) -> Json | msgspec.Raw:
         if tool.server is not None:
             return msgspec.Raw(tool.server)
-        if tool.cache is not None:
-            self.dropped.add("tools[].cache_control")
+        self.dropped |= {"tools[].cache_control"} if tool.cache is not None else set()
         self.dropped |= {"tools[].strict"} if tool.strict is True else set()
         schema = tool.parameters or {"type": "object", "properties": {}}
         described: Json = {"name": tool.name, "description": tool.description, "parameters": schema}
         return {"type": "function", "function": described}
 
     def _thinking(self, options: ReasoningOptions) -> Json:
-        if options.hidden:
-            self.dropped.add("thinking.display")
+        self.dropped |= {"thinking.display"} if options.hidden else set()
         if options.mode == "off" or options.effort == "none":
             return {"enable_thinking": False}
         budget = options.budget or (budget_of(options.effort) if options.effort in _BOUNDED else None)

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from hostler.core import deltas
 from hostler.core.deltas import Delta
-from hostler.core.messages import Reasoning, Text, ToolCall, visible_text
+from hostler.core.messages import Reasoning, ToolCall, visible_text
 from hostler.core.requests import Asked, FinishReason, Reply
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled, UpstreamRefused
@@ -23,6 +23,7 @@ from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import as_count, as_items, as_members, as_text
 from hostler.wire.free_text import wrapped
 from hostler.wire.growing_text import GrowingText, Pieces
+from hostler.wire.losses import lost_of_reply
 from hostler.wire.quoting import one_line
 
 _NULL: Final = Raw(b"null")
@@ -233,8 +234,6 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
     """The reply for a client. Raises UpstreamBroken for one that failed midway: it has no good form."""
     if reply.finish == "error":
         raise UpstreamBroken("The upstream failed while it was answering.")
-    opaque = [part for part in reply.parts if isinstance(part, Text | Reasoning) and part.opaque is not None]
-    dropped = {"message.content[]" if isinstance(part, Text) else "message.reasoning.opaque" for part in opaque}
     message: Json = {"role": "assistant", "content": visible_text(reply.parts)}
     thinking = "".join(part.text for part in reply.parts if isinstance(part, Reasoning))
     if thinking:
@@ -244,7 +243,7 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
         message["tool_calls"] = [write_call(call, slot) for slot, call in enumerate(calls)]
     choice = {"finish_reason": finish_to_wire(reply.finish, reply.raw_finish), "index": 0, "message": message}
     body: Json = {"request_id": asked.id, "output": {"choices": [choice]}, "usage": write_usage(reply.usage, asked)}
-    return Encoded(one_line(msgspec.json.encode(body)), tuple(sorted(dropped)))
+    return Encoded(one_line(msgspec.json.encode(body)), tuple(sorted(lost_of_reply(reply))))
 
 
 def write_call(call: ToolCall, slot: int) -> Json:

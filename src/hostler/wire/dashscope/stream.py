@@ -17,6 +17,7 @@ from hostler.wire.dashscope.response import FrameReader, decode_frame, refused_i
 from hostler.wire.dialects import Dialect
 from hostler.wire.event_streams import EventStreamDecoder
 from hostler.wire.free_text import wrapped
+from hostler.wire.losses import lost_of_delta
 from hostler.wire.quoting import one_line
 from hostler.wire.sse import SseEvent
 
@@ -103,18 +104,17 @@ class StreamEncoder:
                 if not call.custom:
                     self._piece("", out, call=self._fragment(slot, text, name=""))
             case deltas.ToolCallEnded(slot):
+                self.dropped |= lost_of_delta(delta)
                 self._end_call(slot, out)
             case deltas.Finished(reason="error"):  # no word for it, and a last piece would make it whole
                 out.append(self.fail(UpstreamBroken("The upstream failed while it was answering.")))
             case deltas.Finished():
                 self._finished = delta
+                self.dropped |= lost_of_delta(delta)
             case deltas.UsageDelta(usage):
                 self._usage = self._usage.replaced_by(usage)
-            case deltas.ReasoningSealed() | deltas.PartEnded(opaque=bytes()):
-                sealed = isinstance(delta, deltas.ReasoningSealed)
-                self.dropped.add("message.reasoning.opaque" if sealed else "message.content[]")
-            case _:
-                pass  # a piece has no word for the rest; failures come through `fail`
+            case _:  # a piece has no word for the rest; failures come through `fail`
+                self.dropped |= lost_of_delta(delta)
 
     def _fragment(self, slot: int, arguments: str, *, name: str | None = None) -> Json:
         """A piece of a call: the first one names it."""

@@ -25,6 +25,7 @@ from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.gemini_thinking import generation, read_thinking, write_thinking
 from hostler.wire.gemini_tools import read_choice, read_tools, write_tools
 from hostler.wire.inline_media import inline_data, media_kind, usual_type
+from hostler.wire.losses import lost_of_media, lost_of_request
 from hostler.wire.proto_json import json_schema, read_list, read_object, standard_base64
 from hostler.wire.turns import Turn, Turns
 from hostler.wire.waiting_calls import WaitingCalls
@@ -355,10 +356,7 @@ class _Writer:
         return kind.startswith(_IN_RESULTS) and (self._signs or self._dialect.tool_result_media)
 
     def _media(self, part: Media, path: str) -> Json:
-        if part.name:
-            self.dropped.add("messages[].content[].filename")
-        if part.detail not in ("", "auto"):
-            self.dropped.add("messages[].content[].image_url.detail")
+        self.dropped |= lost_of_media(part, titled=False)
         inline = inline_data(part)
         if inline is not None:
             return {"inlineData": {"mimeType": inline[0], "data": inline[1]}}
@@ -408,8 +406,7 @@ class _Writer:
             config["responseJsonSchema"] = wanted.schema
 
     def _write_extra(self, body: Json) -> None:
-        if self._request.user:
-            self.dropped.add("user")
+        self.dropped |= lost_of_request(self._request)
         for key, value in self._request.extra.items():
             section, found, name = key.partition(".")
             if not self._same_wire:

@@ -35,6 +35,7 @@ from hostler.wire.fields import as_text
 from hostler.wire.gemini.request import HISTORY, Json, signed, signed_part
 from hostler.wire.gemini_counts import FAILURES, read_finish, read_usage, write_finish, write_usage
 from hostler.wire.json_array import ArrayDecoder
+from hostler.wire.losses import lost_of_end, lost_of_part
 from hostler.wire.rpc_status import refused_in_band
 
 _NULL: Final = msgspec.Raw(b"null")
@@ -201,6 +202,7 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
         raise UpstreamBroken("The upstream failed while it was answering.")
     dropped: set[str] = set()
     parts = [written for part in reply.parts if (written := write_part(part, dropped)) is not None]
+    dropped |= lost_of_end(reply)
     content = {"parts": parts or [{"text": ""}], "role": "model"}
     candidate = {"content": content, "finishReason": write_finish(reply.finish, reply.raw_finish), "index": 0}
     body: Json = {"candidates": [candidate], "usageMetadata": write_usage(reply.usage, asked)}
@@ -216,15 +218,14 @@ def write_part(part: Part, dropped: set[str]) -> Json | None:
         case Reasoning(text=text):
             written = {"text": text, "thought": True}
         case ToolCall():
-            args = as_object(part, "content[].tool_calls[].arguments", dropped=dropped)
+            args = as_object(part, "message.tool_calls[].arguments", dropped=dropped)
             written = {"functionCall": {"id": part.id, "name": part.name, "args": args}}
         case ToolResult() | Media():
-            dropped.add("content[].tool_result" if isinstance(part, ToolResult) else f"content[].{part.kind}")
+            dropped |= lost_of_part(part)
             return None
     if not isinstance(part, Refusal) and part.opaque is not None:
         whole = signed_part(written, part.opaque)
         if whole is not None:
             return whole
-        place = "" if isinstance(part, Text) else ".reasoning" if isinstance(part, Reasoning) else ".tool_calls[]"
-        dropped.add(f"content[]{place}.opaque")
+        dropped |= lost_of_part(part)
     return None if written.get("text") == "" else written

@@ -31,6 +31,7 @@ from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.gemini.response import FrameReader, write_part
 from hostler.wire.gemini_counts import FAILURES, write_finish, write_usage
 from hostler.wire.json_array import ArrayDecoder
+from hostler.wire.losses import lost_of_end
 from hostler.wire.quoting import one_line, quoted
 from hostler.wire.rpc_status import encode_error
 from hostler.wire.sse import SseDecoder
@@ -157,6 +158,7 @@ class StreamEncoder:
                 self._usage = self._usage.replaced_by(usage)
             case Finished():
                 self._finished = delta
+                self.dropped |= lost_of_end(delta)
             case _:
                 pass  # our own id and model go out, and errors come by `fail`
 

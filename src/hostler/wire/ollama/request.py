@@ -22,6 +22,7 @@ from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import EFFORTS, effort_word, nearest_effort
 from hostler.wire.fields import Members, as_text, need_items, need_members, need_text, text_or_none
 from hostler.wire.free_text import without_free_text
+from hostler.wire.losses import lost_of_media, lost_of_request
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import read_content
 from hostler.wire.openai_tools import read_tools
@@ -251,8 +252,7 @@ class _Writer:
             body["think"] = think
         if request.parallel_tool_calls is False:
             self.dropped.add("parallel_tool_calls")
-        if request.user:
-            self.dropped.add("user")
+        self.dropped |= lost_of_request(request)
         self._extra(body, self._options())
         return body
 
@@ -272,6 +272,7 @@ class _Writer:
         text, images = self._content(message.parts, "" if message.role == "assistant" else "\n\n")
         role = "system" if message.role == "developer" else message.role
         if role == "system" and not (self._leading or self._dialect.mid_system):
+            self.dropped.add("messages[].role")
             role, text = "user", f"<system>\n{text}\n</system>"
         written: Json = {"role": "user" if role == "tool" else role, "content": text}
         thinking = [part for part in message.parts if isinstance(part, Reasoning)]
@@ -303,7 +304,7 @@ class _Writer:
             if isinstance(part, Text | Media | ToolCall) and part.cache is not None:
                 self.dropped.add("messages[].cache_control")
             if isinstance(part, Text) and part.opaque is not None:
-                self.dropped.add("messages[].content[]")
+                self.dropped.add("messages[].content[].opaque")
             if isinstance(part, Text | Refusal) and part.text:
                 texts.append(part.text)
             elif isinstance(part, Media):
@@ -311,6 +312,7 @@ class _Writer:
         return between.join(texts), images
 
     def _media(self, part: Media, texts: list[str], *, images: list[str]) -> None:
+        self.dropped |= lost_of_media(part)
         if part.text is not None:
             title = f' title="{part.name}"' if part.name else ""
             texts.append(f"<document{title}>\n{part.text}\n</document>")
@@ -340,7 +342,7 @@ class _Writer:
 
     def _call(self, call: ToolCall) -> Json:
         if call.opaque is not None:
-            self.dropped.add("messages[].tool_calls[].signature")
+            self.dropped.add("messages[].tool_calls[].opaque")
         self._names[call.id] = call.name
         arguments = as_object(call, "messages[].tool_calls[].arguments", dropped=self.dropped)
         return {"id": call.id, "function": {"name": call.name, "arguments": arguments}}

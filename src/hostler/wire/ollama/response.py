@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from hostler.core import deltas
 from hostler.core.embeddings import EmbeddingReply, EmbeddingRequest
-from hostler.core.messages import Reasoning, Text, ToolCall, visible_text
+from hostler.core.messages import Reasoning, ToolCall, visible_text
 from hostler.core.requests import Asked, FinishReason, Reply
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled, UpstreamRefused
@@ -23,6 +23,7 @@ from hostler.wire.call_arguments import as_object
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import as_count, as_items, as_members, as_text, need_items, need_text
+from hostler.wire.losses import lost_of_reply
 from hostler.wire.ollama.request import HISTORY, Json
 from hostler.wire.quoting import one_line
 
@@ -200,10 +201,7 @@ def _thinking(reply: Reply) -> Json:
 def _whole(reply: Reply, asked: Asked, *, said: Json, dropped: set[str]) -> Encoded:
     if reply.finish == "error":
         raise UpstreamBroken("The upstream failed while it was answering.")
-    if any(isinstance(part, Reasoning) and part.opaque for part in reply.parts):
-        dropped.add("message.reasoning.opaque")
-    if any(isinstance(part, Text) and part.opaque for part in reply.parts):
-        dropped.add("message.content[]")
+    dropped |= lost_of_reply(reply)
     body = head(asked) | said | tail(reply.finish, reply.raw_finish, usage=reply.usage, asked=asked)
     return Encoded(one_line(msgspec.json.encode(body)), tuple(sorted(dropped)))
 

@@ -15,6 +15,7 @@ from hostler.core.messages import ToolCall
 from hostler.core.requests import Asked
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
+from hostler.wire.losses import lost_of_delta
 from hostler.wire.ndjson import LineDecoder
 from hostler.wire.ollama.response import FrameReader, decode_frame, encode_error, head, tail, write_call
 from hostler.wire.quoting import one_line, quoted
@@ -139,6 +140,7 @@ class StreamEncoder:
             case deltas.ToolCallStarted(slot=slot):
                 self._calls[slot] = (delta, [])
             case ToolCallEnded(slot):
+                self.dropped |= lost_of_delta(delta)
                 if slot in self._calls:
                     self._write_call(slot, out)
             case deltas.Finished(reason="error"):  # no word for it, and a last piece would make it whole
@@ -150,14 +152,11 @@ class StreamEncoder:
         match delta:
             case deltas.Finished():
                 self._finished = delta
+                self.dropped |= lost_of_delta(delta)
             case deltas.UsageDelta(usage):
                 self._usage = self._usage.replaced_by(usage)
-            case deltas.ReasoningSealed():
-                self.dropped.add("message.reasoning.opaque")
-            case deltas.PartEnded(opaque=bytes()):
-                self.dropped.add("message.content[]")
-            case _:
-                pass  # a piece has no word for the rest; failures come through `fail`
+            case _:  # a piece has no word for the rest; failures come through `fail`
+                self.dropped |= lost_of_delta(delta)
 
     def _write_call(self, slot: int, out: list[bytes]) -> None:
         started, fragments = self._calls.pop(slot)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hostler.core.messages import Media, Refusal, Text
+from hostler.core.wires import OPENAI_CHAT, OPENAI_RESPONSES
 from hostler.errors import Unsupported
 from hostler.wire.dialects import Dialect
 from hostler.wire.openai_content import AUDIO_TYPES
@@ -53,6 +54,8 @@ class ContentWriter:
         return self._joins or len(parts) == 1
 
     def _part(self, part: Spoken) -> Json:
+        if isinstance(part, Media) and part.name and part.kind != "document":
+            self.dropped.add("messages[].content[].filename")
         written = write_part(part)
         sound = written.get("input_audio")
         if self._audio_url and isinstance(sound, dict) and isinstance(part, Media):
@@ -84,6 +87,9 @@ def write_part(part: Spoken) -> Json:
         case Refusal(text=text):
             return {"type": "refusal", "refusal": text}
         case Media(file_id=str() as file_id):
+            if part.origin is not None and part.origin.wire not in (OPENAI_CHAT, OPENAI_RESPONSES):
+                hint = "Send the file itself, as base64 data or as a URL."
+                raise Unsupported(f"The file id '{file_id}' belongs to another vendor.", hint=hint)
             return {"type": "file", "file": {"file_id": file_id}}
         case Media(kind="image"):
             image: Json = {"url": _url(part)}

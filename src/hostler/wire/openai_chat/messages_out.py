@@ -93,6 +93,7 @@ class MessagesWriter:
             else:
                 self._append({"role": role, "content": text}, message.name)
             return
+        self.dropped.add("messages[].role")
         self._moved.append(Text(text=f"<system>\n{text}\n</system>"))
         if self._last_user is not None:  # keeps roles alternating, which strict templates demand
             self._grow_user([])
@@ -193,7 +194,7 @@ class MessagesWriter:
         if call.cache is not None:
             self.dropped.add("messages[].cache_control")
         if call.opaque is not None:
-            self.dropped.add("messages[].tool_calls[].signature")
+            self.dropped.add("messages[].tool_calls[].opaque")
         id_ = self._ids.to_wire(call.id)
         if call.custom:
             return {"id": id_, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
@@ -219,7 +220,7 @@ class MessagesWriter:
         spoken: list[Spoken] = []
         for part in parts:
             if isinstance(part, Text) and part.opaque is not None:
-                self.dropped.add("messages[].content[]")
+                self.dropped.add("messages[].content[].opaque")
                 if not part.text:  # a block that only its own wire understands
                     continue
             if isinstance(part, Text | Refusal | Media):

@@ -12,6 +12,7 @@ from hostler.errors import UpstreamGarbled, WireError
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text, parse_object
+from hostler.wire.losses import REASONING, lost_of_reply
 from hostler.wire.openai_chat.content_out import Json
 from hostler.wire.openai_chat.counts import read_finish, read_stop, read_timings, read_usage, write_finish, write_usage
 from hostler.wire.openai_chat.messages_in import arguments_text, chunk_thinking, details_text, signed_chunk
@@ -50,7 +51,6 @@ def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
 
 def encode_response(reply: Reply, asked: Asked) -> Encoded:
     """The reply as this wire's clients expect it; opaque state has no place here and is named."""
-    dropped: set[str] = set()
     calls = [part for part in reply.parts if isinstance(part, ToolCall)]
     refusal = "".join(part.text for part in reply.parts if isinstance(part, Refusal)) or None
     text = visible_text(tuple(part for part in reply.parts if isinstance(part, Text)))
@@ -62,14 +62,11 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
     details = [block for block in blocks if is_details(block)]
     if details:
         message["reasoning_details"] = joined_details(details)
-    if len(details) < len(blocks):
-        dropped.add("message.reasoning.opaque")
-    if any(isinstance(part, Text) and part.opaque is not None for part in reply.parts):
-        dropped.add("message.content[]")
-    if reply.finish_detail:
-        dropped.add("stop_details.category")
     if calls:
         message["tool_calls"] = [write_call(call) for call in calls]
+    dropped = lost_of_reply(reply)
+    if len(details) == len(blocks):  # all of it goes
+        dropped -= {REASONING}
     finish = write_finish(reply.finish, calls=bool(calls), refused=refusal is not None)
     body: Json = {
         "id": reply_id(asked),

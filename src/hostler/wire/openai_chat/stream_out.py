@@ -26,6 +26,7 @@ from hostler.core.deltas import (
 from hostler.core.requests import Asked
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError
+from hostler.wire.losses import lost_of_delta
 from hostler.wire.openai_chat.counts import write_finish, write_usage
 from hostler.wire.openai_chat.response import is_details, reply_id
 from hostler.wire.openai_errors import body_of, error_members
@@ -112,11 +113,11 @@ class StreamEncoder:
                 if is_details(opaque):
                     self._chunk(b'"reasoning_details":' + one_line(opaque), out)
                 else:
-                    self.dropped.add("message.reasoning.opaque")
-            case PartEnded(opaque):
-                if opaque is not None:
-                    self.dropped.add("message.content[]")
+                    self.dropped |= lost_of_delta(delta)
+            case PartEnded():
+                self.dropped |= lost_of_delta(delta)
             case ToolCallEnded(slot):
+                self.dropped |= lost_of_delta(delta)
                 if slot in self._bare:
                     self._no_arguments(slot, out)
             case Started() | Failed():
@@ -153,8 +154,7 @@ class StreamEncoder:
 
     def _write_finish(self, delta: Finished, out: list[bytes]) -> None:
         self._finished = True
-        if delta.detail:
-            self.dropped.add("stop_details.category")
+        self.dropped |= lost_of_delta(delta)
         if delta.reason in ("tool_calls", "stop"):  # else the call may have been cut before its arguments
             for slot in sorted(self._bare):
                 self._no_arguments(slot, out)

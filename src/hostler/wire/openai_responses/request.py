@@ -221,13 +221,14 @@ class _ItemWriter:
         match part:
             case Media():
                 written = write_flat_media(part, path, wire=self._request.wire)
+                self.dropped |= {"messages[].content[].filename"} if part.name and part.kind != "document" else set()
             case Text(text=text, opaque=opaque) if opaque is None or text:
                 self.dropped |= {"messages[].content[].opaque"} if opaque is not None else set()
                 written = {"type": "input_text", "text": text} if text else None
             case Refusal(text=text):
                 written = {"type": "input_text", "text": text}
             case _:
-                self.dropped.add("messages[].content[]")
+                self.dropped.add("messages[].content[].opaque")
         if written is not None and isinstance(part, Text | Media) and part.cache is not None:
             if self._same_wire:  # only the newest models of the vendor take marks
                 ttl = {"ttl": "12h"} if part.cache == "1h" else {}
@@ -337,6 +338,8 @@ class _FieldWriter:
         if request.user:  # the vendor refuses long ones; a digest tells users apart as well
             digest = hashlib.sha256(request.user.encode()).hexdigest()
             body["user"] = digest if len(request.user) > _LONGEST_USER else request.user
+        if request.cache is not None:
+            self.dropped.add("cache_control")
         body.update({"stream": True} if request.stream or self._dialect.stream_only else {})
         body.update({"prompt_cache_key": request.cache_key} if request.cache_key else {})
         if not (self._same_wire and any(key in request.extra for key in _STORED)):
@@ -376,7 +379,7 @@ class _FieldWriter:
         options = self._request.reasoning
         if options is None:
             return
-        effort, dropped = effort_word(options, self._dialect, name="reasoning.effort")
+        effort, dropped = effort_word(options, self._dialect, name="reasoning_effort")
         self.dropped |= dropped
         if effort is None:
             return

@@ -31,6 +31,7 @@ from hostler.wire.codec import Encoded
 from hostler.wire.event_streams import EventStreamDecoder
 from hostler.wire.fields import Members, as_text
 from hostler.wire.free_text import unwrapped
+from hostler.wire.losses import CALL, CONTENT, REASONING, lost_of_end
 from hostler.wire.openai_errors import error_event, error_told, write_error
 from hostler.wire.openai_responses.response import ResponseObject, Whole, made_call_id, raise_failed, read_finish
 from hostler.wire.quoting import one_line, quoted
@@ -230,6 +231,7 @@ class StreamEncoder(BlockWriter):
 
     def whole(self) -> tuple[str, Raw]:
         """The `response` object of the whole reply, and its status."""
+        self.dropped |= lost_of_end(self.finished)
         silent = self.finished.reason == "refusal" and not any(b'"refusal"' in bytes(item) for item in self.output)
         return self._response.finished(
             "content_filter" if silent else self.finished.reason, self.output, usage=self.usage
@@ -264,7 +266,7 @@ class StreamEncoder(BlockWriter):
     def close_block(self, block: Block, out: list[bytes]) -> None:
         ours = item_in(block)
         if block.opaque is not None and not ours:
-            self.dropped.add(f"output[].{block.kind}" if block.kind in ("reasoning", "raw") else "output[].opaque")
+            self.dropped.add({"reasoning": REASONING, "call": CALL}.get(block.kind, CONTENT))
         if not block.tag:
             if ours and block.opaque is not None:
                 whole = msgspec.json.format(block.opaque, indent=-1)  # one line: an event's data ends with its line

@@ -1,0 +1,67 @@
+"""What several wires lack alike, by the names that a client is told. Knows the core's words; knows no wire's JSON."""
+
+from typing import Final
+
+from hostler.core.deltas import Delta, Finished, PartEnded, ReasoningSealed, ToolCallEnded
+from hostler.core.messages import Media, Part, Reasoning, Text, ToolCall, ToolResult
+from hostler.core.requests import ChatRequest, Reply
+
+CONTENT: Final = "message.content[].opaque"
+REASONING: Final = "message.reasoning.opaque"
+CALL: Final = "message.tool_calls[].opaque"
+
+
+def lost_of_request(request: ChatRequest) -> set[str]:
+    """On wires that know neither users nor a cache that a client steers."""
+    given = {"user": request.user, "cache_control": request.cache, "prompt_cache_key": request.cache_key}
+    return {name for name, value in given.items() if value}
+
+
+def lost_of_media(part: Media, *, titled: bool = True) -> set[str]:
+    """On wires that know neither file names nor resolutions. `titled`: a document told as text has its name there."""
+    lost = set[str]()
+    if part.name and not (titled and part.text is not None):
+        lost.add("messages[].content[].filename")
+    if part.detail not in ("", "auto"):
+        lost.add("messages[].content[].image_url.detail")
+    return lost
+
+
+def lost_of_part(part: Part) -> set[str]:
+    """What of a reply's part has no place on wires that carry text, readable thinking and calls."""
+    match part:
+        case Text(opaque=bytes()) | Media() | ToolResult():
+            return {CONTENT}
+        case Reasoning(opaque=bytes()):
+            return {REASONING}
+        case ToolCall(opaque=bytes()):
+            return {CALL}
+        case _:
+            return set()
+
+
+def lost_of_end(end: Finished | Reply) -> set[str]:
+    """On wires whose replies tell neither which stop sequence was met nor of what kind a refusal is."""
+    detail = end.detail if isinstance(end, Finished) else end.finish_detail
+    given = {"stop_details.category": detail, "stop_sequence": end.stop_sequence}
+    return {name for name, value in given.items() if value}
+
+
+def lost_of_reply(reply: Reply) -> set[str]:
+    """Both, of a whole reply."""
+    return lost_of_end(reply).union(*map(lost_of_part, reply.parts))
+
+
+def lost_of_delta(delta: Delta) -> set[str]:
+    """Both, of a streamed one."""
+    match delta:
+        case PartEnded(opaque=bytes()):
+            return {CONTENT}
+        case ReasoningSealed():
+            return {REASONING}
+        case ToolCallEnded(opaque=bytes()):
+            return {CALL}
+        case Finished():
+            return lost_of_end(delta)
+        case _:
+            return set()
