@@ -55,9 +55,10 @@ def test_a_whole_reply() -> None:
     )
 
 
-def test_a_blocked_prompt_is_a_reply_without_parts() -> None:
-    reply = decode_response(b'{"promptFeedback":{"blockReason":"SAFETY"}}')
-    assert (reply.parts, reply.finish, reply.raw_finish) == ((), "content_filter", "SAFETY")
+@pytest.mark.parametrize("word", ["SAFETY", "OTHER", "BLOCK_REASON_UNSPECIFIED"])
+def test_a_blocked_prompt_is_a_reply_without_parts(word: str) -> None:
+    reply = decode_response(b'{"promptFeedback":{"blockReason":"%b"}}' % word.encode())
+    assert (reply.parts, reply.finish, reply.raw_finish) == ((), "content_filter", word)
 
 
 @pytest.mark.parametrize("body", [b"", b"oops", b"[", b"7", b"{}", b'{"candidates":[]}', b'{"candidates":"x"}', b"[1]"])

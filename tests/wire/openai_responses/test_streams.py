@@ -453,3 +453,14 @@ def test_three_turns_with_sealed_reasoning_and_a_phase_stay_byte_for_byte() -> N
         for earlier in range(turn + 1):
             assert sent.count(f'"encrypted_content":"gAAA{earlier}=="'.encode()) == 1
         assert sent.count(b'"phase":"commentary"') == turn + 1
+
+
+def test_an_item_with_another_id_in_each_event_is_told_once() -> None:
+    events = message(0, "Mi", "st") + call(1, "call_1", "{}")
+    for number, each in enumerate(events):
+        if "item" in each:
+            each["item"] = {**msgspec.convert(each["item"], Json), "id": f"odd_{number}"}
+    said = [{"type": "message", "id": "odd", "role": "assistant", "content": [{"type": "output_text", "text": "Mist"}]}]
+    called = [{"type": "function_call", "id": "odd_2", "call_id": "call_1", "name": "f", "arguments": "{}"}]
+    reply = fold(wire.stream_decoder().feed(stream(*events, end={"output": said + called})))
+    assert (reply.text, [call.id for call in reply.tool_calls]) == ("Mist", ["call_1"])

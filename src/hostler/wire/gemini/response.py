@@ -119,7 +119,7 @@ class FrameReader:
             and not frame.candidates
             and (raw := as_text(frame.prompt_feedback.get("blockReason")))
         ):
-            self._finish(raw)
+            self._finish(raw, blocked=True)
         if self.finished:
             self.report_usage()
 
@@ -173,11 +173,11 @@ class FrameReader:
         reply = self._reply or hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
         return f"call_{reply[-40:]}_{slot}"
 
-    def _finish(self, raw: str) -> None:
+    def _finish(self, raw: str, *, blocked: bool = False) -> None:
         if self.finished:
             return
         self.finished = True
-        self.out.append(Finished(read_finish(raw, calls=self._slots > 0), raw))
+        self.out.append(Finished("content_filter" if blocked else read_finish(raw, calls=self._slots > 0), raw))
 
 
 def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:

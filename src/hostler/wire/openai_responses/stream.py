@@ -89,7 +89,7 @@ class StreamDecoder(EventStreamDecoder):
     def __init__(self) -> None:
         super().__init__()
         self._items: dict[int, _Item] = {}
-        self._ended: set[object] = set()  # ids of whole items, or their places where they have none
+        self._ended: set[object] = set()  # what tells whole items: their ids, and place and kind where those change
         self._slots, self._reply = 0, ""
         self._started = self._refused = False
 
@@ -174,7 +174,7 @@ class StreamDecoder(EventStreamDecoder):
     def _end_item(self, index: int, raw: bytes, *, out: list[Delta]) -> None:
         members = _decode_item(raw)
         item = self._items.pop(index, None) or _Item()
-        self._ended |= {each for key in ("id", "call_id") if (each := members.get(key))} or {index}
+        self._ended |= _marks(members, index)
         for part in said(members, raw):
             match part:
                 case Reasoning(text=text, opaque=opaque):
@@ -198,7 +198,7 @@ class StreamDecoder(EventStreamDecoder):
         raise_failed(whole, body)
         for index, raw in enumerate(whole.output or ()):  # what some servers tell only here
             item = _decode_item(raw)
-            if not {item.get("id"), item.get("call_id"), index} & self._ended:
+            if not _marks(item, index) & self._ended:
                 self._end_item(index, bytes(raw), out=out)
         out += [ToolCallEnded(item.slot) for item in self._items.values() if item.slot >= 0]
         out += [UsageDelta(read_usage(whole.usage))] if whole.usage else []
@@ -332,6 +332,11 @@ class StreamEncoder(BlockWriter):
     def _end_item(self, block: Block, item: bytes, *, out: list[bytes]) -> None:
         self.output.append(Raw(item))
         self._event("response.output_item.done", {"output_index": block.index, "item": Raw(item)}, out=out)
+
+
+def _marks(item: Members, index: int) -> set[object]:
+    """By what an item is known again at the end: several servers give one item another id in each event."""
+    return {each for key in ("id", "call_id") if (each := item.get(key))} | {(index, item.get("type"))}
 
 
 def _logprobs(block: Block) -> Json:
