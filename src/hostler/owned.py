@@ -54,4 +54,4 @@ class App:
         async def models() -> tuple[ModelInfo, ...]:
             return tuple(ModelInfo(entry.id, entry.context) for entry in self.resolver.models() if entry.listed)
 
-        return Client(self.dispatch.stream, self.resolver.resolve, models=models)
+        return Client(self.dispatch.feed, self.resolver.resolve, models=models)

@@ -1,6 +1,7 @@
 """The client over functions of one's own: requests, replies, errors, and who is told to stop."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from hostler.providers.provider import Access, Credentials, from_vendor
 from hostler.providers.vendors import VENDORS
 from hostler.registry.resolver import Candidate, Route
 from hostler.routing.call import Call
+from hostler.routing.outlets import Take
 
 HELLO = (Started("1", "m"), TextDelta("Hel"), TextDelta("lo"), Finished("stop"), UsageDelta(Usage(input=3, output=2)))
 
@@ -30,11 +32,14 @@ class Performer:
     closed: int = 0
     route: Route | None = None
 
-    async def stream(self, call: Call) -> AsyncIterator[Delta]:
+    async def feed(self, call: Call, take: Take) -> None:
         self.calls.append(call)
         try:
             for delta in self.deltas:
-                yield delta
+                if isinstance(delta, Failed):
+                    raise delta.error
+                take([delta])
+                await asyncio.sleep(0)
         finally:
             self.closed += 1
 
@@ -48,7 +53,7 @@ class Performer:
 
     @property
     def client(self) -> Client:
-        return Client(self.stream, self.resolve, models=self.models)
+        return Client(self.feed, self.resolve, models=self.models)
 
 
 async def test_a_whole_reply() -> None:

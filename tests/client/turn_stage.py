@@ -1,7 +1,7 @@
 """Turns over a real database and event log, and models that say what a test lets them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from hostler.errors import ModelNotFound
 from hostler.providers.provider import Provider
 from hostler.registry.resolver import Candidate, Route
 from hostler.routing.call import Call
+from hostler.routing.outlets import Take
 from hostler.system.address import Address
 from hostler.system.event_log import Event, EventLog
 from hostler.system.store import Store
@@ -152,7 +153,7 @@ async def staged(folder: Path, *, pace: Pace = QUICK) -> AsyncGenerator[Stage]:
     models: list[Model] = []
     calls = asyncio.Condition()
 
-    async def stream(call: Call) -> AsyncIterator[Delta]:
+    async def feed(call: Call, take: Take) -> None:
         model = Model(call)
         models.append(model)
         async with calls:
@@ -161,7 +162,7 @@ async def staged(folder: Path, *, pace: Pace = QUICK) -> AsyncGenerator[Stage]:
             while (said := await model.said.get()) is not None:
                 if isinstance(said, BaseException):
                     raise said
-                yield said
+                take([said])
         finally:
             model.closed.set()
 
@@ -172,7 +173,7 @@ async def staged(folder: Path, *, pace: Pace = QUICK) -> AsyncGenerator[Stage]:
     events = EventLog(100_000)
     with closing(Store.open(folder / "hostler.db", MIGRATIONS)) as store:
         sessions = Sessions(store, events.publish, started_ms=0)
-        client = Client(stream, known.resolve, models=no_models)
+        client = Client(feed, known.resolve, models=no_models)
         turns = Turns(client, sessions, publish=events.publish, models=known, pace=pace)
         try:
             yield Stage(turns, sessions, events, models, calls)

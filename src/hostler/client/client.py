@@ -5,18 +5,20 @@ two functions that do it (in this process: dispatch and resolver).
 """
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Unpack
 
 from hostler.client.asking import Options, Prompt, request_of
-from hostler.core.deltas import Delta, Failed, fold
+from hostler.client.iterate import iterate
+from hostler.core.deltas import Delta, fold
 from hostler.core.messages import Origin
 from hostler.core.requests import Reply
 from hostler.core.wires import OPENAI_CHAT
 from hostler.registry.resolver import Route
 from hostler.routing.call import Call, Plan
+from hostler.routing.outlets import Take
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class ModelInfo:
     context: int | None = None
 
 
-StreamCall = Callable[[Call], AsyncIterator[Delta]]
+FeedCall = Callable[[Call, Take], Awaitable[None]]
+"""Performs a call: hands on its deltas as they come, returns at the end, raises what went wrong; see Dispatch.feed."""
 ResolveName = Callable[[str], Route]
 ListModels = Callable[[], Awaitable[tuple[ModelInfo, ...]]]
 
@@ -35,8 +38,8 @@ ListModels = Callable[[], Awaitable[tuple[ModelInfo, ...]]]
 class Client:
     """One door to every model; made by `hostler.open()`. Belongs to one event loop; many calls may run at once."""
 
-    def __init__(self, stream: StreamCall, resolve: ResolveName, *, models: ListModels) -> None:
-        self._stream = stream
+    def __init__(self, feed: FeedCall, resolve: ResolveName, *, models: ListModels) -> None:
+        self._feed = feed
         self._resolve = resolve
         self._models = models
         self._prefix = f"call-{os.urandom(5).hex()}-"
@@ -47,23 +50,22 @@ class Client:
 
         Raises HostlerError: ModelNotFound, ProviderNotReady, UpstreamError, EngineError, ...
         """
-        return self._perform(self._call(model, prompt, options=options))
+        call = self._call(model, prompt, options=options)
+        return iterate(lambda take: self._feed(call, take))
 
-    async def _perform(self, call: Call) -> AsyncGenerator[Delta]:
-        deltas = self._stream(call)
-        try:
-            async for delta in deltas:
-                if isinstance(delta, Failed):
-                    raise delta.error
-                yield delta
-        finally:
-            if isinstance(deltas, AsyncGenerator):
-                await deltas.aclose()
+    async def follow(self, model: str, prompt: Prompt, *, take: Take, **options: Unpack[Options]) -> None:
+        """Hand the reply to `take` as it comes, in the very turn of the loop; returns at its end. Raises as `stream`.
+
+        For who follows many replies at once: nothing has to be woken for a token. Cancelling it stops the model.
+        """
+        await self._feed(self._call(model, prompt, options=options), take)
 
     async def ask(self, model: str, prompt: Prompt, **options: Unpack[Options]) -> Reply:
         """The whole reply; its parts name their maker, so they can go back as they are. Raises as `stream` does."""
         call = self._call(model, prompt, options=options)
-        return fold([delta async for delta in self._perform(call)], _origin(call.plan))
+        deltas: list[Delta] = []
+        await self._feed(call, deltas.extend)
+        return fold(deltas, _origin(call.plan))
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models that can be asked now, in the order of their providers."""

@@ -63,7 +63,7 @@ async def open_remote(
         async def models() -> tuple[ModelInfo, ...]:
             return await asyncio.to_thread(_models, GatewayDoor(provider.address.url, token))
 
-        yield Client(Dispatch(parts).stream, resolve, models=models)
+        yield Client(Dispatch(parts).feed, resolve, models=models)
     finally:
         pool.close()
 

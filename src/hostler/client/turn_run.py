@@ -6,7 +6,7 @@ beside it, where its request comes from.
 
 import asyncio
 import logging
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -20,6 +20,7 @@ from hostler.client.sessions.requests import Ending, Piece
 from hostler.client.turn_frames import Frames, Publish
 from hostler.client.turn_parts import ReplyParts, total
 from hostler.core import messages as core
+from hostler.core.deltas import Delta
 from hostler.core.pricing import CostState, Price, cost_of, cost_state
 from hostler.errors import Cancelled, Draining, HostlerError, NotFound
 from hostler.system.clock import Clock
@@ -105,12 +106,14 @@ class Run:
         """Task: everything the model says. What goes wrong is its outcome."""
         asking, around = self._asking, self._around
         add, mark = self.parts.add, around.frames.mark
-        stream = around.client.stream(asking.reply.model, asking.prompt, **asking.options)
-        async with aclosing(stream) as deltas:
-            async for delta in deltas:
+
+        def take(batch: Sequence[Delta]) -> None:
+            for delta in batch:
                 add(delta)
-                if not self.dirty:
-                    mark(self)
+            if not self.dirty:
+                mark(self)
+
+        await around.client.follow(asking.reply.model, asking.prompt, take=take, **asking.options)
 
     async def _see_through(self) -> Message:
         """Task: keep what has come from time to time, one time after the other; at the end store how it ended."""

@@ -1,16 +1,13 @@
-"""Begins calls: for an outlet that answers a client, and for whoever iterates over deltas.
+"""Begins calls: for an outlet that answers a client, and for whoever takes deltas.
 
 Knows: what calls work with. Does not know: how one is performed (running), faces, HTTP clients.
 """
 
-from collections.abc import AsyncIterator
-
-from hostler.core.deltas import Delta
 from hostler.engines.engine import EngineEndpoint
 from hostler.errors import EngineError, EngineMissing
 from hostler.routing.call import Call
 from hostler.routing.fit import check_request
-from hostler.routing.outlets import DeltaOutlet
+from hostler.routing.outlets import DeltaOutlet, Take
 from hostler.routing.running import Engines, OnEnd, Outlet, Parts, Running
 
 __all__ = ["Dispatch", "Engines", "NoEngines", "Parts"]
@@ -51,16 +48,17 @@ class Dispatch:
         """A call that `start` begins and `cancel` stops: the upstream is aborted then, and the ledger gets its row."""
         return Running(self._parts, call, outlet, on_end)
 
-    async def stream(self, call: Call) -> AsyncIterator[Delta]:
-        """The reply to `call.request` as deltas; raises what went wrong. Closing the iterator cancels the upstream."""
+    async def feed(self, call: Call, take: Take) -> None:
+        """Hand the reply to `call.request` to `take` as it comes, until its end; raises what went wrong.
+
+        Cancelling it cancels the upstream.
+        """
         if call.request is not None:
             check_request(call.plan, call.request)
-        outlet = DeltaOutlet(call, self._parts.keeper)
+        outlet = DeltaOutlet(call, take, self._parts.keeper)
         running = self.prepare(call, outlet, outlet.on_end)
         running.start()
         try:
-            while (batch := await outlet.next_batch()) is not None:
-                for delta in batch:
-                    yield delta
+            await outlet.over
         finally:
             running.cancel()

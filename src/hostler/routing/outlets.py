@@ -1,11 +1,11 @@
-"""Where a call's answer goes, as dispatch sees it: an HTTP client, or whoever iterates over deltas.
+"""Where a call's answer goes, as dispatch sees it: an HTTP client, or whoever takes deltas.
 
 Knows: which kind of attempt suits a candidate, and how deltas become a face's bytes. Does not know: queues, retries.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from hostler.core.deltas import Delta, ReplyBuilder
@@ -25,9 +25,6 @@ from hostler.system.http_server import Exchange
 from hostler.wire.codec import Codec, StreamEncoder
 from hostler.wire.codecs import codec_of
 from hostler.wire.scan import BodyScanner
-
-GATHER_S = 0.01
-"""Seconds between two times that who iterates over deltas is woken: a hundred a second look like a steady flow."""
 
 
 class HttpOutlet(Answer):
@@ -151,23 +148,22 @@ class Tools:
     scanner: BodyScanner
 
 
-class DeltaOutlet:
-    """Gives a reply's deltas to an iterator; always decodes, whatever wire the upstream speaks.
+Take = Callable[[Sequence[Delta]], None]
+"""Takes deltas as they come, within the turn of the loop that brought them: it must be quick."""
 
-    The iterator is woken at once for the first deltas and for the end, else at most every GATHER_S seconds: waking it
-    for each token costs more than reading the token does.
+
+class DeltaOutlet:
+    """Hands a reply's deltas to who takes them; always decodes, whatever wire the upstream speaks.
+
+    `over` is done at the end of the reply, with the error of a failed one. A model's pace needs no backpressure inside
+    one process.
     """
 
-    def __init__(self, call: Call, keeper: OpaqueStore) -> None:
+    def __init__(self, call: Call, take: Take, keeper: OpaqueStore) -> None:
         self._call = call
+        self._take = take
         self._keeper = keeper
-        self._loop = asyncio.get_running_loop()
-        self._deltas: list[Delta] = []
-        self._over = False
-        self._error: BaseException | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._next = 0.0
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.forwarded = False
         self.dropped: tuple[str, ...] = ()
 
@@ -184,16 +180,10 @@ class DeltaOutlet:
         self.dropped = names
 
     def deltas(self, batch: Sequence[Delta], attempt: Attempt) -> None:
-        """Keep a batch; a model's pace needs no backpressure inside one process."""
+        """Hand a batch on."""
         del attempt
         self.forwarded = True
-        self._deltas += batch
-        if self._waiter is not None and self._timer is None:
-            now = self._loop.time()
-            if now >= self._next:
-                self._wake()
-            else:
-                self._timer = self._loop.call_at(self._next, self._wake)
+        self._take(batch)
 
     def finish(self, attempt: Attempt) -> None:
         """The reply is whole."""
@@ -204,40 +194,17 @@ class DeltaOutlet:
         self._end(error)
 
     def on_end(self, _running: object, error: BaseException | None) -> None:
-        """Wake the iterator when the call did not come to an end of its own."""
+        """Tell of a call that did not come to an end of its own."""
         if isinstance(error, asyncio.CancelledError):
             self._end(Cancelled("The call was cancelled."))
         elif error is not None:
             self._end(error)
 
-    async def next_batch(self) -> Sequence[Delta] | None:
-        """What has come since the last call, None at the end of a good reply; raises the error of a failed one."""
-        if not self._deltas and not self._over:
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-                self._stop_timer()
-        if self._deltas:
-            batch, self._deltas = self._deltas, []
-            self._next = self._loop.time() + GATHER_S
-            return batch
-        if self._error is not None:
-            raise self._error
-        return None
-
     def _end(self, error: BaseException | None) -> None:
         """The first end counts."""
-        if not self._over:
-            self._over, self._error = True, error
-            self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self.over.done():
+            return
+        if error is None:
+            self.over.set_result(None)
+        else:
+            self.over.set_exception(error)
