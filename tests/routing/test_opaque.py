@@ -88,6 +88,17 @@ def test_arguments_that_a_client_wrote_anew_are_the_same_call() -> None:
     assert restored(store, history(call("1", arguments='{ "y": [2], "x": 1 }'))) == of_origin(*reply)
 
 
+@pytest.mark.parametrize("before", [(), (said("Changed by the client."),)])
+def test_a_call_in_free_text_is_the_functions_call_that_it_was_made_as(before: tuple[Part, ...]) -> None:
+    made = call("1", arguments='{"input":"*** Begin Patch"}', opaque=b'{"thoughtSignature":"s"}')
+    store = OpaqueStore()
+    store.keep("key", ORIGIN, parts=(said("I patch it."), made))
+    back = call("1", arguments="*** Begin Patch", custom=True)
+    assert restored(store, history(*before, back))[-1] == replace(made, origin=ORIGIN)
+    other = replace(back, arguments="*** End Patch")
+    assert restored(store, history(*before, other))[-1] == other
+
+
 def test_a_client_whose_wire_has_no_ids_gets_it_back_with_the_ids_that_its_calls_have_now() -> None:
     store = OpaqueStore()
     store.keep("key", ORIGIN, parts=(signed("a"), call("given-1"), call("given-2", opaque=b"{}")))

@@ -17,6 +17,7 @@ from typing import Literal, TypeGuard, assert_never
 
 from hostler.core.messages import Message, Origin, Part, Reasoning, Refusal, Text, ToolCall, visible_text
 from hostler.core.requests import ChatRequest
+from hostler.wire.free_text import unwrapped
 
 MOST_ENTRIES = 10_000
 MOST_BYTES = 32 << 20
@@ -136,9 +137,16 @@ def _is_same(given: Sequence[Part], kept: Sequence[Part]) -> bool:
     text = visible_text(tuple(given)).strip()
     if text and text != visible_text(tuple(kept)).strip():
         return False
-    return [_said(part) for part in given if isinstance(part, ToolCall)] == [
-        _said(part) for part in kept if isinstance(part, ToolCall)
-    ]
+    calls = [part for part in given if isinstance(part, ToolCall)]
+    made = [part for part in kept if isinstance(part, ToolCall)]
+    return len(calls) == len(made) and all(map(_is_same_call, calls, made))
+
+
+def _is_same_call(given: ToolCall, kept: ToolCall) -> bool:
+    """Whether a client sends a call back as it was made; one in free text may have been made as a function's."""
+    if given.custom and not kept.custom:
+        return (given.id, given.name, given.arguments) == (kept.id, kept.name, unwrapped(kept.arguments))
+    return _said(given) == _said(kept)
 
 
 def _said(call: ToolCall) -> tuple[str, str, object]:
@@ -165,7 +173,7 @@ def _mixed(given: Sequence[Part], kept: Sequence[Part]) -> tuple[Part, ...]:
         if isinstance(part, ToolCall) and part.id in led:
             reasoning, call = led[part.id]
             parts += reasoning
-            part = replace(part, opaque=call.opaque, origin=call.origin) if _said(part) == _said(call) else part
+            part = call if _is_same_call(part, call) else part
         parts.append(part)
     return tuple(parts)
 
