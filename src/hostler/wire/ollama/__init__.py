@@ -25,8 +25,7 @@ decode_embeddings_reply, encode_embeddings_reply = response.decode_embeddings_re
 
 def stream_decoder(dialect: Dialect = PLAIN) -> StreamDecoder:
     """A decoder for one stream, of either form."""
-    del dialect  # nobody departs from this wire in replies
-    return StreamDecoder()
+    return StreamDecoder(dialect)
 
 
 def stream_encoder(asked: Asked) -> StreamEncoder:

@@ -26,6 +26,7 @@ from hostler.wire.fields import as_count, as_items, as_members, as_text, need_it
 from hostler.wire.losses import lost_of_reply
 from hostler.wire.ollama.request import HISTORY, Json
 from hostler.wire.quoting import one_line
+from hostler.wire.think_tags import TagSplitter
 
 _FROM_WIRE: Final[Mapping[str, FinishReason]] = {
     "": "stop", "stop": "stop", "load": "stop", "unload": "stop", "length": "length", "tool_calls": "tool_calls",
@@ -74,10 +75,11 @@ decode_frame = msgspec.json.Decoder(Frame).decode
 
 
 class FrameReader:
-    """Turns frames into deltas, for one reply."""
+    """Turns frames into deltas, for one reply; thinking may open its text in tags of these names."""
 
-    def __init__(self) -> None:
+    def __init__(self, tags: tuple[str, ...] = ()) -> None:
         self.finished = False
+        self._tags = TagSplitter(tags) if tags else None
         self._started = False
         self._reply = ""
         self._slots = 0
@@ -97,12 +99,27 @@ class FrameReader:
         if thinking:
             out.append(deltas.ReasoningDelta(thinking))
         if text:
-            out.append(deltas.TextDelta(text))
+            if self._tags is None:
+                out.append(deltas.TextDelta(text))
+            else:
+                self._take_tagged(self._tags.feed(text), out)
         if calls:
+            self._seal(out)
             for call in calls:
                 self._take_call(call, out)
         if frame.done:
             self._finish(frame, out)
+
+    def _take_tagged(self, pieces: list[tuple[bool, str]], out: list[deltas.Delta]) -> None:
+        for is_thinking, piece in pieces:
+            out.append(deltas.ReasoningDelta(piece) if is_thinking else deltas.TextDelta(piece))
+        if self._tags is not None and self._tags.plain:
+            self._tags = None
+
+    def _seal(self, out: list[deltas.Delta]) -> None:
+        """End the text at hand: what was held back of it is whole now."""
+        if self._tags is not None:
+            self._take_tagged(self._tags.flush(), out)
 
     def _take_call(self, call: _Call, out: list[deltas.Delta]) -> None:
         function = call.function or _Function()
@@ -127,6 +144,7 @@ class FrameReader:
 
     def _finish(self, frame: Frame, out: list[deltas.Delta]) -> None:
         self.finished = True
+        self._seal(out)
         raw = frame.done_reason or ""
         reason: FinishReason = _FROM_WIRE.get(raw, "unknown")
         if self._slots and reason in ("stop", "unknown"):
@@ -142,8 +160,7 @@ def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
 
     Raises UpstreamRefused for an error in a 200. Thoughts are within `eval_count`, and nobody says how many.
     """
-    del dialect  # nobody departs from this wire in replies
-    reader, out = FrameReader(), list[deltas.Delta]()
+    reader, out = FrameReader(dialect.reasoning_tags), list[deltas.Delta]()
     try:
         frame = decode_frame(body)
         reader.take(frame, body, out)

@@ -15,6 +15,7 @@ from hostler.core.messages import ToolCall
 from hostler.core.requests import Asked
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
+from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.losses import lost_of_delta
 from hostler.wire.ndjson import LineDecoder
 from hostler.wire.ollama.response import FrameReader, decode_frame, encode_error, head, tail, write_call
@@ -26,9 +27,9 @@ _encode = msgspec.json.Encoder().encode
 class StreamDecoder:
     """Bytes in, deltas out, of either form. After a failure or the last piece it stays silent."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect = PLAIN) -> None:
         self._lines = LineDecoder()
-        self._reader = FrameReader()
+        self._reader = FrameReader(dialect.reasoning_tags)
         self._over = False
 
     def feed(self, data: bytes) -> list[Delta]:
