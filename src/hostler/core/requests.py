@@ -53,6 +53,13 @@ class ReasoningOptions:
     budget: int | None = None
     hidden: bool = False
 
+    @property
+    def wanted(self) -> bool:
+        """Whether it is to think, in whatever words."""
+        if self.mode == "off" or self.effort == "none":
+            return False
+        return self.mode is not None or self.effort is not None or self.budget is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:

@@ -180,9 +180,10 @@ _QWEN_CHAT: Final = Dialect(
     strict_schemas=False,
     cache_marks="cache_control",
     audio_data_url=True,
+    thinking_stream_only=True,
     models=model_rules.QWEN,
 )
-_QWEN: Final = Dialect(mid_system=False)
+_QWEN: Final = Dialect(mid_system=False, thinking_stream_only=True)
 """Its own wire wants system text at the beginning alone."""
 _QWEN_KEYS: Final = ("DASHSCOPE_API_KEY", "QWEN_API_KEY", "ALIBABA_API_KEY")
 _QWEN_RESPONSES: Final = "/api/v2/apps/protocols/compatible-mode/v1"

@@ -71,14 +71,17 @@ class Translate(Attempt):
         repaired = repair(request.messages)
         if repaired.repairs:
             _log.info("call %s: the history was repaired: %s", self.call.id, "; ".join(repaired.repairs))
-        request = replace(request, messages=repaired.messages, model=way.model, stream=way.streams, include_usage=True)
+        streams = way.streams or (
+            provider.dialect.thinking_stream_only and request.reasoning is not None and request.reasoning.wanted
+        )
+        request = replace(request, messages=repaired.messages, model=way.model, stream=streams, include_usage=True)
         request, self._images = accepted_names(request, provider.dialect, wire=provider.wire)
         encoded = provider.codec.encode_request(request, provider.dialect)
         self.dropped = tuple(sorted({*encoded.dropped, *lost})) if lost else encoded.dropped
         self._sink.take_dropped(self.dropped)
         if provider.program is not None:
             return encoded.body
-        return whole_request(request_head(way, target, lines=provider.asks(stream=way.streams)), encoded.body)
+        return whole_request(request_head(way, target, lines=provider.asks(stream=streams)), encoded.body)
 
     def _fitted(self, request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
         """The request as the model can take it, and what it loses thereby."""

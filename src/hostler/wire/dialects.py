@@ -117,6 +117,8 @@ class Dialect:
     """Sound on the chat wire is a `data:` URL, not bare base64."""
     stream_only: bool = False
     """Only streams are served: a whole reply is folded from one."""
+    thinking_stream_only: bool = False
+    """The same of replies with thinking."""
     incremental_output: bool = True
     """Streams of the dashscope wire can be had piece by piece; without it each piece repeats all before it."""
     models: tuple[ModelRule, ...] = ()
