@@ -269,16 +269,27 @@ def _check_source(source: Json, kind: str, *, where: str) -> None:
 
 def _check_marks(body: Json) -> None:
     """No more than four places are marked for the cache."""
-    marked = _marks([body.get("system"), body.get("tools"), body.get("messages")])
-    if marked > _MOST_MARKS:
-        raise Fault(f"A maximum of {_MOST_MARKS} blocks with cache_control may be provided. Found {marked}.")
+    lives = list(_lives([body.get("tools"), body.get("system"), body.get("messages")]))
+    if len(lives) > _MOST_MARKS:
+        raise Fault(f"A maximum of {_MOST_MARKS} blocks with cache_control may be provided. Found {len(lives)}.")
+    if "5m" in lives and "1h" in lives[lives.index("5m") :]:
+        raise Fault(
+            "A ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are "
+            "processed in the following order: `tools`, `system`, `messages`."
+        )
 
 
-def _marks(value: object) -> int:
+def _lives(value: object) -> Iterator[str]:
+    """The times to live of all marks, in the order in which the vendor reads them."""
     if is_object(value):
-        own = value.get("cache_control") is not None
-        return own + sum(_marks(inner) for name, inner in value.items() if name not in ("input", "input_schema"))
-    return sum(map(_marks, value)) if is_array(value) else 0
+        for name, inner in value.items():
+            if name not in ("input", "input_schema", "cache_control"):
+                yield from _lives(inner)
+        if value.get("cache_control") is not None:
+            yield text_at(value["cache_control"], "ttl") or "5m"
+    elif is_array(value):
+        for inner in value:
+            yield from _lives(inner)
 
 
 def _check_habits(body: Json, dialect: Dialect) -> None:

@@ -38,6 +38,8 @@ class BlockEncoder:
 
     def __init__(self, tool_ids: ToolIds, *, wire: Wire | None = None, replies: bool = False) -> None:
         self.dropped: set[str] = set()
+        self.marked: list[dict[str, object]] = []
+        """The blocks with cache breakpoints, in their order."""
         self._ids = tool_ids
         self._wire = wire
         self._replies = replies
@@ -80,7 +82,7 @@ class BlockEncoder:
         if not self._says(part.text):
             return None
         block: dict[str, object] = {"type": "text", "text": part.text}
-        return _marked(block, part)
+        return self._mark(block, part)
 
     def _reasoning(self, part: Reasoning) -> Block | None:
         if part.opaque is not None and _is_ours(part.origin):
@@ -105,7 +107,7 @@ class BlockEncoder:
             "name": part.name,
             "input": self._input(part),
         }
-        return _marked(block, part)
+        return self._mark(block, part)
 
     def _input(self, part: ToolCall) -> msgspec.Raw | dict[str, str]:
         if part.custom:
@@ -128,7 +130,7 @@ class BlockEncoder:
             block["content"] = first.text
             if part.is_error:
                 block["is_error"] = True
-            return _marked(block, part)
+            return self._mark(block, part)
         content = self.encode(part.content, f"{path}.content")
         if part.is_error:
             block["is_error"] = True
@@ -138,7 +140,13 @@ class BlockEncoder:
             block["content"] = content
         elif part.is_error:  # "content cannot be empty if is_error is true"
             block["content"] = "error"
-        return _marked(block, part)
+        return self._mark(block, part)
+
+    def _mark(self, block: dict[str, object], part: Text | ToolCall | ToolResult | Media) -> dict[str, object]:
+        if part.cache is not None:
+            block["cache_control"] = cache_to_wire(part.cache)
+            self.marked.append(block)
+        return block
 
     def _media(self, part: Media, path: str) -> Block | None:
         if self._replies:
@@ -156,7 +164,7 @@ class BlockEncoder:
         block: dict[str, object] = {"type": part.kind, "source": self._source(part, path)}
         if part.kind == "document" and part.name:
             block["title"] = part.name
-        return _marked(block, part)
+        return self._mark(block, part)
 
     def _source(self, part: Media, path: str) -> dict[str, str]:
         if part.file_id is not None:
@@ -212,9 +220,3 @@ def _is_ours(origin: Origin | None) -> bool:
 def _is_plain(content: list[Block]) -> bool:
     """Whether the content is one text block without a cache mark, which a string can carry."""
     return len(content) == 1 and isinstance(content[0], dict) and "cache_control" not in content[0]
-
-
-def _marked(block: dict[str, object], part: Text | ToolCall | ToolResult | Media) -> dict[str, object]:
-    if part.cache is not None:
-        block["cache_control"] = cache_to_wire(part.cache)
-    return block
