@@ -25,10 +25,10 @@ FALLBACK_MAX_TOKENS: Final = 32_000
 
 GO_ON: Final = "Go on exactly where you stopped."
 """What the user says where an answer's beginning cannot be given."""
-_COUNTED: Final = frozenset(
 _MOST_MARKS: Final = 4
 """Breakpoints of the prompt cache that a request may have; the one that the vendor chooses counts."""
 _SHORT: Final = cache_to_wire("5m")
+_COUNTED: Final = frozenset(
     ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control", "speed")
 )
 
@@ -69,8 +69,8 @@ class _Writer:
         self.body: dict[str, object] = {"model": request.model, "max_tokens": max_tokens}
         self.dropped: set[str] = set()
         self._tools: list[dict[str, object]] = []
-        self._sections: dict[str, dict[str, object]] = {}
         self._marked: list[dict[str, object]] = []
+        self._sections: dict[str, dict[str, object]] = {}
 
     def write_messages(self) -> None:
         encoder = BlockEncoder(ToolIds(self._dialect.tool_id_pattern), wire=self._request.wire)
@@ -87,8 +87,8 @@ class _Writer:
             messages.append({"role": "user", "content": GO_ON})
         self.body["messages"] = messages
         self.dropped |= encoder.dropped
-
         self._marked = encoder.marked
+
     def write_sampling(self) -> None:
         sampling = self._request.sampling
         if sampling.temperature is not None:
@@ -243,9 +243,9 @@ class _Writer:
             self._section("metadata")["user_id"] = self._request.user
         if self._request.cache is not None:
             self.body["cache_control"] = cache_to_wire(self._request.cache)
-        if self._request.cache_key:
         if not self._same_wire:
             self._limit_marks()
+        if self._request.cache_key:
             self.dropped.add("prompt_cache_key")
         if self._request.stream or self._dialect.stream_only:
             self.body["stream"] = True
@@ -255,6 +255,7 @@ class _Writer:
             elif value is not None and value is not False:
                 self.dropped.add(key)
         self._depart()
+
     def _limit_marks(self) -> None:
         """Keep four breakpoints, the last ones; and none of an hour behind one of five minutes: that is refused too."""
         marked = [*(tool for tool in self._tools if "cache_control" in tool), *self._marked]
@@ -268,7 +269,6 @@ class _Writer:
                 block["cache_control"] = _SHORT
                 self.dropped.add("messages[].cache_control")
             short = short or block["cache_control"] == _SHORT
-
 
     def _depart(self) -> None:
         """Leave out and add what the vendor or the model wants so."""
