@@ -44,7 +44,7 @@ def of_origin(*parts: Part) -> tuple[Part, ...]:
 
 
 def restored(store: OpaqueStore, request: ChatRequest, *, key: str = "key") -> tuple[Part, ...]:
-    return store.restore(key, ORIGIN, request=request).messages[0].parts
+    return store.restore(key, ORIGIN, messages=request.messages)[0].parts
 
 
 def test_opaque_state_of_another_model_is_left_out_and_a_clients_own_is_not() -> None:
@@ -54,11 +54,11 @@ def test_opaque_state_of_another_model_is_left_out_and_a_clients_own_is_not() ->
         ToolCall(id="1", name="f", opaque=b"{}", origin=ORIGIN),
     )
     store = OpaqueStore()
-    assert store.restore("", ORIGIN, request=history(*foreign)).messages[0].parts == foreign
+    assert store.restore("", ORIGIN, messages=history(*foreign).messages)[0].parts == foreign
     bare = tuple(replace(part, opaque=None) for part in foreign)
-    assert store.restore("", OTHER, request=history(*foreign)).messages[0].parts == bare
+    assert store.restore("", OTHER, messages=history(*foreign).messages)[0].parts == bare
     unnamed = tuple(replace(part, origin=Origin("", ANTHROPIC, "")) for part in foreign)
-    assert store.restore("", OTHER, request=history(*unnamed)).messages[0].parts == unnamed
+    assert store.restore("", OTHER, messages=history(*unnamed).messages)[0].parts == unnamed
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_a_reply_stands_in_the_history_again_for_its_own_key_and_origin_only(rep
     store.keep("key", ORIGIN, parts=reply)
     plain = as_a_chat_client_sends_it(reply)
     assert restored(store, plain) == of_origin(*reply)
-    assert store.restore("another key", ORIGIN, request=plain) == plain
-    assert store.restore("key", OTHER, request=plain) == plain
+    assert store.restore("another key", ORIGIN, messages=plain.messages) == list(plain.messages)
+    assert store.restore("key", OTHER, messages=plain.messages) == list(plain.messages)
 
 
 def test_arguments_that_a_client_wrote_anew_are_the_same_call() -> None:
@@ -122,7 +122,7 @@ def test_what_the_client_carries_itself_is_left_alone() -> None:
     store = OpaqueStore()
     store.keep("key", ORIGIN, parts=(signed("kept"), call("1")))
     carried = history(signed("carried"), call("1"))
-    assert store.restore("key", ORIGIN, request=carried) == carried
+    assert store.restore("key", ORIGIN, messages=carried.messages) == list(carried.messages)
 
 
 def test_a_reply_without_opaque_state_takes_no_room() -> None:

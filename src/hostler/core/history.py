@@ -43,10 +43,10 @@ def repair(messages: Sequence[Message]) -> Repaired:
 def _without_empty(messages: Sequence[Message], repairs: list[str]) -> list[Message]:
     kept: list[Message] = []
     for place, message in enumerate(messages):
-        parts = tuple(part for part in message.parts if not _is_empty(part))
-        if len(parts) == len(message.parts) and parts:
+        if message.parts and not any(map(_is_empty, message.parts)):
             kept.append(message)
             continue
+        parts = tuple(part for part in message.parts if not _is_empty(part))
         repairs.append(f"messages[{place}]: empty text was left out")
         if parts:
             kept.append(Message(message.role, parts, message.name))
@@ -73,14 +73,17 @@ def _pair(messages: Sequence[Message], repairs: list[str]) -> Iterable[Message]:
     """Each message with its calls answered behind it; results that nobody asked for are left out."""
     results = _Results(messages)
     for place, message in enumerate(messages):
-        repairs.extend(
-            f"a result of call '{call_id}' without its call was left out" for call_id in results.unused(place)
-        )
-        others = tuple(part for part in message.parts if not isinstance(part, ToolResult))
-        if others:
-            yield message if len(others) == len(message.parts) else Message(message.role, others, message.name)
-        calls = [part for part in others if isinstance(part, ToolCall)] if message.role == "assistant" else []
-        if calls:
+        kinds = set(map(type, message.parts))
+        if ToolResult not in kinds:
+            yield message
+        else:
+            lost = results.unused(place)
+            repairs += [f"a result of call '{call_id}' without its call was left out" for call_id in lost]
+            others = tuple(part for part in message.parts if not isinstance(part, ToolResult))
+            if others:
+                yield Message(message.role, others, message.name)
+        if ToolCall in kinds and message.role == "assistant":
+            calls = [part for part in message.parts if isinstance(part, ToolCall)]
             yield Message("tool", tuple(_answer(call, results, place=place, repairs=repairs) for call in calls))
 
 

@@ -13,6 +13,7 @@ from typing import Final, Protocol, cast
 import msgspec
 
 from hostler.accounts.ledger import CallKind, encode_kind
+from hostler.core.messages import Origin
 from hostler.core.pricing import price_of
 from hostler.core.requests import ChatRequest
 from hostler.core.wires import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, Wire
@@ -120,13 +121,14 @@ class Way:
     has it. `lines` are the answer's header lines that tell which attempt served, for a first one. `front` stands for
     `opening` in a body that begins with it, as most clients write theirs: the model is its first field. `streams`: the
     upstream is asked for a stream, as some models must be; `splices`: bodies must name another model than they do;
-    `files`: they may be forms, and replies files. `echo` writes `asked` into replies. `target` and the request's `head`
-    are kept here where they are the same for good, which an engine's are not; `seen` is the head of the last reply.
+    `files`: they may be forms, and replies files. `origin` is who makes a reply's parts. `echo` writes `asked` into
+    replies. `target` and the request's `head` are kept here where they are the same for good, which an engine's are
+    not; `seen` is the head of the last reply.
     """
 
     __slots__ = (
         "asked", "bridges", "candidate", "cost", "echo", "files", "front", "head", "kind", "lane", "lines", "model",
-        "opening", "operation", "passes", "path", "price", "seen", "slots", "splices", "streams", "target",
+        "opening", "operation", "origin", "passes", "path", "price", "seen", "slots", "splices", "streams", "target",
     )  # fmt: skip
 
     def __init__(self, plan: Plan, candidate: Candidate) -> None:
@@ -162,6 +164,7 @@ class Way:
         self.front = opening(self.model)
         self.asked = plan.asked
         self.echo = Echo(plan.asked, candidate.model)
+        self.origin = Origin(provider.id, provider.wire, candidate.model)
         self.cost = 0.0 if provider.local else None
         self.price = None if provider.local else price_of(candidate.facts)
         self.head = b""

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeGuard, assert_never
 
 from hostler.core.messages import Message, Origin, Part, Reasoning, Refusal, Text, ToolCall, visible_text
-from hostler.core.requests import ChatRequest
 from hostler.wire.free_text import unwrapped
 
 MOST_ENTRIES = 10_000
@@ -76,12 +75,9 @@ class OpaqueStore:
             self._entries.move_to_end(place)
         return kept
 
-    def restore(self, key_id: str, origin: Origin, *, request: ChatRequest) -> ChatRequest:
-        """The request with kept state back in its place, and foreign opaque state of the same wire left out."""
-        messages = tuple(
-            self._restore_message(key_id, origin, message=m) if m.role == "assistant" else m for m in request.messages
-        )
-        return replace(request, messages=messages)
+    def restore(self, key_id: str, origin: Origin, *, messages: Sequence[Message]) -> list[Message]:
+        """A history with kept state back in its place, and foreign opaque state of the same wire left out."""
+        return [self._restore_message(key_id, origin, message=m) if m.role == "assistant" else m for m in messages]
 
     def _restore_message(self, key_id: str, origin: Origin, *, message: Message) -> Message:
         message = _without_foreign(message, origin)

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from hostler.core.deltas import Delta, ReplyBuilder
-from hostler.core.requests import Asked, ChatRequest
+from hostler.core.deltas import Delta, ReplyBuilder, unfold
+from hostler.core.requests import Asked, ChatRequest, Reply
 from hostler.core.wires import OPENAI_RESPONSES, Wire
 from hostler.errors import Cancelled, HostlerError
 from hostler.routing.answer import JSON_HEAD, Answer
@@ -77,14 +77,15 @@ class HttpOutlet(Answer):
 class Rendering:
     """A reply's deltas as the face's bytes, over all attempts of a call; a `DeltaSink`."""
 
-    __slots__ = ("_answer", "_builder", "_call", "_encoder", "_request", "_standing", "_stored")
+    __slots__ = ("_answer", "_call", "_encoder", "_fold", "_reply", "_request", "_standing", "_stored")
 
     def __init__(self, answer: Answer, call: Call, *, keeper: OpaqueStore) -> None:
         self._answer = answer
         self._call = call
         self._request: ChatRequest | None = None
         self._encoder: StreamEncoder | None = None
-        self._builder = ReplyBuilder()
+        self._fold: tuple[Attempt, ReplyBuilder] | None = None
+        self._reply: Reply | None = None
         self._stored = StoredResponses(keeper, call.plan.key_id) if call.plan.face == OPENAI_RESPONSES else None
         self._standing = call.body
 
@@ -103,8 +104,10 @@ class Rendering:
     def deltas(self, batch: Sequence[Delta], attempt: Attempt) -> None:
         """Encode for the face: at once for a stream, at the end for a whole reply."""
         if not self._call.plan.stream:
+            if self._fold is None or self._fold[0] is not attempt:  # what an attempt said that failed is void
+                self._fold = (attempt, ReplyBuilder(attempt.way.origin))
             for delta in batch:
-                self._builder.add(delta)
+                self._fold[1].add(delta)
             return
         answer, encoder = self._answer, self._encoder
         if encoder is None:
@@ -113,6 +116,13 @@ class Rendering:
             answer.start_stream()
             answer.exchange.on_writable = attempt.connection.set_reading
         answer.exchange.write(encoder.encode(batch))
+
+    def whole(self, reply: Reply, attempt: Attempt) -> None:
+        """Keep a whole reply, or encode it for a client that wants a stream."""
+        if self._call.plan.stream:
+            self.deltas(unfold(reply), attempt)
+        else:
+            self._reply = reply
 
     def finish(self, attempt: Attempt) -> None:
         """The last bytes of a good answer."""
@@ -124,7 +134,8 @@ class Rendering:
             self._settle(attempt, encoder.dropped, last)
             answer.exchange.end(last)
             return
-        encoded = answer.codec.encode_response(self._builder.reply(), self._asked())
+        reply = self._reply or (Reply() if self._fold is None else self._fold[1].reply())
+        encoded = answer.codec.encode_response(reply, self._asked())
         self._settle(attempt, encoded.dropped, encoded.body)
         answer.whole(JSON_HEAD + b"".join([b"%b: %b\r\n" % h for h in answer.face_id()]), encoded.body)
 
@@ -184,6 +195,10 @@ class DeltaOutlet:
         del attempt
         self.forwarded = True
         self._take(batch)
+
+    def whole(self, reply: Reply, attempt: Attempt) -> None:
+        """Keep a whole reply."""
+        self.deltas(unfold(reply), attempt)
 
     def finish(self, attempt: Attempt) -> None:
         """The reply is whole."""

@@ -10,18 +10,10 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Protocol
 
-from hostler.core.deltas import (
-    Delta,
-    Failed,
-    ReasoningSealed,
-    ReplyBuilder,
-    UsageDelta,
-    unfold,
-)
+from hostler.core.deltas import Delta, Failed, ReasoningSealed, ReplyBuilder, UsageDelta
 from hostler.core.fitting import fitted
 from hostler.core.history import repair
-from hostler.core.messages import Origin
-from hostler.core.requests import ChatRequest
+from hostler.core.requests import ChatRequest, Reply
 from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_RESPONSES
 from hostler.errors import HostlerError, UpstreamGarbled
 from hostler.routing.attempt import FIRST_ERROR, Attempt
@@ -31,7 +23,7 @@ from hostler.routing.opaque import OpaqueStore
 from hostler.routing.requests import request_head, whole_request
 from hostler.system.upstream import Message
 from hostler.wire.codec import StreamDecoder
-from hostler.wire.tool_names import Images, accepted_names, with_own_names
+from hostler.wire.tool_names import Images, accepted_names, own_names, with_own_names
 
 _log = logging.getLogger(__name__)
 _SEALING = (ANTHROPIC, GEMINI, OPENAI_RESPONSES)
@@ -42,11 +34,12 @@ _EVENTS = b"text/event-stream"
 
 
 class DeltaSink(Protocol):
-    """Takes a reply as deltas, in batches as they arrive; `finish`, after a good one's last, settles the attempt."""
+    """Takes a reply as deltas, in batches as they arrive, or whole; `finish`, after a good one, settles the attempt."""
 
     def request(self) -> ChatRequest: ...
     def take_dropped(self, names: tuple[str, ...]) -> None: ...
     def deltas(self, batch: Sequence[Delta], attempt: Attempt) -> None: ...
+    def whole(self, reply: Reply, attempt: Attempt) -> None: ...
     def finish(self, attempt: Attempt) -> None: ...
 
 
@@ -67,8 +60,7 @@ class Translate(Attempt):
     def message(self, target: Target) -> Message:
         way, provider = self.way, self.candidate.provider
         request, lost = self._fitted(self._sink.request())
-        request = self._keeper.restore(self.call.plan.key_id, self._origin(), request=request)
-        repaired = repair(request.messages)
+        repaired = repair(self._keeper.restore(self.call.plan.key_id, way.origin, messages=request.messages))
         if repaired.repairs:
             _log.info("call %s: the history was repaired: %s", self.call.id, "; ".join(repaired.repairs))
         streams = way.streams or (
@@ -135,13 +127,16 @@ class Translate(Attempt):
         if self._decoder is None:
             provider = self.candidate.provider
             reply = provider.codec.decode_response(self.take(), provider.dialect)
-            error = self._pass_on(unfold(reply))
+            if self._images:
+                reply = replace(reply, parts=own_names(reply.parts, self._images))
+            parts, self.usage = reply.parts, reply.usage
+            self._sink.whole(reply, self)
         else:
             error = self._pass_on(self._decoder.flush())
-        kept = () if self._kept is None else self._kept.reply().parts
-        if error is not None:
-            return error
-        self._keeper.keep(self.call.plan.key_id, self._origin(), parts=kept)
+            if error is not None:
+                return error
+            parts = () if self._kept is None else self._kept.reply().parts
+        self._keeper.keep(self.call.plan.key_id, self.way.origin, parts=parts)
         self._sink.finish(self)
         return None
 
@@ -167,10 +162,6 @@ class Translate(Attempt):
         if error is not None:
             self.give_up(error)
         return error
-
-    def _origin(self) -> Origin:
-        candidate = self.candidate
-        return Origin(candidate.provider.id, candidate.provider.wire, candidate.model)
 
 
 def _too_long() -> UpstreamGarbled:

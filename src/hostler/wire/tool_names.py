@@ -71,6 +71,14 @@ def with_own_names(deltas: Sequence[Delta], images: Images) -> Sequence[Delta]:
     ]
 
 
+def own_names(parts: Iterable[Part], images: Images) -> tuple[Part, ...]:
+    """A whole reply's parts with the names that the client knows."""
+    return tuple(
+        replace(part, name=images[part.name]) if isinstance(part, ToolCall) and part.name in images else part
+        for part in parts
+    )
+
+
 def _names(request: ChatRequest) -> Iterable[str]:
     """All names of tools that the client runs, except where one is not given."""
     yield from (tool.name for tool in request.tools if tool.server is None)
