@@ -101,6 +101,26 @@ async def test_a_translated_stream_without_its_end_mark_is_broken(face: str, tmp
         assert "one" in text_of(face, reply.body)
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("within", [True, False], ids=["within a line", "between lines"])
+async def test_an_error_among_lines_has_a_line_of_its_own(way: str, *, within: bool, tmp_path: Path) -> None:
+    """Ollama's clients read each line as JSON, and fall over an empty one before they see the error."""
+    line_of_ollama = b'{"model":"m","message":{"role":"assistant","content":"one"},"done":false}\n'
+    piece = line_of_ollama if way == "same wire" else wire.chat("m", "one", stream=True)[1]
+
+    async def script(_: Asked, line: Line) -> None:
+        await line.begin("application/x-ndjson" if way == "same wire" else wire.EVENTS)
+        await line.chunk(piece + piece[:20] if within else piece)
+        await shut(line)
+
+    kind = "ollama" if way == "same wire" else "openai-compatible"
+    async with machine(Machine(script=script)) as a, gate(tmp_path, provider("a", a, kind)) as door:
+        body = {"model": "a/m", "messages": [{"role": "user", "content": "hello"}]}
+        lines = (await door.ask("/api/chat", body)).body.split(b"\n")
+        assert all(lines[:-1]) and lines[-1] == b""
+        assert json.loads(lines[-2])["error"]
+
+
 @pytest.mark.parametrize("face", FACES)
 @pytest.mark.parametrize("whole", [True, False])
 async def test_a_stream_ended_by_the_connection_is_whole_only_with_its_end_mark(

@@ -1,5 +1,6 @@
 """The same wire on both sides: what was not asked to change does not change (invariant 3)."""
 
+import asyncio
 import gzip
 import json
 import zlib
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.gate import CHAT, MESSAGES, Gate, Setup, chat, gate, messages, provider
+from tests.end_to_end.gate import CHAT, MESSAGES, Gate, Setup, chat, gate, messages, provider, request
 from tests.end_to_end.machine import CHAT_USAGE, EVENTS, Asked, Line, Machine, event, machine
 from tests.end_to_end.machine import chat as chat_reply
 from tests.end_to_end.machine import messages as messages_reply
@@ -100,6 +101,28 @@ async def test_a_reply_keeps_unknown_fields_and_loses_what_is_not_the_clients(tm
         assert not {b"set-cookie", b"access-control-allow-origin"} & reply.headers.keys()
         (row,) = await door.wait_rows(1)
         assert (row.input, row.output, row.outcome) == (2, 1, "ok")
+
+
+async def test_a_stream_of_lines_comes_as_it_is_made(tmp_path: Path) -> None:
+    pieces = b'{"message":{"content":"one"},"done":false}\n', b'{"done":true}\n'
+    seen = asyncio.Event()
+
+    async def script(_: Asked, line: Line) -> None:
+        await line.begin("application/x-ndjson")
+        await line.chunk(pieces[0])
+        async with asyncio.timeout(5):
+            await seen.wait()
+        await line.chunk(pieces[1])
+        await line.end()
+
+    async with machine(Machine(script=script)) as a, gate(tmp_path, provider("a", a, "ollama")) as door:
+        client = await door.client()
+        client.send(request("/api/chat", chat("a/m")))
+        head = await client.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200")
+        assert pieces[0] in await client.reader.readuntil(pieces[0])
+        seen.set()
+        assert pieces[1] in await client.reader.readuntil(b"\r\n0\r\n\r\n")
 
 
 @pytest.mark.parametrize("size", [(1 << 20) - 100, (1 << 20) + 1, 3 << 20])

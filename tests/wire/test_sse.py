@@ -90,6 +90,11 @@ def test_an_object_that_stands_bare_between_events_is_one() -> None:
     assert [event.data for event in [*events, *decoder.flush()]] == [b"1", b'{"error":\n {"code": 500}}', b'{"a":1}']
 
 
+def test_an_error_may_be_a_field_of_its_own() -> None:
+    """As llama.cpp's server had it until 2025."""
+    assert decode([b'data: 1\n\nerror: {"code":500}\n\n']) == [SseEvent("", b"1"), SseEvent("error", b'{"code":500}')]
+
+
 def test_half_a_byte_order_mark_is_data_of_its_own() -> None:
     decoder = SseDecoder()
     assert decoder.feed(b"\xef\xbb") == []

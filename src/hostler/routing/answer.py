@@ -6,6 +6,7 @@ Does not know: upstreams, candidates' connections.
 
 import time
 from http import HTTPStatus
+from typing import Final
 
 from hostler.core.requests import Asked, ChatRequest
 from hostler.core.wires import Wire
@@ -21,6 +22,7 @@ JSON_TYPE = (b"content-type", b"application/json")
 _STATUS_LINES = {s.value: b"HTTP/1.1 %d %b\r\n" % (s.value, s.phrase.encode()) for s in HTTPStatus}
 JSON_HEAD = _STATUS_LINES[200] + b"content-type: application/json\r\n"
 _FOR_A_PERSON = (ProviderNotReady, EngineMissing, ModelFileError)
+_LINES: Final = b"application/x-ndjson"
 _PASSED_ON = ("retry-after", "retry-after-ms", "x-should-retry")
 
 
@@ -29,12 +31,12 @@ class Answer:
 
     `way` and `number` tell of the attempt that is under way (0: none yet). `extra`: headers that the gateway
     adds to every answer of this exchange (CORS); `events`: a stream is one of events; `since`: when a waiting stream
-    was last given a sign of life.
+    was last given a sign of life; `passed`: the last bytes that went out as they came, and so may end within a frame.
     """
 
     __slots__ = (
-        "dropped", "events", "exchange", "extra", "face", "forwarded", "number", "request_id", "since", "started",
-        "way",
+        "dropped", "events", "exchange", "extra", "face", "forwarded", "number", "passed", "request_id", "since",
+        "started", "way",
     )  # fmt: skip
 
     since: float
@@ -50,6 +52,7 @@ class Answer:
         self.number = 0
         self.dropped: tuple[str, ...] = ()
         self.started = self.forwarded = False
+        self.passed = b""
         self.events = True
 
     @property
@@ -131,9 +134,14 @@ class Answer:
         if not self.events:
             exchange.abort()
             return
-        # what was forwarded may have been cut within a frame: an empty line ends that frame first
         exchange.keep_alive = False
-        exchange.end((b"\n\n" if self.forwarded else b"") + self.codec.stream_encoder(self.asked()).fail(error))
+        exchange.end(self._frame_end() + self.codec.stream_encoder(self.asked()).fail(error))
+
+    def _frame_end(self) -> bytes:
+        """What ends a frame that was cut. Readers of lines fall over an empty one; readers of events need it."""
+        if self.codec.STREAM_TYPE == _LINES:
+            return b"" if self.passed.endswith(b"\n") or not self.passed else b"\n"
+        return b"\n\n" if self.passed else b""
 
     def _upstreams_body(self, error: HostlerError) -> bytes:
         """The upstream's own error body, if it is one of the face's wire: nobody tells it better."""

@@ -23,7 +23,7 @@ from hostler.wire.scan import BodyScanner, StreamEcho
 
 LARGEST_ECHO = 1 << 20
 """Bytes up to which a reply is held to write the asked model into it; a larger one is streamed as it comes."""
-_EVENTS = b"text/event-stream"
+_STREAMS = (b"text/event-stream", b"application/x-ndjson")
 _JSON_ENDS = (b"}", b"]")
 _NO_CONTENT = (204, 205)
 _BLANKS = 16
@@ -126,7 +126,7 @@ class Relay(Attempt):
         if seen is None or seen.headers != headers or seen.status != self.status:
             seen = self._sift(headers)
         kind, self._head = seen.kind, seen.head
-        if kind.startswith(_EVENTS):
+        if kind.startswith(_STREAMS):
             candidate, asked = self.candidate, self.way.asked
             echoes = candidate.recipe is not None and asked != candidate.model_id
             echo = StreamEcho(candidate.model_id, asked) if echoes else None
@@ -213,6 +213,7 @@ class Relay(Attempt):
             data = stream.echo.feed(data)
         answer, meter = self._answer, stream.meter
         answer.forwarded = True
+        answer.passed = data
         answer.exchange.write(data)
         if meter is not None:
             meter.feed(data)

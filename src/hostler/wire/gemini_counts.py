@@ -16,7 +16,9 @@ Json = dict[str, object]
 _BLOCKED: Final = (
     "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY",
     "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "MODEL_ARMOR", "JAILBREAK", "PUP_LIMITED_DISABLED",
+    "OTHER",
 )  # fmt: skip
+"""Finish reasons of a reply that was held back; `OTHER` says only that it did not come to its own end."""
 FAILURES: Final = (
     "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE",
     "MALFORMED_RESPONSE",

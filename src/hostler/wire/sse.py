@@ -108,6 +108,9 @@ def _read_block(block: bytes) -> SseEvent | None:
             data.append(value.removeprefix(b" "))
         elif field == b"event":
             name = value.removeprefix(b" ")
+        elif field == b"error":  # how llama.cpp's server broke off a stream until 2025
+            name = field
+            data.append(value.removeprefix(b" "))
     if not data:  # some servers break off with an error that stands bare in the stream
         return SseEvent("", block) if block.startswith(b"{") else None
     return SseEvent(name.decode("utf-8", "replace"), data[0] if len(data) == 1 else b"\n".join(data))

@@ -167,6 +167,13 @@ def test_a_missing_block_start_loses_no_text() -> None:
     assert isinstance(deltas[-1], Finished)
 
 
+def test_a_delta_of_an_unknown_kind_is_no_text() -> None:
+    start = b'data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n'
+    delta = b'data: {"type":"content_block_delta","index":0,"delta":{"type":"%b","text":"%b"}}\n\n'
+    end = b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\n'
+    assert fold(decode(start, delta % (b"text_delta", b"hay"), delta % (b"note_delta", b"?"), end)).text == "hay"
+
+
 def test_unsigned_thinking_is_not_replayable() -> None:
     data = body("thinking").replace(b"EqQBCgIYAhIM+sig/==", anthropic.UNSIGNED_SIGNATURE.encode())
     first = fold(decode(data), ORIGIN).parts[0]

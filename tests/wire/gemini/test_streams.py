@@ -175,7 +175,7 @@ def test_a_frame_that_is_no_reply_is_garbled_and_ends_it() -> None:
         ("MALFORMED_FUNCTION_CALL", "error"),
         ("MISSING_THOUGHT_SIGNATURE", "error"),
         ("CONTINUATION", "pause"),
-        ("OTHER", "unknown"),
+        ("OTHER", "content_filter"),
         ("NEW_IN_2030", "unknown"),
     ],
 )

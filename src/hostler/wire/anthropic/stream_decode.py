@@ -163,11 +163,12 @@ class StreamDecoder:
         for event in events:
             try:
                 read = _decode_event(event.data)
-                if read.type == "content_block_delta" and read.delta is not None and read.delta.text:
+                if read.type == "content_block_delta" and (delta := read.delta) is not None and delta.text:
                     block = blocks.get(read.index)
-                    if block is not None and block is self._current and block.start.type == "text":
-                        block.fragments.append(read.delta.text)
-                        out.append(TextDelta(read.delta.text))
+                    known = delta.type == "text_delta" and block is self._current
+                    if known and block is not None and block.start.type == "text":
+                        block.fragments.append(delta.text)
+                        out.append(TextDelta(delta.text))
                         continue
                 handler = self._handlers.get(read.type or event.event or ("error" if read.error is not None else ""))
                 if handler is not None:
