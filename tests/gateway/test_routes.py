@@ -92,6 +92,8 @@ def test_every_path_that_is_named_leads_somewhere() -> None:
         ("/v1/models/google/gemini-3:streamGenerateContent", Face(GEMINI, "chat", "google/gemini-3", streams=True)),
         ("/v1beta/models/box%2Fqwen3%3A8b:countTokens", Face(GEMINI, "count_tokens", "box/qwen3:8b")),
         ("/v1beta/models/box/qwen3:8b:batchEmbedContents", Face(GEMINI, "embeddings", "box/qwen3:8b")),
+        ("/models/box/qwen3:8b:generateContent", Face(GEMINI, "chat", "box/qwen3:8b")),
+        ("/models/gemini-3:streamGenerateContent", Face(GEMINI, "chat", "gemini-3", streams=True)),
     ],
 )
 def test_paths_of_the_gemini_wire_name_the_model(path: str, face: Face) -> None:

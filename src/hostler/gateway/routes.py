@@ -16,6 +16,8 @@ CONTROL: Final = API + "control/"
 _MODELS: Final = "/v1/models"
 _GEMINI_MODELS: Final = "/v1beta/models"
 _MODEL_PREFIXES: Final = (_MODELS + "/", _GEMINI_MODELS + "/")
+_BARE_MODELS: Final = "/models/"
+"""What several clients of the gemini wire add to an address that they take for one with its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,9 @@ def find(path: str) -> Face | Plain | None:
         return face
     if path.startswith(_MODEL_PREFIXES):
         return _find_model(unquote(path.partition("/models/")[2]))
+    if path.startswith(_BARE_MODELS):
+        place = _find_model(unquote(path[len(_BARE_MODELS) :]))
+        return place if isinstance(place, Face) else None
     if path.startswith(CONTROL):
         return Plain("control", ("GET", "HEAD", "POST"), path[len(CONTROL) :])
     if path.startswith(API) and path != CONTROL[:-1]:
