@@ -226,6 +226,8 @@ def test_models_and_providers_are_listed_with_their_state() -> None:
     entries = {entry.id: entry for entry in resolver.models()}
     assert list(entries) == ["a/m", "b/m", "here/demo"]
     assert (entries["a/m"].context, entries["a/m"].created, entries["a/m"].owned_by) == (4096, 7, "a")
+    assert entries["here/demo"].size == DEMO_MODEL.stat().st_size
+    assert entries["here/demo"].created == int(DEMO_MODEL.stat().st_mtime)
     assert [entry.id for entry in entries.values() if entry.listed] == ["a/m", "here/demo"]
     providers = {entry.provider.id: entry for entry in resolver.providers()}
     assert providers["a"].default

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from hostler.core.capabilities import NOTHING_KNOWN, Capabilities, make
-from hostler.engines.gguf_header import read_header
+from hostler.engines.gguf_header import model_parts, read_header
 from hostler.engines.recipe import Recipe, with_context
 from hostler.errors import ModelFileError
 from hostler.registry.directory import Directory, DirectorySource
@@ -87,6 +87,15 @@ class ModelFiles:
                     if publish is not None:
                         publish("models.changed", {"provider": provider_id, "models": names})
             await asyncio.sleep(TICK_S)
+
+
+def on_disk(recipe: Recipe) -> tuple[int, int]:
+    """When the model's file was written (unix seconds), and the bytes of all its parts; zeros if one is missing."""
+    try:
+        stats = [part.stat() for part in model_parts(Path(recipe.path))]
+    except (ModelFileError, OSError):
+        return 0, 0
+    return int(stats[0].st_mtime), sum(found.st_size for found in stats)
 
 
 def _look(path: str, known: _Seen | None) -> _Seen | None:

@@ -19,6 +19,7 @@ from hostler.providers.provider import Provider
 from hostler.registry.catalogue import Catalogue, Machine
 from hostler.registry.directory import Directory, DirectorySource
 from hostler.registry.matrix import Matrix
+from hostler.registry.model_files import on_disk
 
 DEFAULT: Final = "default"
 """Stands for the default provider before a slash, unless a provider has that id."""
@@ -253,6 +254,8 @@ class Resolver:
     def _entry(self, provider: Provider, model: str) -> ModelEntry:
         machine = self._catalogue.machine(provider.id)
         known = self._catalogue.model(provider.id, model)
+        recipe = self._source.directory.recipes.get(provider.id, {}).get(model)
+        created, size = on_disk(recipe) if recipe is not None else (known.created, known.size) if known else (0, 0)
         state: ModelState = "ready" if provider.ours or machine.state == "up" else machine.state
         return ModelEntry(
             id=f"{provider.id}/{model}",
@@ -261,8 +264,8 @@ class Resolver:
             state=state,
             capabilities=self._matrix.capabilities(f"{provider.id}/{model}"),
             owned_by=provider.id,
-            created=known.created if known else 0,
-            size=known.size if known else 0,
+            created=created,
+            size=size,
         )
 
     def _matching(self, name: str) -> list[str]:

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import { toggled } from "./favorites";
-import { answered, groups, matches, order, step, withEngines, withMemory, withoutKey, type View } from "./grouping";
+import { answered, groups, matches, order, step, withEngines, withMemory, notSetUp, type View } from "./grouping";
 import { engine, model, provider } from "./samples";
 
 const ALL: View = { query: "", filter: "all", favorites: [] };
@@ -17,7 +17,7 @@ test("groups follow the providers; favorites and what is loaded come first in ea
 
 test("a machine that is down keeps its place, a vendor without a key does not take one", () => {
   expect(groups([], [here, desk, vendor], ALL).map((group) => group.id)).toEqual(["here", "desk"]);
-  expect(withoutKey([here, desk, vendor])).toEqual([vendor]);
+  expect(notSetUp([here, desk, vendor])).toEqual([vendor]);
   expect(groups([], [here, desk, vendor], { ...ALL, query: "x" })).toEqual([]);
 });
 

@@ -87,8 +87,8 @@ export function worthSaying(provider: Provider): boolean {
   return provider.local || provider.ready;
 }
 
-/** Vendors that only lack a key: they are offered in one line, not as a wall of empty groups. */
-export function withoutKey(providers: readonly Provider[]): Provider[] {
+/** Vendors that lack a key or their program: they are offered in one line, not as a wall of empty groups. */
+export function notSetUp(providers: readonly Provider[]): Provider[] {
   return providers.filter((provider) => !provider.local && !provider.ready && provider.models === 0);
 }
 
