@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.core.capabilities import Capabilities, Fact, Scalar, make
-from hostler.core.fitting import BYTES_PER_TOKEN, Limits, fitted, least_tokens, limits_of, misfits
+from hostler.core.fitting import BYTES_PER_TOKEN, Limits, fitted, least_tokens, limits_of, misfits, window_to_ask
 from hostler.core.history import repair
 from hostler.core.messages import Media, Message, Text, ToolCall, ToolResult
 from hostler.core.requests import ChatRequest, ReasoningOptions, ToolChoice
@@ -123,3 +123,24 @@ def test_a_shortened_history_needs_no_repair_that_it_did_not_need_before(message
     assert not repair(found.messages).repairs
     assert bool(lost) == (found.messages != whole)
     assert not lost or least_tokens(found) < least_tokens(asked(*whole))
+
+
+@pytest.mark.parametrize(
+    ("known", "words", "window"),
+    [
+        (None, 9000, None),  # nobody knows what it could take
+        (Fact(32768, "x"), 10, None),
+        (Fact(2048, "x"), 9000, None),
+        (Fact(32768, "x"), 9000, 32768),
+        (Fact(131072, "x", uncertain=True), 9000, 16384),
+        (Fact(10000, "x", uncertain=True), 9000, 10000),
+    ],
+)
+def test_a_window_is_asked_for_where_the_usual_one_is_too_small(
+    known: Fact[int] | None, words: int, window: int | None
+) -> None:
+    assert window_to_ask(known, asked(said("hay " * words)), usual=4096) == window
+
+
+def test_a_long_answer_needs_a_window_too() -> None:
+    assert window_to_ask(Fact(32768, "x", uncertain=True), asked(max_tokens=6000), usual=4096) == 8192

@@ -183,3 +183,19 @@ async def test_calls_from_python_are_held_to_the_same(tmp_path: Path) -> None:
             await door.app.client().ask("a/m", "long " * 200)
         assert not a.calls
         assert (await door.app.client().ask("a/m", "short")).text
+
+
+async def test_a_long_prompt_gets_the_window_that_it_needs(tmp_path: Path) -> None:
+    """Ollama takes a small one unless it is told, and cuts what is longer without a word."""
+
+    async def script(asked: Asked, line: Line) -> None:
+        message = {"role": "assistant", "content": "hi"}
+        await line.whole({"model": "m", "message": message, "done": True, "done_reason": "stop"})
+
+    facts(tmp_path, **{"a/m": {"context_window": 32768}})
+    async with machine(Machine(script=script)) as a, gate(tmp_path, provider("a", a, "ollama")) as door:
+        for text in ("hello", "hay " * 9000):
+            body = chat("a/m", messages=[{"role": "user", "content": text}])
+            assert (await door.ask(CHAT, body)).status == 200
+        short, long = (each.json.get("options", {}) for each in a.calls if each.path == "/api/chat")
+        assert "num_ctx" not in short and long["num_ctx"] == 32768

@@ -17,6 +17,12 @@ Checks = Literal["error", "degrade", "off"]
 
 BYTES_PER_TOKEN: Final = 6
 """More than any tokenizer makes of ordinary text or code (3 to 5), so that tokens are counted too low, not too high."""
+_ANSWER: Final = 1024
+"""Tokens that an answer may take where nobody said."""
+_SCHEMA: Final = 100
+"""Tokens of a tool's parameters, about."""
+_MEDIUM: Final = 1500
+"""Tokens of a picture, about."""
 _RUNS: Final = ("    ", "----", "====")
 """What tokenizers fold into few tokens however long it is."""
 _SENSES: Final[tuple[tuple[MediaKind, str], ...]] = (("image", "vision"), ("audio", "audio"), ("video", "video"))
@@ -111,6 +117,25 @@ def least_tokens(request: ChatRequest) -> int:
     texts = [text for message in request.messages for text in _texts(message.parts)]
     texts += [f"{tool.name}{tool.description}" for tool in request.tools]
     return _weight(texts) // BYTES_PER_TOKEN
+
+
+def window_to_ask(known: Fact[int] | None, request: ChatRequest, *, usual: int) -> int | None:
+    """The window in tokens to ask a server for that takes `usual` ones unless it is told; None: that is enough.
+
+    A doubled number rather than the exact one, since a server loads its model anew for each other window; of a doubtful
+    fact (what a model was trained for may not fit its machine) only as much as is needed.
+    """
+    answer = _ANSWER if request.max_tokens is None else request.max_tokens
+    media = sum(1 for _ in _media(request))
+    needed = 2 * least_tokens(request) + _SCHEMA * len(request.tools) + _MEDIUM * media + answer
+    if known is None or needed <= usual or known.value <= usual:
+        return None
+    if not known.uncertain:
+        return known.value
+    window = usual
+    while window < needed:
+        window *= 2
+    return min(window, known.value)
 
 
 def _weight(texts: list[str]) -> int:

@@ -489,7 +489,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             id="ollama",
             label="Ollama",
             wire=OLLAMA,
-            dialect=Dialect(custom_tools=False, reasoning_tags=("think",)),
+            dialect=Dialect(custom_tools=False, reasoning_tags=("think",), usual_ctx=4096),
             port=11434,
             listing="tags",
             local=True,

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Protocol
 
 from hostler.core.deltas import Delta, Failed, ReasoningSealed, ReplyBuilder, UsageDelta
-from hostler.core.fitting import fitted
+from hostler.core.fitting import fitted, window_to_ask
 from hostler.core.history import repair
 from hostler.core.requests import ChatRequest, Reply
 from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_RESPONSES
@@ -23,6 +23,7 @@ from hostler.routing.opaque import OpaqueStore
 from hostler.routing.requests import request_head, whole_request
 from hostler.system.upstream import Message
 from hostler.wire.codec import StreamDecoder
+from hostler.wire.dialects import Dialect
 from hostler.wire.tool_names import Images, accepted_names, own_names, with_own_names
 
 _log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Translate(Attempt):
         )
         request = replace(request, messages=repaired.messages, model=way.model, stream=streams, include_usage=True)
         request, self._images = accepted_names(request, provider.dialect, wire=provider.wire)
-        encoded = provider.codec.encode_request(request, provider.dialect)
+        encoded = provider.codec.encode_request(request, self._dialect(request))
         self.dropped = tuple(sorted({*encoded.dropped, *lost})) if lost else encoded.dropped
         self._sink.take_dropped(self.dropped)
         if provider.program is not None:
@@ -82,6 +83,14 @@ class Translate(Attempt):
         if request.max_tokens is None and longest is not None and usual is not None and longest.value < usual:
             request = replace(request, max_tokens=longest.value)
         return (request, ()) if candidate.limits is None else fitted(candidate.limits, request)
+
+    def _dialect(self, request: ChatRequest) -> Dialect:
+        """The provider's, with the window that this request needs where a server must be told."""
+        dialect = self.candidate.provider.dialect
+        if dialect.usual_ctx is None or dialect.num_ctx is not None:
+            return dialect
+        window = window_to_ask(self.candidate.facts.context_window, request, usual=dialect.usual_ctx)
+        return dialect if window is None else replace(dialect, num_ctx=window)
 
     def on_good_head(self, headers: Headers) -> None:
         kind = b""

@@ -125,6 +125,8 @@ class Dialect:
     """What differs by model; all rules that match count, in their order."""
     num_ctx: int | None = None
     """Context window in tokens to ask for, of a server that else takes a small one and cuts prompts without a word."""
+    usual_ctx: int | None = None
+    """What it takes unless it is told; `num_ctx` is then set for each request that needs more."""
     api_version: str = ""
     """Value of the wire's version header; empty: the wire's own default."""
 
