@@ -20,6 +20,7 @@ from hostler.errors import Unsupported, UpstreamBroken, UpstreamError, UpstreamG
 from hostler.system.program import Program
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
+from hostler.wire.losses import lost_of_extra
 
 PROGRAM: Final = "gemini"
 STREAM_TYPE: Final = b"application/x-ndjson"
@@ -95,7 +96,7 @@ def _unsaid(request: ChatRequest) -> Iterator[str]:
     yield from (name for name, value in given.items() if value)
     numbers = ("temperature", "top_p", "top_k", "min_p", "seed", "presence_penalty", "frequency_penalty")
     yield from (name for name in numbers if getattr(sampling, name) is not None)
-    yield from request.extra
+    yield from lost_of_extra(request)
 
 
 def _text(message: Message, dropped: set[str]) -> str:

@@ -17,6 +17,11 @@ def lost_of_request(request: ChatRequest) -> set[str]:
     return {name for name, value in given.items() if value}
 
 
+def lost_of_extra(request: ChatRequest) -> set[str]:
+    """On other wires than its own: what nobody else has a word for, unless it says no or nothing."""
+    return {name for name, value in request.extra.items() if value is not None and value is not False}
+
+
 def lost_of_media(part: Media, *, titled: bool = True) -> set[str]:
     """On wires that know neither file names nor resolutions. `titled`: a document told as text has its name there."""
     lost = set[str]()

@@ -19,6 +19,7 @@ from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
 from hostler.wire.fields import as_items, as_members
 from hostler.wire.ids import ToolIds
+from hostler.wire.losses import lost_of_extra
 
 FALLBACK_MAX_TOKENS: Final = 32_000
 """Sent where neither client nor dialect gives a limit; the wire demands one, and current models allow this much."""
@@ -249,11 +250,9 @@ class _Writer:
             self.dropped.add("prompt_cache_key")
         if self._request.stream or self._dialect.stream_only:
             self.body["stream"] = True
-        for key, value in self._request.extra.items():
-            if self._same_wire:
-                self._write_extra(key, value)
-            elif value is not None and value is not False:
-                self.dropped.add(key)
+        self.dropped |= set() if self._same_wire else lost_of_extra(self._request)
+        for key, value in self._request.extra.items() if self._same_wire else ():
+            self._write_extra(key, value)
         self._depart()
 
     def _limit_marks(self) -> None:

@@ -35,7 +35,8 @@ from hostler.wire.efforts import budget_of
 from hostler.wire.fields import Members, as_text, need_items, need_members, need_text, text_or_none
 from hostler.wire.free_text import without_free_text, wrapped
 from hostler.wire.ids import ToolIds
-from hostler.wire.losses import lost_of_media, lost_of_request
+from hostler.wire.json_mode import with_format_told
+from hostler.wire.losses import lost_of_extra, lost_of_media, lost_of_request
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import read_content
 from hostler.wire.openai_formats import read_response_format, write_response_format
@@ -214,6 +215,7 @@ class _Writer:
     """Writes one request; `dropped` names what the wire or the dialect cannot say."""
 
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
+        request = with_format_told(request, dialect, wire=DASHSCOPE)
         self._request, self.dropped = without_free_text(request, _NO_FREE_TEXT)
         self._dialect = dialect
         self._ids = ToolIds(dialect.tool_id_pattern)
@@ -227,8 +229,7 @@ class _Writer:
         """All messages; media leave the results of tools where the dialect demands it."""
         leading = True
         for message in self._request.messages:
-            if message.name:
-                self.dropped.add("messages[].name")
+            self.dropped |= {"messages[].name"} if message.name else set()
             results = [part for part in message.parts if isinstance(part, ToolResult)]
             for result in results:
                 self._result(result)
@@ -290,8 +291,7 @@ class _Writer:
     def _result(self, result: ToolResult) -> None:
         if result.cache is not None:
             self.dropped.add("messages[].cache_control")
-        if result.is_error:
-            self.dropped.add("messages[].content[].is_error")
+        self.dropped |= {"messages[].content[].is_error"} if result.is_error else set()
         id_ = self._ids.to_wire(result.call_id)
         media = [part for part in result.content if isinstance(part, Media)]
         content: Sequence[Text | Media] = result.content
@@ -330,6 +330,8 @@ class _Writer:
         self._extra(parameters, body)
         self.dropped |= {name for name in ("min_p", "frequency_penalty") if getattr(request.sampling, name)}
         self.dropped |= lost_of_request(request)
+        if request.parallel_tool_calls is not None and not dialect.parallel_tool_calls:
+            self.dropped.add("parallel_tool_calls")
         self.dropped |= {name for name in dialect.forbidden if parameters.get(name) is not None}
         return {name: v for name, v in parameters.items() if v is not None and name not in dialect.forbidden}
 
@@ -338,7 +340,7 @@ class _Writer:
         request = self._request
         reasoning = request.reasoning or ReasoningOptions()
         tools, choice = offer_tools(request, self._dialect, wire=DASHSCOPE, dropped=self.dropped)
-        if choice is not None and choice.allowed:
+        if choice is not None:
             tools = tuple(tool for tool in tools if tool.name in choice.allowed) or tools
         if choice is not None and choice.mode == "required":  # there is no such word; one tool alone can be named
             choice = ToolChoice("named", tools[0].name) if len(tools) == 1 else ToolChoice()
@@ -352,7 +354,7 @@ class _Writer:
         named = {"type": "function", "function": {"name": choice.name}} if choice and choice.mode == "named" else None
         return {
             "tools": [self._tool(tool) for tool in tools],
-            "tool_choice": named or (choice.mode if choice is not None else None),
+            "tool_choice": named or (choice and choice.mode),
             "parallel_tool_calls": request.parallel_tool_calls if self._dialect.parallel_tool_calls else None,
         }
 
@@ -375,11 +377,11 @@ class _Writer:
         return {"enable_thinking": True, "thinking_budget": budget}
 
     def _extra(self, parameters: Json, body: Json) -> None:
-        for key, value in self._request.extra.items():
+        ours = self._request.wire == DASHSCOPE
+        self.dropped |= set() if ours else lost_of_extra(self._request)
+        for key, value in self._request.extra.items() if ours else ():
             section, found, name = key.partition(".")
-            if self._request.wire != DASHSCOPE:
-                self.dropped |= {key} if value is not None and value is not False else set()
-            elif not found:
+            if not found:
                 body.setdefault(key, value)
             elif key != CUMULATIVE:
                 (parameters if section == "parameters" else cast("Json", body["input"])).setdefault(name, value)

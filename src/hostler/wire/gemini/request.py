@@ -25,7 +25,7 @@ from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.gemini_thinking import generation, read_thinking, write_thinking
 from hostler.wire.gemini_tools import read_choice, read_tools, write_tools
 from hostler.wire.inline_media import inline_data, media_kind, usual_type
-from hostler.wire.losses import lost_of_media, lost_of_request
+from hostler.wire.losses import lost_of_extra, lost_of_media, lost_of_request
 from hostler.wire.proto_json import json_schema, read_list, read_object, standard_base64
 from hostler.wire.turns import Turn, Turns
 from hostler.wire.waiting_calls import WaitingCalls
@@ -308,29 +308,29 @@ class _Writer:
             self.dropped.add("messages[].cache_control")
         match part:
             case Text() | Refusal():
-                written = self._signed(part, {"text": part.text}, name="content[]")
+                written = self._signed(part, {"text": part.text})
                 return written if written != {"text": ""} else None
             case Reasoning():
                 if part.origin is None or part.origin.wire != GEMINI:
                     self.dropped.add("messages[].reasoning")
                     return None
-                return self._signed(part, {"text": part.text, "thought": True}, name="reasoning")
+                return self._signed(part, {"text": part.text, "thought": True})
             case ToolCall():
                 self._names[part.id] = part.name
                 arguments = as_object(part, "messages[].tool_calls[].arguments", dropped=self.dropped)
                 call = {"id": part.id, "name": part.name, "args": arguments}
-                return self._signed(part, {"functionCall": call}, name="tool_calls[]")
+                return self._signed(part, {"functionCall": call})
             case Media():
                 return self._media(part, path)
             case ToolResult():
                 return None  # has a place of its own in its turn
 
-    def _signed(self, part: Text | Refusal | Reasoning | ToolCall, written: Json, *, name: str) -> Json:
+    def _signed(self, part: Text | Refusal | Reasoning | ToolCall, written: Json) -> Json:
         if isinstance(part, Refusal) or part.opaque is None:
             return written
         if part.origin is not None and part.origin.wire == GEMINI:
             return signed_part(written, part.opaque) or written
-        self.dropped.add(f"messages[].{name}.opaque")
+        self.dropped.add("messages[].tool_calls[].opaque" if isinstance(part, ToolCall) else "messages[].content[].opaque")
         return written
 
     def write_result(self, result: ToolResult, path: str) -> tuple[Json, list[Json]]:
@@ -407,12 +407,10 @@ class _Writer:
 
     def _write_extra(self, body: Json) -> None:
         self.dropped |= lost_of_request(self._request)
-        for key, value in self._request.extra.items():
+        self.dropped |= set() if self._same_wire else lost_of_extra(self._request)
+        for key, value in self._request.extra.items() if self._same_wire else ():
             section, found, name = key.partition(".")
-            if not self._same_wire:
-                if value is not None and value is not False:
-                    self.dropped.add(key)
-            elif found and section in ("generationConfig", "toolConfig"):
+            if found and section in ("generationConfig", "toolConfig"):
                 cast("Json", body.setdefault(section, {})).setdefault(name, value)
             elif "[" not in section:
                 body.setdefault(key, value)

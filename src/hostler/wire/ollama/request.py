@@ -22,7 +22,7 @@ from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import EFFORTS, effort_word, nearest_effort
 from hostler.wire.fields import Members, as_text, need_items, need_members, need_text, text_or_none
 from hostler.wire.free_text import without_free_text
-from hostler.wire.losses import lost_of_media, lost_of_request
+from hostler.wire.losses import lost_of_extra, lost_of_media, lost_of_request
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import read_content
 from hostler.wire.openai_tools import read_tools
@@ -257,11 +257,11 @@ class _Writer:
         return body
 
     def _extra(self, body: Json, options: Json) -> None:
-        for key, value in self._request.extra.items():
+        ours = self._request.wire == OLLAMA
+        self.dropped |= set() if ours else lost_of_extra(self._request)
+        for key, value in self._request.extra.items() if ours else ():
             section, found, name = key.partition(".")
-            if self._request.wire != OLLAMA:
-                self.dropped |= {key} if value is not None and value is not False else set()
-            elif found and section == "options":
+            if found and section == "options":
                 options[name] = value
             else:
                 body.setdefault(key, value)
