@@ -357,7 +357,12 @@ def test_a_schema_is_told_in_words_where_it_cannot_be_given() -> None:
     assert [message["role"] for message in body["messages"]] == ["system", "system", "user"]
     assert body["messages"][1]["content"].endswith('JSON Schema:\n{"type":"object"}')
     bare = replace(request, output_format=OutputFormat("json_object"))
-    assert len(sent(bare, Dialect(json_schema=False))[0]["messages"]) == 2
+    assert [message["content"] for message in sent(bare)[0]["messages"]] == [
+        "be brief", "Answer with one JSON object and nothing else.", "hi"
+    ]  # fmt: skip
+    assert len(sent(replace(bare, wire=OPENAI_CHAT))[0]["messages"]) == 2, "a client of the wire knows its rule"
+    spoken = replace(bare, messages=(said("user", "as json, please"),))
+    assert len(sent(spoken)[0]["messages"]) == 1
 
 
 DEFS: dict[str, Any] = {

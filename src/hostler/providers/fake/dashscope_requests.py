@@ -100,6 +100,10 @@ def check(asked: Asked, rules: Rules) -> None:
     _check_stream(asked, parameters, rules=rules)
     _check_tools(asked, parameters, rules=rules)
     _check_numbers(parameters)
+    said = " ".join(texts_of(m.get("content")) for m in objects_of(messages)) + text_at(given, "prompt")
+    if text_at(object_at(parameters, "response_format"), "type") == "json_object" and "json" not in said.lower():
+        text = "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
+        raise Fault(_ALGORITHM + text)
 
 
 def _check_messages(messages: object, *, parts: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from hostler.core.messages import Message, Text, ToolCall
+from hostler.core.messages import ToolCall
 from hostler.core.requests import ChatRequest, OutputFormat, ReasoningOptions, Sampling, ToolChoice
 from hostler.core.tools import Tool
 from hostler.core.wires import OPENAI_CHAT
@@ -17,6 +17,8 @@ from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
 from hostler.wire.fields import Members, as_members
 from hostler.wire.free_text import without_free_text
+from hostler.wire.json_mode import with_format_told
+from hostler.wire.losses import lost_of_extra
 from hostler.wire.openai_chat.content_out import Json
 from hostler.wire.openai_chat.messages_out import MessagesWriter
 from hostler.wire.openai_chat.thinking import is_on, write_thinking
@@ -29,9 +31,9 @@ _encode = msgspec.json.Encoder().encode
 def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
     """The body for `request`, and what had to be left out."""
     dialect = dialect.of(request.model)
-    request, lost = without_free_text(request, dialect)
+    request, lost = without_free_text(with_format_told(request, dialect, wire=OPENAI_CHAT), dialect)
     messages = MessagesWriter(dialect, tool_turns=_tool_turns(request, dialect))
-    for message in _with_schema(request, dialect):
+    for message in request.messages:
         messages.write(message)
     body: Json = {"model": request.model, "messages": messages.finish()}
     writer = _FieldsWriter(request, dialect, body=body, dropped=messages.dropped | lost)
@@ -47,19 +49,6 @@ def _tool_turns(request: ChatRequest, dialect: Dialect) -> bool:
     if dialect.reasoning_back != "tool-turns" or is_on(request.reasoning) is False:
         return False
     return bool(request.tools) or any(isinstance(part, ToolCall) for m in request.messages for part in m.parts)
-
-
-def _with_schema(request: ChatRequest, dialect: Dialect) -> Sequence[Message]:
-    """The messages, with the schema told in words where the vendor knows none: its JSON mode demands words, too."""
-    asked = request.output_format
-    if asked is None or asked.kind == "json_object" or asked.schema is None or dialect.json_schema:
-        return request.messages
-    text = (
-        f"Answer with one JSON object and nothing else. It must fit this JSON Schema:\n{_encode(asked.schema).decode()}"
-    )
-    told = Message("system", (Text(text=text),))
-    leading = next((i for i, m in enumerate(request.messages) if m.role not in ("system", "developer")), 0)
-    return (*request.messages[:leading], told, *request.messages[leading:])
 
 
 class _FieldsWriter:
@@ -211,7 +200,7 @@ class _FieldsWriter:
             for name, value in self._request.extra.items():
                 self._body.setdefault(name, value)
         else:
-            self.dropped.update(self._request.extra)
+            self.dropped |= lost_of_extra(self._request)
 
     def _stream(self) -> None:
         options: Json = dict(as_members(self._body.pop("stream_options", None)))

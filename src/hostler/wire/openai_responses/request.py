@@ -21,6 +21,8 @@ from hostler.wire.efforts import EFFORTS, effort_word
 from hostler.wire.fields import Members, as_text, need_items, need_members, need_text
 from hostler.wire.free_text import without_free_text
 from hostler.wire.ids import ToolIds
+from hostler.wire.json_mode import with_format_told
+from hostler.wire.losses import lost_of_extra
 from hostler.wire.openai_content import read_content, write_flat_media
 from hostler.wire.responses_items import Json, said
 from hostler.wire.tool_offers import offer_tools
@@ -149,7 +151,7 @@ def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
     Replies are not stored by the vendor unless a client of this very wire asks for it.
     """
     dialect = dialect.of(request.model)
-    request, lost = without_free_text(request, dialect)
+    request, lost = without_free_text(with_format_told(request, dialect, wire=OPENAI_RESPONSES), dialect)
     items = _ItemWriter(request, dialect)
     for position, message in enumerate(request.messages):
         items.write(message, f"messages[{position}]")
@@ -391,11 +393,10 @@ class _FieldWriter:
         self.body["reasoning"] = reasoning
 
     def _extra(self) -> None:
-        for key, value in self._request.extra.items():
+        self.dropped |= set() if self._same_wire else lost_of_extra(self._request)
+        for key, value in self._request.extra.items() if self._same_wire else ():
             section, found, name = key.partition(".")
-            if not self._same_wire:
-                self.dropped.add(key)
-            elif not found:
+            if not found:
                 self.body[key] = value
             elif section != "tools[]":  # the tools hold that
                 cast("Json", self.body.setdefault(section, {}))[name] = value
