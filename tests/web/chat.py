@@ -123,6 +123,7 @@ class Chat:
         """Write it and press Enter; it is there when this returns."""
         count = await self.mine.count() if "/chat/" in self.page.url else 0
         await expect(self.page.get_by_role("button", name=re.compile(r"^Model: \S+\x2f"))).to_be_visible()
+        await expect(self.send).to_be_visible(timeout=PATIENCE_MS)  # while an answer is written nothing is sent
         await self.box.fill(text)
         await self.box.press("Enter")
         await self.page.wait_for_url("**/chat/s_*")
@@ -144,7 +145,8 @@ class Chat:
         """Choose a model in the picker."""
         await self.page.get_by_role("button", name=re.compile("^Model: ")).click()
         await self.pick(model)
-        await expect(self.page.get_by_role("button", name=f"Model: {model}", exact=True)).to_be_visible()
+        await expect(self.page.get_by_role("searchbox", name="Find a model")).to_have_count(0)
+        await expect(self.page.get_by_role("button", name=f"Model: {model}", exact=True)).to_be_focused()
 
     async def pick(self, model: str) -> None:
         """Click it in the picker that is open."""

@@ -22,7 +22,8 @@ SCHEMES: dict[str, dict[str, object]] = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    third: list[Mapping[str, object]] = [{"text": "Thirdly: ", "echo": True}]
+    again: Mapping[str, object] = {"when": {"nth": 2, "contains": "first"}, "text": "Thirdly, once more."}
+    third: list[Mapping[str, object]] = [again, {"text": "Thirdly: ", "echo": True}]
     long: Mapping[str, object] = {"when": {"contains": "a long one"}, "text": LONG}
     slow: Mapping[str, object] = {"when": {"contains": "a slow one"}, "text": LONG, "hold_after": 40}
     more: dict[str, list[Mapping[str, object]]] = {name: [{"text": f"{name}: ", "echo": True}] for name in MORE}
@@ -46,6 +47,7 @@ async def beginning(tab: Open, desk: House, text: str, *models: str, **options: 
     for model in models:
         await room.pick(model)
     await room.page.keyboard.press("Escape")
+    await expect(room.page.get_by_role("button", name=re.compile("^Model: "))).to_be_focused()
     await room.box.fill(text)
     await room.box.press("Enter")
     await room.page.wait_for_url("**/compare/s_*")
@@ -77,17 +79,17 @@ async def test_several_models_each_stopped_by_itself_and_one_goes_on(desk: House
 
 
 async def test_all_are_asked_again_and_one_alone(desk: House, tab: Open) -> None:
-    room = await beginning(tab, desk, "first", TALK, OTHER)
+    room = await beginning(tab, desk, "first", TALK, THIRD)
     await expect(column(room, TALK)).to_contain_text("You said: first", timeout=PATIENCE_MS)
-    await expect(column(room, OTHER)).to_contain_text("Otherwise: first")
+    await expect(column(room, THIRD)).to_contain_text("Thirdly: first")
     await expect(room.page.get_by_role("button", name="Model: 2 models")).to_be_visible()
-    await column(room, OTHER).get_by_role("button", name="Answer again").click()
-    await expect(column(room, OTHER).get_by_role("button", name="Answer again")).to_be_visible()
-    await expect(column(room, OTHER)).to_contain_text("Otherwise: first")
+    await column(room, THIRD).get_by_role("button", name="Answer again").click()
+    await expect(column(room, THIRD)).to_contain_text("Thirdly, once more.", timeout=PATIENCE_MS)
+    await expect(room.send).to_be_visible()
     await room.box.fill("second")
     await room.box.press("Enter")
     await expect(column(room, TALK)).to_contain_text("You said: second", timeout=PATIENCE_MS)
-    await expect(column(room, OTHER)).to_contain_text("Otherwise: second")
+    await expect(column(room, THIRD)).to_contain_text("Thirdly: second")
     await expect(room.page.get_by_role("region", name="The message that is answered")).to_contain_text("second")
 
 
