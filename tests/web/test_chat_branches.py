@@ -51,6 +51,21 @@ async def test_edit_what_i_said_and_send_it(desk: House, tab: Open) -> None:
     await expect(room.last).to_contain_text("You said: better words")
 
 
+async def test_a_version_that_was_chosen_is_kept_when_the_page_goes_at_once(desk: House, tab: Open) -> None:
+    room = await chat(tab, desk.server)
+    await room.ask("two of these")
+    await room.last.hover()
+    await room.last.get_by_role("button", name="Answer again").click()
+    versions = room.last.get_by_role("group", name="Versions")
+    await expect(versions).to_contain_text("2/2")
+    await room.done()
+    async with room.page.expect_event("load"):
+        await versions.get_by_role("button", name="Version before").evaluate(
+            "(one) => (one.click(), location.reload())"
+        )
+    await expect(versions).to_contain_text("1/2")
+
+
 async def test_edit_an_answer_and_go_on_from_it(desk: House, tab: Open) -> None:
     room = await chat(tab, desk.server)
     await room.ask("a question")

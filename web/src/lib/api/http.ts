@@ -49,6 +49,9 @@ async function failed(response: Response): Promise<ApiError> {
   });
 }
 
+/** The most that a browser sends on behalf of a page that is gone, all in all, is 64 KiB. */
+const OUTLIVES = 16_000;
+
 export interface RequestOptions {
   signal?: AbortSignal;
   /** The body's type where it is not JSON; the body is then sent as it is. */
@@ -63,6 +66,8 @@ export async function send(method: string, path: string, body?: unknown, options
   if (body !== undefined) {
     headers["content-type"] = options.contentType ?? "application/json";
     init.body = options.contentType === undefined ? JSON.stringify(body) : (body as BodyInit);
+    // A choice that was made right before the page goes is kept, too.
+    init.keepalive = method === "PATCH" && typeof init.body === "string" && init.body.length < OUTLIVES;
   }
   let response: Response;
   try {
