@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -118,6 +118,16 @@ class Server:
             answer = await client.request(how, f"/hostler/api{path}", json=body)
         assert answer.status_code < 400, f"{how} {path}: {answer.status_code} {answer.text}"
         return answer.json()
+
+    async def wait_kept(self, condition: Callable[[dict[str, Any]], bool]) -> None:
+        """Until this holds for the preferences: a page shows a choice before the server has it."""
+        kept: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(API_S):
+                while not condition(kept):
+                    kept = (await self.api("/preferences"))["preferences"]
+        except TimeoutError:
+            raise AssertionError(f"this is kept: {kept}") from None
 
     def write_providers(self, text: str) -> None:
         """Edit the providers file as a person would."""

@@ -15,6 +15,11 @@ PATIENCE_MS = 10_000
 SERIOUS = frozenset({"serious", "critical"})
 OWN_SCHEMES = frozenset({"data", "blob", "about"})
 NETWORK = re.compile(r"Failed to load resource|net::ERR_")
+STILL = """() => Promise.all(
+  document.getAnimations()
+    .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
+    .map((one) => one.finished.catch(() => 0)),
+).then(() => 0)"""
 _AXE = Axe()
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -82,8 +87,17 @@ class Tab:
         self.problems.network_down = True
         await self.context.set_offline(gone)
 
+    async def copied(self, button: Locator) -> str:
+        """What a button puts on the clipboard."""
+        await self.page.evaluate("navigator.clipboard.writeText('')")
+        await button.click()
+        await self.page.wait_for_function("navigator.clipboard.readText().then((text) => text !== '')")
+        text: str = await self.page.evaluate("navigator.clipboard.readText()")
+        return text
+
     async def barriers(self) -> list[str]:
-        """What axe calls serious or critical on the page as it stands."""
+        """What axe calls serious or critical on the page, once nothing fades in or out any more."""
+        await self.page.evaluate(STILL)
         found = await _AXE.run(self.page)
         return [
             f"{each['id']} ({each['impact']}): {node['target']} {node['html'][:160]}"

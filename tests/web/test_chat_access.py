@@ -100,10 +100,10 @@ async def test_from_opening_to_reading_by_keyboard_alone(desk: House, tab: Open)
     await expect(room.page).to_have_url(re.compile("/chat$"))
     await expect(room.box).to_be_focused()
     await keys.press("Control+Shift+f")
+    await expect(room.page.get_by_role("searchbox", name="Search sessions")).to_be_focused()
     await keys.type("older")
-    await expect(room.page.get_by_role("list", name="Search results").get_by_role("link").first).to_be_visible(
-        timeout=PATIENCE_MS
-    )
+    hits = room.page.get_by_role("list", name="Search results").get_by_role("link")
+    await expect(hits.filter(has_text="Older").first).to_be_visible(timeout=PATIENCE_MS)
     await keys.press("Tab")
     for _ in range(5):
         if await room.page.evaluate("document.activeElement.closest('[aria-label=\"Search results\"]') !== null"):

@@ -173,12 +173,7 @@ async def test_every_theme_and_palette_is_drawn_and_kept_over_a_restart(start: S
 
 async def expect_kept(server: Server, wanted: dict[str, str]) -> None:
     """The theme is with the server soon after it was chosen."""
-    kept: dict[str, str] = {}
-    for _ in range(40):
-        kept = (await server.api("/preferences"))["preferences"].get("theme") or {}
-        if wanted.items() <= kept.items():
-            return
-    raise AssertionError(kept)
+    await server.wait_kept(lambda kept: wanted.items() <= (kept.get("theme") or {}).items())
 
 
 async def test_the_theme_follows_the_system_and_other_tabs(server: Server, tab: Open) -> None:
@@ -232,7 +227,9 @@ async def test_keys_do_nothing_behind_a_window(server: Server, tab: Open) -> Non
     await page.press("Control+k", "p")  # at once: the palette may still be loading
     await expect(page.page.get_by_role("combobox", name="Find a command")).to_be_focused()
     await expect(page.page.get_by_role("heading", name="Pull a model")).to_have_count(0)
-    await page.press("Escape", "?")
+    await page.press("Escape")
+    await expect(page.page.get_by_role("combobox")).to_have_count(0)
+    await page.press("?")
     sheet = page.page.get_by_role("dialog", name="Keyboard shortcuts")
     await expect(sheet).to_be_visible()
     await page.press("g", "s", "p")

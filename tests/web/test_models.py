@@ -63,9 +63,7 @@ async def test_the_demo_is_loaded_watched_and_unloaded(server: Server, tab: Open
     lines = page.page.get_by_label("Lines of the log")
     await expect(lines).to_contain_text(re.compile(r"\w+"))
     assert "\x1b" not in await lines.inner_text()
-    await page.button("Copy log").click()
-    copied = await page.page.evaluate("navigator.clipboard.readText()")
-    assert copied and "\x1b" not in copied
+    assert "\x1b" not in await page.copied(page.button("Copy log"))
     await page.shot("models-loaded")
     await demo.get_by_role("button", name=f"Unload {DEMO}", exact=True).click()
     await expect(demo).to_contain_text("not loaded")
@@ -80,8 +78,7 @@ async def test_facts_say_who_says_so_and_when(server: Server, tab: Open) -> None
     fact = page.page.get_by_role("row", name=re.compile("Calls tools"))
     await expect(fact).to_contain_text("built into hostler")
     await expect(fact).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d"))
-    await page.button("Copy id").click()
-    assert await page.page.evaluate("navigator.clipboard.readText()") == DEMO
+    assert await page.copied(page.button("Copy id")) == DEMO
 
 
 async def test_an_engine_that_fails_says_why_and_what_to_do(start: Start, tab: Open, tmp_path: Path) -> None:
@@ -210,10 +207,9 @@ async def test_search_filter_and_favorites(start: Start, tab: Open) -> None:
         await expect(page.button("Favorite: desk/talk")).to_have_attribute("aria-pressed", "true")
         await page.button("Favorites").click()
         await expect(page.page.locator(".row")).to_have_count(1)
+        await server.wait_kept(lambda kept: kept.get("favorite_models") == ["desk/talk"])
         await page.page.reload()
         await expect(page.button("Favorite: desk/talk")).to_have_attribute("aria-pressed", "true")
-        kept = await server.api("/preferences")
-        assert kept["preferences"]["favorite_models"] == ["desk/talk"]
 
 
 async def test_by_keyboard_alone(start: Start, tab: Open, tmp_path: Path) -> None:
