@@ -177,6 +177,38 @@ async def test_a_message_sent_before_the_session_is_there_still_follows_it(desk:
     await expect(room.messages).to_have_count(4)
 
 
+async def test_a_message_sent_before_the_models_are_there_goes_out_with_them(desk: House, tab: Open) -> None:
+    session, listing = await desk.session("said before", model=OTHER), asyncio.Event()
+    room = await chat(tab, desk.server, "/settings")
+
+    async def late(route: Route) -> None:
+        await listing.wait()
+        await route.continue_()
+
+    async def said_at_once(path: str) -> None:
+        """Write and press Enter while nobody knows which models there are."""
+        await room.tab.go(path)
+        await expect(room.page.get_by_role("button", name="Model: Models …", exact=True)).to_be_visible()
+        await room.box.fill("said at once")
+        await room.box.press("Enter")
+        await room.box.press_sequentially(" and later")
+        listing.set()
+
+    await room.page.route("**/hostler/api/models", late)
+    await room.page.route(f"**/hostler/api/sessions/{session}", late)
+    own = (f"/chat/{session}", 4, "Otherwise: said at once")  # and by the session's model, not the one used last
+    for path, count, answer in (("/chat", 2, "You said: said at once"), own):
+        listing.clear()
+        await said_at_once(path)
+        await expect(room.last).to_contain_text(answer, timeout=PATIENCE_MS)
+        await expect(room.messages).to_have_count(count)
+        await expect(room.page.get_by_role("searchbox", name="Find a model")).to_have_count(0)
+    listing.clear()
+    await said_at_once("/compare")  # nobody is chosen there: that leads to the choice
+    await expect(room.page.get_by_role("searchbox", name="Find a model")).to_be_visible()
+    await expect(room.box).to_have_value("said at once and later")
+
+
 async def test_enter_while_an_answer_is_written_says_why_nothing_is_sent(desk: House, tab: Open) -> None:
     room = await chat(tab, desk.server)
     await room.say("hold on")
@@ -265,7 +297,7 @@ async def test_a_favorite_hides_while_its_machine_is_away_and_returns(tab: Open,
             await room.page.get_by_role("button", name=f"Make a favorite: {OTHER}").click()
             favorites = room.page.get_by_role("list", name="Favorites")
             await expect(favorites.locator("[data-pick]")).to_have_count(1)
-            assert (await server.api("/preferences"))["preferences"]["favorite_models"] == [OTHER]
+            await server.wait_kept(lambda kept: kept.get("favorite_models") == [OTHER])
         room.tab.problems.network_down = True  # the server goes first when this ends
         await server.api("/providers/refresh", {})
         await expect(favorites).to_have_count(0, timeout=PATIENCE_MS)

@@ -15,8 +15,11 @@ class ChatModels {
   last = $state("");
   loaded = $state(false);
   failure = $state.raw<ApiError | null>(null);
+  /** The list is on its way for the first time. */
+  readonly pending = $derived(!this.loaded && this.failure === null);
   readonly byId = $derived(new Map(this.list.map((model) => [model.id, model])));
   #users = 0;
+  #first: Promise<void> = Promise.resolve();
   #stop: (() => void) | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -24,7 +27,7 @@ class ChatModels {
   use(): () => void {
     this.#users += 1;
     if (this.#users === 1) {
-      void this.load();
+      this.#first = this.load();
       this.#stop = live.onAny((event) => {
         this.#heard(event);
       });
@@ -35,6 +38,11 @@ class ChatModels {
       this.#stop?.();
       clearTimeout(this.#timer);
     };
+  }
+
+  /** Until the list is there, or is known not to come; for those who use it. */
+  async waitListed(): Promise<void> {
+    if (this.pending) await this.#first;
   }
 
   async load(): Promise<void> {

@@ -93,6 +93,11 @@ export class ChatSession {
     };
   }
 
+  /** Until its messages are here, or are known not to come: before that nobody knows whom to ask, and after what. */
+  async waitOpened(): Promise<void> {
+    await this.#opening;
+  }
+
   async load(): Promise<void> {
     this.#waiting ??= [];
     try {
@@ -245,8 +250,7 @@ export class ChatSession {
   }
 
   async send(parts: Part[], ask: Ask): Promise<boolean> {
-    // Sent right after a reload: before the messages are here nobody knows which one it follows.
-    await this.#opening;
+    await this.waitOpened();
     if (!this.session) return false;
     this.continued = true;
     const parent = this.path.at(-1) ?? null;
