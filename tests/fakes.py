@@ -13,7 +13,7 @@ import pytest
 
 from hostler.providers.fake import FakeVendor, Script
 
-READ_S = 5.0
+READ_S = 20.0
 
 
 @asynccontextmanager

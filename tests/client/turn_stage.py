@@ -70,7 +70,7 @@ class Stage:
     async def model(self, number: int = -1, *, count: int = 0) -> Model:
         """The call of that number, once there are so many (`count`, or number + 1)."""
         wanted = count or max(number + 1, 1)
-        async with asyncio.timeout(5), self.calls:
+        async with asyncio.timeout(20), self.calls:
             await self.calls.wait_for(lambda: len(self.models) >= wanted)
         return self.models[number]
 

@@ -160,11 +160,11 @@ async def test_keep_alives_while_the_first_byte_is_slow(face: str, tmp_path: Pat
         whole.send(request(face, ask_of(face, f"{KINDS[face]}/m")))
         for client in clients:
             assert (await client.head())[0] == 200
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 assert (await anext(client.chunks())).startswith(b":" if face == CHAT else b"event: ping")
         go.set()
         for client in clients:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 body = b"".join([piece async for piece in client.chunks()])
             assert ended_well(face, body) and text_of(face, body).strip() == "hello"
         reply = await whole.reply()
@@ -194,7 +194,7 @@ async def test_a_drain_lets_running_calls_end_and_takes_no_new_ones(tmp_path: Pa
             await wait_until(lambda: not door.listens())
             go.set()
             for face, client in running:
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(20):
                     body = b"".join([piece async for piece in client.chunks()])
                 assert ended_well(face, body)
                 assert await client.rest() == b""

@@ -57,7 +57,7 @@ async def test_after_a_failed_start_calls_fail_at_once_until_the_backoff_is_over
             with pytest.raises(EngineFailed) as caught:
                 await around.supervisor.hold(A)
         assert len(engine.starts) == 1
-        assert caught.value.retry_after is not None and 29 < caught.value.retry_after <= 30
+        assert caught.value.retry_after is not None and 20 < caught.value.retry_after <= 30
         status = around.status(A)
         assert status is not None and (status.state, status.failures) == ("failed", 1)
         engine.switches.clear()

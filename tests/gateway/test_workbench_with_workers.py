@@ -57,7 +57,7 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
 
 @pytest.fixture(params=[1, 2])
 async def door(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Gate]:
-    setup = Setup(gateway={"workers": request.param, "drain_s": 20.0}, workbench={"enabled": True})
+    setup = Setup(gateway={"workers": request.param, "drain_s": 40.0}, workbench={"enabled": True})
     async with gate(tmp_path, setup=setup) as door:
         yield door
 
@@ -72,7 +72,7 @@ async def follow(door: Gate) -> Client:
     client.send(get(EVENTS, f"Cookie: hostler_token={door.app.token}".encode()))
     status, headers = await client.head()
     assert (status, headers[b"content-type"]) == (200, b"text/event-stream")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         await client.reader.readuntil(b"event: snapshot")
     return client
 
@@ -98,16 +98,16 @@ async def test_events_come_as_they_happen_and_end_with_the_server(door: Gate) ->
     followers = [await follow(door) for _ in range(3)]
     await door.ask("/hostler/api/sessions", {"title": "news"}, cookie(door))
     for follower in followers:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await follower.reader.readuntil(b"session.created")
     door.stop.set()
-    async with asyncio.timeout(10):  # and not after the 20 s that calls get
+    async with asyncio.timeout(20):  # and not after the 40 s that calls get
         await asyncio.gather(*[follower.rest() for follower in followers])
         await door.stopped()
 
 
 async def socket(door: Gate, headers: dict[str, str], path: str = SOCKET) -> ClientConnection:
-    return await connect(f"ws://localhost:{door.port}{path}", additional_headers=headers, proxy=None, open_timeout=10)
+    return await connect(f"ws://localhost:{door.port}{path}", additional_headers=headers, proxy=None, open_timeout=20)
 
 
 async def test_websockets_pass_in_both_directions_and_end_as_the_room_says(door: Gate) -> None:
@@ -151,12 +151,12 @@ async def test_open_websockets_take_leave_when_the_server_ends(door: Gate) -> No
     opened = [await socket(door, cookie(door)) for _ in range(3)]
     door.stop.set()
     for each in opened:
-        async with asyncio.timeout(10):  # and not after the 20 s that calls get
+        async with asyncio.timeout(20):  # and not after the 40 s that calls get
             with pytest.raises(ConnectionClosed) as closed:
                 await each.recv()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         await door.stopped()
 
 

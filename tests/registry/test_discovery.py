@@ -78,7 +78,7 @@ class Told:
         self._queue.put_nowait((kind, data))
 
     async def wait_for(self, kind: str) -> dict[str, object]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 got, data = await self._queue.get()
                 if got == kind:
@@ -296,7 +296,7 @@ async def test_the_start_is_not_held_up_by_a_silent_machine() -> None:
     served = Machine({"/v1/models": models("m")}, hold=asyncio.Event())
     async with serving(served):
         discovery = Discovery(at(served, "vllm"), Catalogue(), timings=QUICK)
-        async with running(discovery), asyncio.timeout(5):
+        async with running(discovery), asyncio.timeout(20):
             await served.asked.wait()
             assert not discovery._first_round.is_set()
             assert served.hold is not None
@@ -314,7 +314,7 @@ async def test_nobody_is_asked_where_nobody_may_be() -> None:
 async def test_look_soon_brings_the_next_look_forward() -> None:
     async with serving(vllm()) as served:
         discovery = Discovery(at(served, "vllm"), Catalogue(), timings=Timings(local_s=3600))
-        async with running(discovery), asyncio.timeout(5):
+        async with running(discovery), asyncio.timeout(20):
             await discovery.wait_first_round()
             served.asked.clear()
             discovery.look_soon("box")

@@ -36,7 +36,7 @@ async def watching(file: ProvidersFile) -> AsyncIterator[None]:
 
 
 async def changed(file: ProvidersFile) -> FileStatus:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         return await file.wait_changed()
 
 

@@ -54,7 +54,7 @@ async def test_readers_follow_from_where_they_were() -> None:
         assert not waiting.done()
         assert log.statistics().readers == 1
         log.publish("c")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert numbers([await waiting]) == [3]
     assert log.statistics().readers == 0
 

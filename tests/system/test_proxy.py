@@ -240,7 +240,7 @@ async def test_a_cancelled_handshake_leaves_no_socket() -> None:
         port = listener.sockets[0].getsockname()[1]
         pool = UpstreamPool(PoolLimits(), {"all_proxy": f"http://127.0.0.1:{port}"})
         connecting = asyncio.create_task(pool.door(SECURE).connect())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await asked.wait()
             connecting.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -86,7 +86,7 @@ class ApiStage:
             found = [request for request in record.requests if request.model == model]
             return len(found) == requests and found[-1].chunks == 2
 
-        await record.wait_for(stands, 5.0)
+        await record.wait_for(stands, 20.0)
 
     def told(self, *kinds: str) -> list[Data]:
         """Events so far of these kinds; every event must follow its schema."""

@@ -11,6 +11,8 @@ from tests.workbench.api_stage import ApiStage, api_stage
 
 pytestmark = pytest.mark.slow
 NOBODY = "00000000000000000000000000"
+STOP_S = 2.0
+"""Ten times what a stop may take: on a machine that is busy with other things too."""
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ async def test_a_page_that_comes_later_joins_and_another_stops(stage: ApiStage) 
     joined = (await stage.messages(session))[reply["id"]]
     assert joined["state"] == "streaming" and joined["parts"][0]["text"] == "one two "
     assert (await stage.call("GET", "/sessions"))["sessions"][0]["running"] is True
-    async with asyncio.timeout(0.2):
+    async with asyncio.timeout(STOP_S):
         stopped = (await stage.call("POST", f"/messages/{reply['id']}/stop"))["message"]
         await wait_until(lambda: stage.fake.connections_open == 0)  # the upstream is let go of as soon
     assert (stopped["state"], stopped["parts"]) == ("cancelled", joined["parts"])

@@ -126,7 +126,7 @@ async def test_draining_takes_leave(doorway: Doorway) -> None:
     socket = await doorway.open()
     await socket.send("x")
     await socket.recv()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await doorway.door.server.drain(5)
     with pytest.raises(ConnectionClosed) as closed:
         await socket.recv()

@@ -212,13 +212,12 @@ async def test_a_tab_gets_one_frame_in_a_picture_however_much_happens() -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     last = 0
-    while loop.time() < began + 0.1:
+    while loop.time() < began + 0.1 or last <= 50:  # the time may pass while others compute
         last = bench.log.publish("x")
         await asyncio.sleep(0)
     await tab.until(last)
     took = loop.time() - began
     assert seqs(tab.frames) == list(range(1, last + 1))
-    assert last > 50
     assert len(tab.frames) - 1 <= took / 0.02 + 2
     await bench.close()
 

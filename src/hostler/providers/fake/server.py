@@ -124,24 +124,24 @@ class FakeVendor:
         for course in self._courses.values():
             course.begin_again()
 
-    async def wait_for(self, condition: Callable[["FakeVendor"], bool], within: float = 5.0) -> None:
+    async def wait_for(self, condition: Callable[["FakeVendor"], bool], within: float = 20.0) -> None:
         """Return as soon as `condition(self)` holds; asked again on each change. TimeoutError after `within` s."""
         await self.record.wait_for(lambda: condition(self), within)
 
-    async def wait_requests(self, count: int, within: float = 5.0) -> tuple[Received, ...]:
+    async def wait_requests(self, count: int, within: float = 20.0) -> tuple[Received, ...]:
         """Wait until so many requests have come in all, and return those that are kept."""
         await self.wait_for(lambda fake: fake.record.total >= count, within)
         return self.requests
 
-    async def wait_chunks(self, count: int, within: float = 5.0) -> None:
+    async def wait_chunks(self, count: int, within: float = 20.0) -> None:
         """Wait until the last request has been sent so many pieces of content."""
         await self.wait_for(lambda fake: bool(fake.requests) and fake.requests[-1].chunks >= count, within)
 
-    async def wait_closed(self, within: float = 1.0) -> None:
+    async def wait_closed(self, within: float = 20.0) -> None:
         """Wait until no client holds a connection."""
         await self.wait_for(lambda fake: fake.connections_open == 0, within)
 
-    async def wait_idle(self, within: float = 5.0) -> None:
+    async def wait_idle(self, within: float = 20.0) -> None:
         """Wait until no request is being answered."""
         await self.wait_for(lambda fake: all(r.outcome != "running" for r in fake.record.requests), within)
 
