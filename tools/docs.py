@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +28,7 @@ from hostler import errors, settings
 from hostler.core import capabilities
 from hostler.engines import llama_cpp, recipe
 from hostler.providers import vendors
+from hostler.wire import loss_table
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CLI = Path(settings.__file__).parent / "cli" / "main.py"
@@ -260,6 +262,29 @@ def vendors_table() -> str:
     return markdown(("id", "vendor", "variables", "wires, the main one first", "why", "checked"), rows)
 
 
+def losses_table(wire: str) -> str:
+    """What a request to a wire and a reply to its clients cannot say, each with the list that shows it."""
+    parts = ["What a request to this wire cannot say:", loss_lines(loss_table.TO_WIRE[wire])]
+    if wire in loss_table.TO_FACE:
+        parts += ["What a reply to a client of this wire cannot say:", loss_lines(loss_table.TO_FACE[wire])]
+    if wire in loss_table.OWN_FIELDS:
+        names = ", ".join(map(code, loss_table.OWN_FIELDS[wire]))
+        parts.append(f"What only a request of this wire holds, and loses on each other by its own name: {names}.")
+    return "\n\n".join(parts)
+
+
+def loss_lines(losses: Sequence[loss_table.Loss]) -> str:
+    """One line for all names of which the same is true."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for loss in losses:
+        alike.setdefault((loss.becomes, loss.shown), []).append(code(loss.name))
+    rows: list[tuple[str, ...]] = []
+    for (becomes, shown), names in alike.items():
+        label, address = loss_table.LISTS[shown]
+        rows.append((", ".join(names), becomes, f"[{label}]({address})"))
+    return markdown(("name", "what happens", "shown by"), rows)
+
+
 def endpoints() -> tuple[str, ...]:
     """Every path that the gateway serves."""
     return tuple(import_module("hostler.gateway.routes").paths())
@@ -309,6 +334,9 @@ TABLES = (
     Table("knobs", "engines.md", knobs_table),
     Table("vendors", "providers.md", vendors_table),
     Table("api", "workbench.md", api_table),
+    *(Table(f"losses of {wire}", "wires.md", partial(losses_table, wire)) for wire in loss_table.TO_FACE),
+    Table("losses of gemini-cli", "providers.md", partial(losses_table, "gemini-cli")),
+    Table("losses by model", "capabilities.md", partial(loss_lines, loss_table.BY_MODEL)),
 )
 
 
