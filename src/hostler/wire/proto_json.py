@@ -26,7 +26,7 @@ def camel(key: str) -> str:
 def read_object(value: object, path: str) -> Members:
     """A JSON object with its fields' names as published, however they were spelled; WireError names `path`."""
     members = need_members(value, path)
-    return {camel(key): inner for key, inner in members.items()} if any("_" in key for key in members) else members
+    return {camel(key): inner for key, inner in members.items()} if "_" in "".join(members) else members
 
 
 def read_list(value: object, path: str) -> list[object]:

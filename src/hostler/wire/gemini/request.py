@@ -142,11 +142,15 @@ class _ContentsReader:
         return parts
 
     def _part(self, part: Members, path: str, *, made_id: str) -> Part | None:
+        text = part.get("text")
+        if len(part) == 1 and isinstance(text, str):  # nearly all
+            return Text(text=text) if text else None
         signature = as_text(part.get("thoughtSignature"))
         opaque = signed(signature) if signature and signature not in _NO_SIGNATURES else None
         origin = HISTORY if opaque is not None else None
         kind = next((key for key in _PART_KINDS if part.get(key) is not None), None)
-        self.lost |= {f"contents[].parts[].{key}" for key in part.keys() - _PART_FIELDS if kind is not None}
+        if kind is not None and not _PART_FIELDS.issuperset(part):
+            self.lost |= {f"contents[].parts[].{key}" for key in part.keys() - _PART_FIELDS}
         match kind:
             case "functionCall" if made_id:
                 return self._call(read_object(part[kind], f"{path}.{kind}"), path, made_id=made_id, opaque=opaque)
@@ -212,7 +216,7 @@ def _joined(parts: Sequence[Part]) -> list[Part]:
     joined: list[Part] = []
     for kind, run in groupby(parts, lambda part: type(part) if getattr(part, "opaque", None) is None else None):
         pieces = list(run)
-        if isinstance(pieces[0], Text | Reasoning) and kind is not None:
+        if len(pieces) > 1 and isinstance(pieces[0], Text | Reasoning) and kind is not None:
             text = "".join(part.text for part in pieces if isinstance(part, Text | Reasoning))
             pieces = [replace(pieces[0], text=text)]
         joined += pieces

@@ -125,7 +125,9 @@ class FrameReader:
 
     def report_usage(self) -> None:
         """What the last frame said of usage, if it is news."""
-        usage = read_usage(self._last_usage)
+        if self._last_usage is _NULL:
+            return
+        usage, self._last_usage = read_usage(self._last_usage), _NULL
         if usage not in (self._usage, Usage()):
             self._usage = usage
             self.out.append(UsageDelta(usage))

@@ -52,24 +52,24 @@ def decode_request(body: bytes) -> ChatRequest:
     value = members.get("messages")
     for index, item in enumerate([] if value is None else need_items(value, "messages")):
         reader.read(index, need_members(item, f"messages[{index}]"))
-    request = _read_settings(members, _READ)
-    return replace(request, messages=tuple(reader.messages), tools=read_tools(members))
+    return _read_settings(members, _READ, messages=reader.messages, tools=read_tools(members))
 
 
 def decode_prompt(body: bytes) -> ChatRequest:
     """The request that a client posted to `/api/generate`; without a prompt it only loads or unloads the model."""
     members = fields.parse_object(body)
-    request = _read_settings(members, _READ_PROMPT)
     system, prompt = text_or_none(members, "system"), text_or_none(members, "prompt")
     parts: list[Part] = [Text(text=prompt)] if prompt else []
     parts += _read_images(members.get("images"), "images")
     messages = [Message("system", (Text(text=system),))] if system and parts else []
     if parts:
         messages.append(Message("user", tuple(parts)))
-    return replace(request, messages=tuple(messages))
+    return _read_settings(members, _READ_PROMPT, messages=messages)
 
 
-def _read_settings(members: Members, read: frozenset[str]) -> ChatRequest:
+def _read_settings(
+    members: Members, read: frozenset[str], *, messages: Sequence[Message], tools: tuple[Tool, ...] = ()
+) -> ChatRequest:
     options = need_members(members.get("options") or {}, "options")
     asking = {key: value for key, value in members.items() if value is not None and value != _DEFAULTS.get(key)}
     extra: Json = {key: value for key, value in asking.items() if key not in read}
@@ -78,7 +78,8 @@ def _read_settings(members: Members, read: frozenset[str]) -> ChatRequest:
     stream = fields.flag_or_none(members, "stream")
     return ChatRequest(
         model=need_text(members.get("model"), "model"),
-        messages=(),
+        messages=tuple(messages),
+        tools=tools,
         max_tokens=limit if limit is not None and limit > 0 else None,  # -1: no limit, -2: up to the window
         sampling=_read_sampling(options),
         reasoning=_read_think(members.get("think")),
