@@ -132,6 +132,13 @@ def test_a_reply_without_opaque_state_takes_no_room() -> None:
     assert not list(store.entries())
 
 
+def test_readable_thinking_is_kept_for_those_who_want_it_back() -> None:
+    store = OpaqueStore()
+    reply = Reasoning(text="open"), call("1")
+    store.keep("key", ORIGIN, parts=reply, readable=True)
+    assert restored(store, history(call("1"))) == of_origin(*reply)
+
+
 def test_what_was_used_least_recently_goes_first() -> None:
     store = OpaqueStore(most_entries=2)
     for name in "12":

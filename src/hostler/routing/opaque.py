@@ -54,9 +54,9 @@ class OpaqueStore:
         self._bytes = 0
         self._entries: OrderedDict[Place, KeptReply] = OrderedDict()
 
-    def keep(self, key_id: str, origin: Origin, *, parts: Sequence[Part]) -> None:
-        """Remember a reply, if there is opaque state in it."""
-        if not any(_is_opaque(part) for part in parts):
+    def keep(self, key_id: str, origin: Origin, *, parts: Sequence[Part], readable: bool = False) -> None:
+        """Remember a reply, if there is opaque state in it; `readable`: its maker wants readable thinking back too."""
+        if not any(_is_opaque(part) or (readable and isinstance(part, Reasoning)) for part in parts):
             return
         kept = tuple(_flat(part) for part in parts if _is_of_reply(part))
         for anchor in _anchors(parts):

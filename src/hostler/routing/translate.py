@@ -14,7 +14,7 @@ from hostler.core.deltas import Delta, Failed, ReasoningSealed, ReplyBuilder, Us
 from hostler.core.fitting import fitted, window_to_ask
 from hostler.core.history import repair
 from hostler.core.requests import ChatRequest, Reply
-from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_RESPONSES
+from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_CHAT, OPENAI_RESPONSES
 from hostler.errors import HostlerError, UpstreamGarbled
 from hostler.routing.attempt import FIRST_ERROR, Attempt
 from hostler.routing.call import Call, Headers, Target, Way
@@ -28,7 +28,7 @@ from hostler.wire.tool_names import Images, accepted_names, own_names, with_own_
 
 _log = logging.getLogger(__name__)
 _SEALING = (ANTHROPIC, GEMINI, OPENAI_RESPONSES)
-"""Wires with opaque state in texts and calls too; on others it comes before both, if at all."""
+"""Wires with opaque state in texts and calls too; on others it comes before both, if at all, or with calls."""
 LARGEST_REPLY = 64 << 20
 """Bytes of a non-streamed reply that is held for translation."""
 _EVENTS = b"text/event-stream"
@@ -70,6 +70,8 @@ class Translate(Attempt):
         request = replace(request, messages=repaired.messages, model=way.model, stream=streams, include_usage=True)
         request, self._images = accepted_names(request, provider.dialect, wire=provider.wire)
         encoded = provider.codec.encode_request(request, self._dialect(request))
+        if provider.dialect.reasoning_back != "never" or (request.tools and provider.wire == OPENAI_CHAT):
+            self._kept = ReplyBuilder()
         self.dropped = tuple(sorted({*encoded.dropped, *lost})) if lost else encoded.dropped
         self._sink.take_dropped(self.dropped)
         if provider.program is not None:
@@ -145,7 +147,8 @@ class Translate(Attempt):
             if error is not None:
                 return error
             parts = () if self._kept is None else self._kept.reply().parts
-        self._keeper.keep(self.call.plan.key_id, self.way.origin, parts=parts)
+        readable = self.candidate.provider.dialect.reasoning_back != "never"
+        self._keeper.keep(self.call.plan.key_id, self.way.origin, parts=parts, readable=readable)
         self._sink.finish(self)
         return None
 

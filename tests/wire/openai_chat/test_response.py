@@ -217,3 +217,9 @@ def test_unknown_usage_is_numbers_all_the_same() -> None:
 )
 def test_finish_words(finish: FinishReason, parts: tuple[Part, ...], word: str) -> None:
     assert written(Reply(parts=parts, finish=finish))["choices"][0]["finish_reason"] == word
+
+
+def test_what_a_vendor_adds_to_a_call_is_its_opaque_block() -> None:
+    extra = {"google": {"thought_signature": "c2ln"}}
+    call = {"id": "c1", "function": {"name": "f", "arguments": "{}"}, "extra_content": extra}
+    assert reply_to({"tool_calls": [call]}).tool_calls[0].opaque == msgspec.json.encode({"extra_content": extra})

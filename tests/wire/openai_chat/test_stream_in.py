@@ -209,3 +209,14 @@ def test_no_value_in_any_place_breaks_it(values: list[bytes]) -> None:
         b'"tool_calls":%s,"refusal":%s,"reasoning":%s,"reasoning_details":%s}}]}'
     )
     decoded(frames(chunk % tuple(values), b"[DONE]"))
+
+
+def test_what_a_vendor_adds_to_a_call_goes_back_with_it() -> None:
+    """Google's signatures, on its compatible endpoint: every call has index 0, and none is in pieces."""
+    call = b'{"index":0,"id":"%b","function":{"name":"f","arguments":"{}"}%b}'
+    signed = call % (b"c1", b',"extra_content":{"google":{"thought_signature":"c2ln"}}')
+    chunk = b'{"choices":[{"delta":{"tool_calls":[%b]}}]}'
+    end = b'{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}'
+    first, second = fold(decoded(frames(chunk % signed, chunk % (call % (b"c2", b"")), end))).tool_calls
+    assert (first.id, first.opaque) == ("c1", b'{"extra_content":{"google":{"thought_signature":"c2ln"}}}')
+    assert (second.id, second.opaque) == ("c2", None)

@@ -9,7 +9,7 @@ import msgspec
 
 from hostler.core.deltas import Delta, ToolCallDelta, ToolCallEnded, ToolCallStarted
 from hostler.wire.fields import Members, as_count, as_members, as_text
-from hostler.wire.openai_chat.messages_in import arguments_text
+from hostler.wire.openai_chat.messages_in import arguments_text, extra_of
 from hostler.wire.openai_chat.response import made_id
 
 
@@ -21,6 +21,7 @@ class _Call:
     name: str = ""
     custom: bool = False
     started: bool = False
+    opaque: bytes | None = None
     fragments: list[str] = field(default_factory=list[str])
 
     def whole(self) -> bool:
@@ -42,6 +43,7 @@ class _Fragment:
     name: str
     text: str
     custom: bool
+    opaque: bytes | None = None
 
 
 class Calls:
@@ -63,6 +65,7 @@ class Calls:
             call = self._call_of(fragment)
             call.name = call.name or fragment.name
             call.custom = call.custom or fragment.custom
+            call.opaque = fragment.opaque or call.opaque
             if fragment.text:
                 call.fragments.append(fragment.text)
             if call.started:
@@ -76,7 +79,7 @@ class Calls:
         for call in self._calls:
             if not call.started:
                 _start(call, out)
-            out.append(ToolCallEnded(call.slot))
+            out.append(ToolCallEnded(call.slot, call.opaque))
 
     def _call_of(self, fragment: _Fragment) -> _Call:
         if fragment.index is not None:
@@ -126,4 +129,5 @@ def _read(item: Members) -> _Fragment:
     if custom:
         return _Fragment(index, id_, as_text(custom.get("name")), as_text(custom.get("input")), True)
     function = as_members(item.get("function"))
-    return _Fragment(index, id_, as_text(function.get("name")), arguments_text(function.get("arguments")), False)
+    arguments = arguments_text(function.get("arguments"))
+    return _Fragment(index, id_, as_text(function.get("name")), arguments, False, extra_of(item))

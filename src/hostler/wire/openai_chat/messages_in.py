@@ -176,6 +176,12 @@ def signed_chunk(thinking: str, signature: str) -> bytes:
     return msgspec.json.encode({"type": "thinking", "thinking": texts, "signature": signature})
 
 
+def extra_of(call: Members) -> bytes | None:
+    """What a vendor wants to see again with a call, as Google's signatures on this wire (`extra_content`)."""
+    extra = as_members(call.get("extra_content"))
+    return msgspec.json.encode({"extra_content": extra}) if extra else None
+
+
 def _calls(members: Members, index: int) -> list[ToolCall]:
     path = f"messages[{index}]"
     value = members.get("tool_calls")

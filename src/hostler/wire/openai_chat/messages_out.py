@@ -193,13 +193,16 @@ class MessagesWriter:
     def _call(self, call: ToolCall) -> Json:
         if call.cache is not None:
             self.dropped.add("messages[].cache_control")
-        if call.opaque is not None:
+        extra: Json = {}
+        if call.opaque is not None and call.origin is not None and call.origin.wire == OPENAI_CHAT:
+            extra = msgspec.json.decode(call.opaque, type=Json)
+        elif call.opaque is not None:
             self.dropped.add("messages[].tool_calls[].opaque")
         id_ = self._ids.to_wire(call.id)
         if call.custom:
-            return {"id": id_, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
+            return {"id": id_, "type": "custom", "custom": {"name": call.name, "input": call.arguments}, **extra}
         function = {"name": call.name, "arguments": call.arguments or "{}"}
-        return {"id": id_, "type": "function", "function": function}
+        return {"id": id_, "type": "function", "function": function, **extra}
 
     def _result(self, result: ToolResult) -> None:
         if result.is_error:

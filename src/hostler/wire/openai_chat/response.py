@@ -15,7 +15,7 @@ from hostler.wire.fields import Members, as_items, as_members, as_text, parse_ob
 from hostler.wire.losses import REASONING, lost_of_reply
 from hostler.wire.openai_chat.content_out import Json
 from hostler.wire.openai_chat.counts import read_finish, read_stop, read_timings, read_usage, write_finish, write_usage
-from hostler.wire.openai_chat.messages_in import arguments_text, chunk_thinking, details_text, signed_chunk
+from hostler.wire.openai_chat.messages_in import arguments_text, chunk_thinking, details_text, extra_of, signed_chunk
 from hostler.wire.openai_errors import body_of, error_of
 from hostler.wire.think_tags import split_tags
 
@@ -180,7 +180,8 @@ def _read_call(call: Members, default_id: str) -> ToolCall:
     if custom:
         return ToolCall(id=id_, name=as_text(custom.get("name")), arguments=as_text(custom.get("input")), custom=True)
     function = as_members(call.get("function"))
-    return ToolCall(id=id_, name=as_text(function.get("name")), arguments=arguments_text(function.get("arguments")))
+    arguments = arguments_text(function.get("arguments"))
+    return ToolCall(id=id_, name=as_text(function.get("name")), arguments=arguments, opaque=extra_of(call))
 
 
 class _RawMessage(msgspec.Struct):
