@@ -44,6 +44,37 @@ ROOT_VARIABLES = {
 OUTSIDE_THE_FILE = frozenset({"data_dir", "config_file", "providers_file", "legacy_base_url", "environment"})
 
 
+PUBLISHED = {
+    "chat": "https://developers.openai.com/api/reference/resources/chat",
+    "chat message": "https://developers.openai.com/api/reference/resources/chat",
+    "chat tool": "https://developers.openai.com/api/reference/resources/chat",
+    "chat reply": "https://developers.openai.com/api/reference/resources/chat",
+    "responses": "https://platform.openai.com/docs/api-reference/responses/create",
+    "responses item": "https://platform.openai.com/docs/api-reference/responses/create",
+    "responses reply": "https://platform.openai.com/docs/api-reference/responses/object",
+    "messages": "https://platform.claude.com/docs/en/api/messages",
+    "messages block": "https://platform.claude.com/docs/en/api/messages",
+    "messages tool": "https://platform.claude.com/docs/en/api/messages",
+    "messages output": "https://platform.claude.com/docs/en/build-with-claude/structured-outputs",
+    "messages reply": "https://platform.claude.com/docs/en/api/messages",
+    "gemini": "https://ai.google.dev/api/generate-content",
+    "gemini config": "https://ai.google.dev/api/generate-content#generationconfig",
+    "gemini part": "https://ai.google.dev/api/caching#Content",
+    "gemini tool": "https://ai.google.dev/api/caching#Tool",
+    "gemini reply": "https://ai.google.dev/api/generate-content#candidate",
+    "ollama": "https://docs.ollama.com/api/chat",
+    "ollama message": "https://docs.ollama.com/api/chat",
+    "ollama tool": "https://docs.ollama.com/api/chat",
+    "ollama prompt": "https://docs.ollama.com/api/generate",
+    "dashscope": "https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-dashscope",
+    "dashscope message": "https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-dashscope",
+    "dashscope tool": "https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-dashscope",
+    "dashscope reply": "https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-dashscope",
+    "vendor": "providers.md#vendors",
+}
+"""Where the lists of fields stand that show what a wire lacks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """One generated part of one page."""
@@ -280,8 +311,7 @@ def loss_lines(losses: Sequence[loss_table.Loss]) -> str:
         alike.setdefault((loss.becomes, loss.shown), []).append(code(loss.name))
     rows: list[tuple[str, ...]] = []
     for (becomes, shown), names in alike.items():
-        label, address = loss_table.LISTS[shown]
-        rows.append((", ".join(names), becomes, f"[{label}]({address})"))
+        rows.append((", ".join(names), becomes, f"[{loss_table.LISTS[shown]}]({PUBLISHED[shown]})"))
     return markdown(("name", "what happens", "shown by"), rows)
 
 

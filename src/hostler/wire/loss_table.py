@@ -13,38 +13,35 @@ SERVER_TOOL: Final = "tools[].NAME"
 """Stands for a tool that the client's own vendor runs, by its name."""
 MEDIA: Final = ("image", "audio", "video", "document")
 
-LISTS: Final[dict[str, tuple[str, str]]] = {
-    "chat": ("CreateChatCompletionRequest", "https://developers.openai.com/api/reference/resources/chat"),
-    "chat message": (
-        "ChatCompletionRequestMessage and its parts",
-        "https://developers.openai.com/api/reference/resources/chat",
-    ),
-    "chat tool": ("ChatCompletionTool", "https://developers.openai.com/api/reference/resources/chat"),
-    "chat reply": ("ChatCompletionResponseMessage", "https://developers.openai.com/api/reference/resources/chat"),
-    "responses": ("CreateResponse", "https://platform.openai.com/docs/api-reference/responses/create"),
-    "responses item": ("InputItem", "https://platform.openai.com/docs/api-reference/responses/create"),
-    "responses reply": ("OutputItem", "https://platform.openai.com/docs/api-reference/responses/object"),
-    "messages": ("MessageCreateParams", "https://platform.claude.com/docs/en/api/messages"),
-    "messages block": ("MessageParam, ContentBlockParam", "https://platform.claude.com/docs/en/api/messages"),
-    "messages tool": ("Tool", "https://platform.claude.com/docs/en/api/messages"),
-    "messages output": ("OutputConfig", "https://platform.claude.com/docs/en/build-with-claude/structured-outputs"),
-    "messages reply": ("ContentBlock", "https://platform.claude.com/docs/en/api/messages"),
-    "gemini": ("GenerateContentRequest", "https://ai.google.dev/api/generate-content"),
-    "gemini config": ("GenerationConfig", "https://ai.google.dev/api/generate-content#generationconfig"),
-    "gemini part": ("Content, Part", "https://ai.google.dev/api/caching#Content"),
-    "gemini tool": ("FunctionDeclaration, FunctionCallingConfig", "https://ai.google.dev/api/caching#Tool"),
-    "gemini reply": ("Candidate, Part", "https://ai.google.dev/api/generate-content#candidate"),
-    "ollama": ("ChatRequest", "https://docs.ollama.com/api/chat"),
-    "ollama message": ("Message", "https://docs.ollama.com/api/chat"),
-    "ollama tool": ("Tool", "https://docs.ollama.com/api/chat"),
-    "ollama prompt": ("GenerateRequest", "https://docs.ollama.com/api/generate"),
-    "dashscope": ("parameters", "https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-dashscope"),
-    "dashscope message": ("messages", "https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-dashscope"),
-    "dashscope tool": ("tools", "https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-dashscope"),
-    "dashscope reply": ("output", "https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-dashscope"),
-    "vendor": ("the vendor's own list", "providers.md#vendors"),
+LISTS: Final = {
+    "chat": "CreateChatCompletionRequest",
+    "chat message": "ChatCompletionRequestMessage and its parts",
+    "chat tool": "ChatCompletionTool",
+    "chat reply": "ChatCompletionResponseMessage",
+    "responses": "CreateResponse",
+    "responses item": "InputItem",
+    "responses reply": "OutputItem",
+    "messages": "MessageCreateParams",
+    "messages block": "MessageParam, ContentBlockParam",
+    "messages tool": "Tool",
+    "messages output": "OutputConfig",
+    "messages reply": "ContentBlock",
+    "gemini": "GenerateContentRequest",
+    "gemini config": "GenerationConfig",
+    "gemini part": "Content, Part",
+    "gemini tool": "FunctionDeclaration, FunctionCallingConfig",
+    "gemini reply": "Candidate, Part",
+    "ollama": "ChatRequest",
+    "ollama message": "Message",
+    "ollama tool": "Tool",
+    "ollama prompt": "GenerateRequest",
+    "dashscope": "parameters",
+    "dashscope message": "messages",
+    "dashscope tool": "tools",
+    "dashscope reply": "output",
+    "vendor": "the vendor's own list",
 }
-"""Published lists of fields: what each is called there, and where it stands."""
+"""Published lists of fields, and what each is called by its vendor. Where they stand is for the pages to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ class Loss:
     shown: str
 
 
-def _each(names: str, becomes: str, shown: str) -> tuple[Loss, ...]:
+def _each(names: str, becomes: str, shown: str) -> tuple[Loss, ...]:  # signature: as Loss
     """One line for each of several names of which the same is true."""
     return tuple(Loss(name, becomes, shown) for name in names.split())
 
