@@ -135,7 +135,8 @@ class Asked:
     `model` is the id that the client asked for, `id` our reply id without a wire's prefix, `created` in unix
     seconds; `include_usage` whether a stream on the chat wire ends with a usage chunk; `as_array` whether a stream on
     the gemini wire is one JSON array instead of server-sent events. `request` is what the client sent, where it is
-    known: some wires repeat parts of it in a reply, or spell a call as its tool was offered.
+    known: some wires repeat parts of it in a reply, or spell a call as its tool was offered. `passed`: the last bytes of
+    a stream that went out as an upstream gave them, for an encoder that ends such a stream with an error.
     """
 
     model: str
@@ -145,3 +146,4 @@ class Asked:
     prompt_tokens: int = 0
     as_array: bool = False
     request: ChatRequest | None = None
+    passed: bytes = b""

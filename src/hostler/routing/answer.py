@@ -5,6 +5,7 @@ Does not know: upstreams, candidates' connections.
 """
 
 import time
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
@@ -13,7 +14,7 @@ from hostler.core.wires import Wire
 from hostler.errors import EngineMissing, HostlerError, ModelFileError, ProviderNotReady, UpstreamRefused, WireError
 from hostler.routing.call import Headers, Way, header_text
 from hostler.system.http_server import Exchange
-from hostler.wire.codec import Codec
+from hostler.wire.codec import Codec, StreamEncoder
 from hostler.wire.codecs import codec_of
 from hostler.wire.fields import as_members, parse_object
 
@@ -135,7 +136,11 @@ class Answer:
             exchange.abort()
             return
         exchange.keep_alive = False
-        exchange.end(self._frame_end() + self.codec.stream_encoder(self.asked()).fail(error))
+        exchange.end(self._frame_end() + self.broken_stream().fail(error))
+
+    def broken_stream(self) -> StreamEncoder:
+        """What writes the error that ends a stream: it goes on where the stream stopped."""
+        return self.codec.stream_encoder(replace(self.asked(), passed=self.passed))
 
     def _frame_end(self) -> bytes:
         """What ends a frame that was cut. Readers of lines fall over an empty one; readers of events need it."""

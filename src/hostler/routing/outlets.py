@@ -69,6 +69,10 @@ class HttpOutlet(Answer):
             as_array=plan.as_array, request=request,
         )  # fmt: skip
 
+    def broken_stream(self) -> StreamEncoder:
+        begun = None if self._rendering is None else self._rendering.encoder
+        return Answer.broken_stream(self) if begun is None else begun
+
     def close(self) -> None:
         """The call is over: let go of what holds this, since a circle would wait for the garbage collector."""
         self._rendering = None
@@ -77,13 +81,14 @@ class HttpOutlet(Answer):
 class Rendering:
     """A reply's deltas as the face's bytes, over all attempts of a call; a `DeltaSink`."""
 
-    __slots__ = ("_answer", "_call", "_encoder", "_fold", "_reply", "_request", "_standing", "_stored")
+    __slots__ = ("_answer", "_call", "_fold", "_reply", "_request", "_standing", "_stored", "encoder")
 
     def __init__(self, answer: Answer, call: Call, *, keeper: OpaqueStore) -> None:
         self._answer = answer
         self._call = call
         self._request: ChatRequest | None = None
-        self._encoder: StreamEncoder | None = None
+        self.encoder: StreamEncoder | None = None
+        """Of a stream that has begun."""
         self._fold: tuple[Attempt, ReplyBuilder] | None = None
         self._reply: Reply | None = None
         self._stored = StoredResponses(keeper, call.plan.key_id) if call.plan.face == OPENAI_RESPONSES else None
@@ -109,9 +114,9 @@ class Rendering:
             for delta in batch:
                 self._fold[1].add(delta)
             return
-        answer, encoder = self._answer, self._encoder
+        answer, encoder = self._answer, self.encoder
         if encoder is None:
-            encoder = self._encoder = answer.codec.stream_encoder(self._asked())
+            encoder = self.encoder = answer.codec.stream_encoder(self._asked())
             answer.forwarded = True
             answer.start_stream()
             answer.exchange.on_writable = attempt.connection.set_reading
@@ -128,7 +133,7 @@ class Rendering:
         """The last bytes of a good answer."""
         answer = self._answer
         if self._call.plan.stream:
-            encoder = self._encoder or answer.codec.stream_encoder(self._asked())
+            encoder = self.encoder or answer.codec.stream_encoder(self._asked())
             answer.start_stream()
             last = encoder.finish()
             self._settle(attempt, encoder.dropped, last)

@@ -1,6 +1,7 @@
 """The required fields of events, items and the response, as the published OpenAPI description has them.
 
-Written down from the types of the `openai` SDK 3.51, which are generated from that description. Knows no code.
+Written down from the types of the `openai` SDK 3.51, which are generated from that description, and from the one of
+August 2026 where it requires more: the `name` of a function whose arguments are whole. Knows no code.
 """
 
 REQUIRED: dict[str, frozenset[str]] = {
@@ -27,7 +28,7 @@ REQUIRED: dict[str, frozenset[str]] = {
         ("delta", "item_id", "output_index", "sequence_number", "type")
     ),
     "response.function_call_arguments.done": frozenset(
-        ("arguments", "item_id", "output_index", "sequence_number", "type")
+        ("arguments", "item_id", "name", "output_index", "sequence_number", "type")
     ),
     "response.in_progress": frozenset(("response", "sequence_number", "type")),
     "response.incomplete": frozenset(("response", "sequence_number", "type")),

@@ -99,7 +99,7 @@ class StreamEncoder:
         self._usage = Usage()
         self._finished = Finished("unknown")
         self._begun = False
-        self._lead = b"[" if asked.as_array else b"data: "
+        self._lead = (b",\r\n" if asked.passed else b"[") if asked.as_array else b"data: "
         close = b"" if asked.as_array else b"\n\n"
         ids = b'"modelVersion":' + quoted(asked.model) + b',"responseId":' + quoted(asked.id) + b"}" + close
         self._tail = b'],"role":"model"},"index":0}],' + ids

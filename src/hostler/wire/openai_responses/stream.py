@@ -3,6 +3,7 @@
 An item is closed before the next one opens. A reply is read by what its whole items say: deltas only come earlier.
 """
 
+import re
 from typing import Final
 
 import msgspec
@@ -52,6 +53,8 @@ _GROWTH: Final = {
     "custom_tool_call": ("custom_tool_call_input", "input", ""),
 }
 """The events by which an item grows, the field that holds the whole, and which number tells its parts apart."""
+_NUMBER: Final = re.compile(rb'"sequence_number": ?(\d{1,9})\b')
+"""Within a text its quotes would be escaped."""
 _PREFIXES: Final = {
     "text": "msg", "refusal": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc",
 }  # fmt: skip
@@ -216,7 +219,7 @@ class StreamEncoder(BlockWriter):
         self._asked = asked
         self._custom = {t.name for t in asked.request.tools if t.custom} if asked.request is not None else set[str]()
         self._response = ResponseObject(asked)
-        self._number, self._begun = 0, False
+        self._number, self._begun = _next_number(asked.passed), False
 
     def finish(self) -> bytes:
         """The events that end a good reply. A reply whose upstream failed midway ends with an error instead."""
@@ -282,7 +285,7 @@ class StreamEncoder(BlockWriter):
             self.write_piece(block, last, out=out)
             block.text.append(last)
         name, field, _ = _GROWTH[block.tag]
-        done = {**self._growing_place(block), **_logprobs(block), field: "".join(block.text)}
+        done = {**self._growing_place(block), **_logprobs(block), **self._named(block), field: "".join(block.text)}
         self._event(f"response.{name}.done", done, out=out)
         self._part(block, "done", out=out)
         item = {**ours, "id": self._id(block)} if ours else self._item(block, "completed")
@@ -305,6 +308,12 @@ class StreamEncoder(BlockWriter):
     def _growing_place(self, block: Block) -> Json:
         number = _GROWTH[block.tag][2]
         return {"output_index": block.index, "item_id": self._id(block), **({number: 0} if number else {})}
+
+    def _named(self, block: Block) -> Json:
+        """A function's name, which the event that ends its arguments tells once more; one of a custom tool does not."""
+        if block.call is None or block.tag != "function_call":
+            return {}
+        return {"name": spelled(block.call.name, self._asked.request)["name"]}
 
     def _let_grow(self, block: Block) -> None:
         kind = f"response.{_GROWTH[block.tag][0]}.delta"
@@ -337,6 +346,12 @@ class StreamEncoder(BlockWriter):
 def _marks(item: Members, index: int) -> set[object]:
     """By what an item is known again at the end: several servers give one item another id in each event."""
     return {each for key in ("id", "call_id") if (each := item.get(key))} | {(index, item.get("type"))}
+
+
+def _next_number(passed: bytes) -> int:
+    """The number of the event that follows those which passed through."""
+    numbers = _NUMBER.findall(passed)
+    return int(numbers[-1]) + 1 if numbers else 0
 
 
 def _logprobs(block: Block) -> Json:
