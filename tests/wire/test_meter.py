@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.core.usage import UNKNOWN, Usage
-from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, Wire
+from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_CHAT, Wire
 from hostler.wire.meter import read_reply, stream_meter
 from hostler.wire.openai_chat.counts import read_usage
 
@@ -124,6 +124,8 @@ def test_a_line_without_an_end_is_not_kept_for_ever() -> None:
          Usage(1, None, None, 2, None)),
         (ANTHROPIC, {"input_tokens": 13}, None, Usage(input=13)),
         (ANTHROPIC, {"error": {"message": "no"}}, None, UNKNOWN),
+        (GEMINI, {"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}], "modelVersion": "m",
+                  "usageMetadata": {"promptTokenCount": 1}}, None, Usage(input=1)),
     ],
 )  # fmt: skip
 def test_a_whole_reply(wire: Wire, reply: object, model: str | None, usage: Usage) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from hostler.core.deltas import Finished, UsageDelta
 from hostler.core.usage import UNKNOWN, Usage
-from hostler.core.wires import ANTHROPIC, OPENAI_CHAT, Wire
+from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_CHAT, Wire
 from hostler.errors import HostlerError, UpstreamGarbled
 from hostler.wire.anthropic.vocabulary import WireUsage, usage_to_core
 from hostler.wire.codecs import codec_of
@@ -116,7 +116,7 @@ def _read_decoded(wire: Wire, body: bytes) -> Reading:
         reply = codec_of(wire).decode_response(body)
     except HostlerError:
         return _NOTHING
-    return reply.model or None, reply.usage
+    return (reply.model or None) if wire != GEMINI else None, reply.usage  # which names it in another field
 
 
 class _DeltaMeter:
