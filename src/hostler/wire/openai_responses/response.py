@@ -11,7 +11,7 @@ from hostler.core.requests import Asked, ChatRequest, FinishReason, Reply
 from hostler.core.usage import Usage
 from hostler.errors import UpstreamGarbled, WireError
 from hostler.wire.dialects import PLAIN, Dialect
-from hostler.wire.fields import as_text, parse
+from hostler.wire.fields import as_members, as_text, parse
 from hostler.wire.openai_errors import error_told
 from hostler.wire.responses_items import Json, said
 from hostler.wire.responses_tools import write_choice, write_tools
@@ -102,7 +102,7 @@ class ResponseObject:
             "store": request.extra.get("store", False),
             "temperature": sampling.temperature,
             "tool_choice": "auto" if choice is None else write_choice(choice, request),
-            "tools": write_tools(request.tools, request),
+            "tools": [_echoed(tool) for tool in write_tools(request.tools, request)],
             "top_p": sampling.top_p,
         }
 
@@ -120,3 +120,9 @@ class ResponseObject:
             return "completed", self.write("completed", output, usage=usage)
         why: Json = {"incomplete_details": {"reason": _REASONS[reason]}}
         return "incomplete", self.write("incomplete", output, usage=usage, more=why)
+
+
+def _echoed(tool: object) -> object:
+    """A tool of the client's as a reply repeats it: whether a function is strict has to be told, if only as null."""
+    members = as_members(tool)
+    return {"strict": None, **members} if members.get("type") == "function" else tool
