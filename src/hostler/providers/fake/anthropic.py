@@ -154,7 +154,8 @@ def _ending(answer: Answer) -> Iterator[Frame]:
     last: Json = {"delta": delta}
     mode = answer.framing.usage
     if mode != "never":
-        last["usage"] = usage_object(answer.usage)
+        counts = usage_object(answer.usage)
+        last["usage"] = {name: counts[name] for name in counts if name not in ("cache_creation", "service_tier")}
     for _ in range(2 if mode == "twice" else 1):
         yield _event("message_delta", last)
 

@@ -7,7 +7,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from hostler.providers.fake.answer import Answer, AnswerCall, call_signature, count_words
+from hostler.providers.fake.answer import Answer, AnswerCall, call_signature
 from hostler.providers.fake.asked import Asked, Fault
 from hostler.providers.fake.frames import Frame, frame
 from hostler.providers.fake.json_values import Json, array_at, is_number, object_at, object_of, texts_of
@@ -168,7 +168,7 @@ def _embedding(request: object) -> Json:
     wanted = object_of(request).get("outputDimensionality")
     size = min(max(1, int(wanted)), MAX_DIMENSIONS) if is_number(wanted) else _DIMENSIONS
     text = texts_of(object_at(request, "content").get("parts"))
-    return {"values": vector_of(text, size), "statistics": {"tokenCount": count_words(text)}}
+    return {"values": vector_of(text, size)}
 
 
 def listing(route: Route, models: Sequence[Model]) -> Json:

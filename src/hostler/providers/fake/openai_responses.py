@@ -38,7 +38,6 @@ _ECHOED: Final[Json] = {
     "top_logprobs": 0,
     "top_p": 1.0,
     "truncation": "disabled",
-    "user": None,
 }
 _CALLS: Final = ("function_call", "custom_tool_call")
 
@@ -133,10 +132,10 @@ def _items(answer: Answer) -> Iterator[Item]:
 def _call_item(call: AnswerCall, number: str) -> Json:
     call_id = f"call_fake{call.id}" if call.id[:1].isdigit() else call.id
     space: Json = {"namespace": call.tool.namespace} if call.tool and call.tool.namespace else {}
-    named: Json = {"call_id": call_id, "name": call.name, "status": "completed", **space}
+    named: Json = {"call_id": call_id, "name": call.name, **space}
     if call.custom:
         return {"id": f"ctc_fake{number}", "type": "custom_tool_call", "input": call.text, **named}
-    return {"id": f"fc_fake{number}", "type": "function_call", "arguments": call.text, **named}
+    return {"id": f"fc_fake{number}", "type": "function_call", "arguments": call.text, **named, "status": "completed"}
 
 
 def _shows(answer: Answer) -> bool:
@@ -194,7 +193,8 @@ def _arguments(item: Json, where: Json, *, pieces: tuple[str, ...]) -> Iterator[
     name, field = _call_words(item)
     for piece in pieces:
         yield _event(f"response.{name}.delta", {**where, "delta": piece}, content=True)
-    yield _event(f"response.{name}.done", {**where, field: item[field]})
+    told: Json = {"name": item["name"]} if field == "arguments" else {}
+    yield _event(f"response.{name}.done", {**where, **told, field: item[field]})
 
 
 def _call_words(item: Json) -> tuple[str, str]:
