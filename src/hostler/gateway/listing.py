@@ -114,6 +114,7 @@ def _message_card(entry: ModelEntry) -> Mapping[str, object]:
         "id": entry.id,
         "display_name": entry.id,
         "created_at": datetime.fromtimestamp(entry.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lifecycle": "active",  # it is served
     }
     if entry.context is not None:
         card["max_input_tokens"] = entry.context
