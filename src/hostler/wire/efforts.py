@@ -3,7 +3,6 @@
 from typing import Final, get_args
 
 from hostler.core.requests import Effort, ReasoningOptions
-from hostler.wire.dialects import Dialect
 
 EFFORTS: Final[tuple[str, ...]] = get_args(Effort)
 """All words, the least first."""
@@ -32,8 +31,8 @@ def effort_of(budget: int) -> str:
     return next((word for bound, word in _BUDGETS if budget <= bound), "high")
 
 
-def effort_word(options: ReasoningOptions, dialect: Dialect, *, name: str) -> tuple[str | None, set[str]]:
-    """The word that `dialect` understands (None: say nothing), and what of the options it does not say.
+def effort_word(options: ReasoningOptions, known: tuple[str, ...], *, name: str) -> tuple[str | None, set[str]]:
+    """The nearest of the words that are known (None: say nothing), and what of the options it does not say.
 
     `name` is how the wire calls the effort, for a word that had to be replaced by the nearest one.
     """
@@ -46,9 +45,9 @@ def effort_word(options: ReasoningOptions, dialect: Dialect, *, name: str) -> tu
         dropped.add("thinking.budget_tokens")
     if effort is None:
         return None, dropped | ({"thinking"} if options.mode is not None else set())
-    if effort not in dialect.efforts:
+    if effort not in known:
         dropped.add(name)
-    return nearest_effort(effort, dialect.efforts), dropped
+    return nearest_effort(effort, known), dropped
 
 
 def nearest_effort(effort: str, known: tuple[str, ...]) -> str | None:

@@ -52,7 +52,7 @@ def write_thinking(options: ReasoningOptions, dialect: Dialect, *, model: str, d
     thinking: Json = {"includeThoughts": not options.hidden}
     is_off = options.effort == "none" or (options.mode == "off" and options.effort is None)
     if (generation(model) or 3) >= 3 and dialect.adaptive_thinking:
-        effort, lost = effort_word(options, dialect, name="reasoning_effort")
+        effort, lost = effort_word(options, dialect.efforts, name="reasoning_effort")
         dropped |= lost - {"thinking"}
         if effort is not None:
             level = nearest_effort(effort, _LEVELS) or effort

@@ -9,12 +9,14 @@ from hostler.wire.dialects import Dialect
 
 
 def offer_tools(
-    request: ChatRequest, dialect: Dialect, *, wire: Wire, dropped: set[str]
+    request: ChatRequest, dialect: Dialect, *, wire: Wire, dropped: set[str], says_choice: bool = True
 ) -> tuple[tuple[Tool, ...], ToolChoice | None]:
     """The tools that `wire` can offer and the choice among them (None: say nothing); adds to `dropped` what is lost.
 
-    A choice that names tools, where the dialect has only words, becomes fewer tools and a word.
+    A choice that names tools, where the dialect has only words, becomes fewer tools and a word. `says_choice`: the wire
+    has a field for it.
     """
+    says_choice = says_choice and dialect.tool_choice
     for tool in request.tools:
         if tool.server is not None and request.wire != wire:
             dropped.add(f"tools[].{tool.name}")
@@ -23,14 +25,14 @@ def offer_tools(
     if choice is None:
         return tools, None
     wanted = {choice.name} if choice.mode == "named" else set(choice.allowed)
-    if wanted and not (dialect.named_tool_choice and dialect.tool_choice):
+    if wanted and not (dialect.named_tool_choice and says_choice):
         tools = tuple(tool for tool in tools if tool.name in wanted) or tools
         choice = ToolChoice("required") if choice.mode == "named" else replace(choice, allowed=())
     if dialect.forced_tool_choice == "never" and choice.mode in ("required", "named"):
         tools = tuple(tool for tool in tools if not wanted or tool.name in wanted) or tools
         dropped.add("tool_choice")
         choice = ToolChoice()
-    if dialect.tool_choice and tools:
+    if says_choice and tools:
         return tools, choice
     if choice.mode in ("required", "named"):
         dropped.add("tool_choice")

@@ -219,8 +219,9 @@ class _Writer:
         self._request, self.dropped = without_free_text(request, _NO_FREE_TEXT)
         self._dialect = dialect
         self._ids = ToolIds(dialect.tool_id_pattern)
-        self._in_parts = any(isinstance(part, Media) for part in _flat(request.messages))
-        marks = [part for part in _flat(request.messages) if isinstance(part, Text | Media) and part.cache is not None]
+        parts = _flat(request.messages)
+        self._in_parts = any(isinstance(part, Media) for part in parts)
+        marks = [part for part in parts if isinstance(part, Text | Media) and part.cache is not None]
         self._unmarked = len(marks) - _MOST_MARKS  # the first ones go: the last one covers most
         self._written: list[Json] = []
         self._moved: list[Json] = []  # media out of tool results, as messages of the user

@@ -5,7 +5,6 @@ What only this wire has goes to `ChatRequest.extra` under its name, or under a p
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, Literal, cast
 
 import msgspec
@@ -243,7 +242,7 @@ class _Writer:
         """Add all that a request says beside its messages."""
         request = self._request
         body["stream"] = request.stream
-        tools, _ = offer_tools(request, replace(self._dialect, tool_choice=False), wire=OLLAMA, dropped=self.dropped)
+        tools, _ = offer_tools(request, self._dialect, wire=OLLAMA, dropped=self.dropped, says_choice=False)
         if tools:
             body["tools"] = [self._tool(tool) for tool in tools]
         if request.output_format is not None:
@@ -372,7 +371,7 @@ class _Writer:
         """A level, on or off, or None to leave it to the model: one that does not think refuses to be told to."""
         if options.hidden:
             self.dropped.add("thinking.display")
-        word, dropped = effort_word(options, replace(self._dialect, efforts=EFFORTS), name="reasoning_effort")
+        word, dropped = effort_word(options, EFFORTS, name="reasoning_effort")
         self.dropped |= dropped - {"thinking"}
         if word is None:
             return True if options.mode == "on" else None

@@ -117,7 +117,7 @@ def _measured(options: ReasoningOptions) -> ReasoningOptions:
 
 
 def _write_effort(options: ReasoningOptions, dialect: Dialect, *, body: Json) -> set[str]:
-    effort, dropped = effort_word(options, dialect, name="reasoning_effort")
+    effort, dropped = effort_word(options, dialect.efforts, name="reasoning_effort")
     if effort is not None:
         body["reasoning_effort"] = effort
     return dropped

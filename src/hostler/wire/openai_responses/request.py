@@ -381,7 +381,7 @@ class _FieldWriter:
         options = self._request.reasoning
         if options is None:
             return
-        effort, dropped = effort_word(options, self._dialect, name="reasoning_effort")
+        effort, dropped = effort_word(options, self._dialect.efforts, name="reasoning_effort")
         self.dropped |= dropped
         if effort is None:
             return
