@@ -80,6 +80,7 @@ def whole_plan(status: int, headers: Headers, *, body: bytes, reply: Reply) -> P
         body = gzip.compress(body, mtime=0)
         headers = [*headers, (b"content-encoding", b"gzip")]
     steps: list[Step] = [Wait(reply.pace.first_s)] if reply.pace.first_s else []
+    steps += [Hold()] if reply.hold_after is not None else []
     steps += _split([Send(body, content=1)], framing)
     return _ended(Plan(status, headers, tuple(steps), "length", reply.pace.head_s), reply)
 

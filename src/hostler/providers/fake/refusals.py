@@ -114,8 +114,10 @@ def retry_headers(wire: Wire, retry: Retry) -> Headers:
     headers: Headers = []
     if retry.after_s is not None and wire != "gemini":
         headers.append((b"retry-after", f"{retry.after_s:g}".encode()))
-    if retry.date_s is not None:
-        headers.append((b"retry-after", formatdate(time.time() + retry.date_s, usegmt=True).encode()))
+    if retry.date_s is not None:  # which counts from the reply's own date
+        now = time.time()
+        headers.append((b"date", formatdate(now, usegmt=True).encode()))
+        headers.append((b"retry-after", formatdate(now + retry.date_s, usegmt=True).encode()))
     if retry.after_ms is not None:
         headers.append((b"retry-after-ms", f"{retry.after_ms:g}".encode()))
     if retry.should_retry is not None:

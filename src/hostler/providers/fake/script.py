@@ -220,7 +220,7 @@ class Reply(Record, frozen=True):
     failure: Failure | None = None
     broken: Break | None = None
     hold_after: int | None = None
-    """Wait after so many pieces until the fake is told to go on (`release`)."""
+    """Wait after so many pieces until the fake is told to go on (`release`); a reply in one piece waits before it."""
 
 
 class Dialect(Record, frozen=True):

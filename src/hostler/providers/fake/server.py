@@ -116,6 +116,10 @@ class FakeVendor:
         """Let the replies go on that wait at their `hold_after`, and those that will."""
         self._go_on.set()
 
+    def hold(self) -> None:
+        """Let those that come to their `hold_after` wait again."""
+        self._go_on.clear()
+
     def reset(self) -> None:
         """Forget what was received, begin each model's script again, and hold at `hold_after` again."""
         self.record.clear()
