@@ -16,7 +16,6 @@ from hostler.providers.fake import FakeVendor, Script
 from hostler.providers.fake.script import Model
 from hostler.routing.call import Call, Plan
 from hostler.routing.outlets import Take
-from hostler.routing.outlets import Take
 from tests.contract.case import FORMS, Case, Form
 from tests.end_to_end.gate import Setup, settings_of
 from tests.fakes import serving
