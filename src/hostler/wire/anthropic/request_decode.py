@@ -16,7 +16,7 @@ from hostler.core.wires import ANTHROPIC
 from hostler.errors import WireError
 from hostler.wire.anthropic.content_decode import Notes, decode_content
 from hostler.wire.anthropic.vocabulary import CacheControl, cache_to_core
-from hostler.wire.fields import Members, as_text, need_members, parse, parse_object, text_or_none
+from hostler.wire.fields import Members, need_members, parse, parse_object, text_or_none
 
 _NULL: Final = msgspec.Raw(b"null")
 _EFFORTS: Final[Mapping[str, Effort]] = {
@@ -49,6 +49,11 @@ class _Request(msgspec.Struct):
 class _Message(msgspec.Struct):
     role: str
     content: msgspec.Raw = _NULL
+
+
+class _ToolKind(msgspec.Struct):
+    name: str | None = None
+    type: str | None = None
 
 
 class _Tool(msgspec.Struct):
@@ -180,18 +185,18 @@ def _decode_tools(raws: list[msgspec.Raw], extra: dict[str, object]) -> tuple[To
     tools: list[Tool] = []
     for position, raw in enumerate(raws):
         path = f"tools[{position}]"
-        members = parse(raw, dict[str, object], path=path)
-        kind = as_text(members.get("type"))
-        if kind not in ("", "custom"):
-            tools.append(Tool(name=as_text(members.get("name")) or kind, server=bytes(raw)))
+        kind = parse(raw, _ToolKind, path=path)
+        if kind.type not in (None, "", "custom"):
+            tools.append(Tool(name=kind.name or kind.type, server=bytes(raw)))
             continue
         tool = parse(raw, _Tool, path=path)
         if not tool.name:
             raise WireError(f"{path}.name is required")
+        members = parse(raw, dict[str, msgspec.Raw], path=path)
         for key in members.keys() - _KNOWN_IN_TOOL:
             per_tool = extra.setdefault(f"tools[].{key}", {})
             if isinstance(per_tool, dict):
-                per_tool[tool.name] = members[key]
+                per_tool[tool.name] = _decode_any(members[key])
         tools.append(
             Tool(
                 name=tool.name,
