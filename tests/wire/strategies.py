@@ -4,17 +4,18 @@ Everything is in canonical form: no empty texts, no two results in one tool mess
 allow. So a wire that keeps what it is given gives back exactly what went in.
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from hypothesis import strategies as st
 
-from hostler.core.messages import Media, Message, Origin, Part, Reasoning, Text, ToolCall, ToolResult
+from hostler.core.messages import Media, MediaKind, Message, Origin, Part, Reasoning, Text, ToolCall, ToolResult
 from hostler.core.requests import ChatRequest, FinishReason, OutputFormat, Reply, Sampling, ToolChoice
 from hostler.core.tools import Tool
 from hostler.core.usage import Usage
-from hostler.core.wires import Wire
+from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
 
 ResultsIn = Literal["tool", "user"]
 
@@ -40,6 +41,41 @@ images = st.builds(
 documents = st.builds(
     Media, kind=st.just("document"), media_type=st.just("application/pdf"), data=base64_data, name=st.just("a.pdf")
 )
+
+MediaSource = Literal["data", "url"]
+_BOTH: Final = frozenset[MediaSource](("data", "url"))
+_DATA: Final = frozenset[MediaSource](("data",))
+MEDIA: Final[Mapping[Wire, Mapping[MediaKind, frozenset[MediaSource]]]] = {
+    OPENAI_CHAT: {"image": _BOTH, "audio": _BOTH, "video": _BOTH, "document": _DATA},
+    OPENAI_RESPONSES: {"image": _BOTH, "audio": _DATA, "document": _BOTH},
+    ANTHROPIC: {"image": _BOTH, "document": _BOTH},
+    GEMINI: {"image": _BOTH, "audio": _BOTH, "video": _BOTH, "document": _BOTH},
+    OLLAMA: {"image": _DATA, "audio": _DATA},
+    DASHSCOPE: {"image": _BOTH, "audio": _BOTH, "video": _BOTH},
+}
+"""Which media each wire has a form for (films and sound by URL on the chat wire: one that servers agree on)."""
+_SAMPLES: Final[Mapping[MediaKind, tuple[tuple[str, str, str], ...]]] = {
+    "image": (
+        ("image/png", "iVBORw0KGgo=", "https://example.org/cat.png"),
+        ("image/jpeg", "/9j/4AAQSkZJRg==", "https://example.org/a%20cat.jpg?size=2"),
+    ),
+    "audio": (("audio/wav", "UklGRgAAAABXQVZFZm10IA==", "https://example.org/neigh.wav"),),
+    "video": (("video/mp4", "AAAAGGZ0eXBtcDQy", "https://example.org/gallop.mp4"),),
+    "document": (("application/pdf", "JVBERi0xLjQK", "https://example.org/hay.pdf"),),
+}
+"""Type, data (with the first bytes that tell the type) and address."""
+
+
+@st.composite
+def media_of(draw: st.DrawFn, wire: Wire, *, only: MediaSource | None = None) -> Media:
+    """Something that a client of `wire` can send."""
+    kinds: list[MediaKind] = [kind for kind, ways in MEDIA[wire].items() if only is None or only in ways]
+    kind = draw(st.sampled_from(kinds))
+    source = only or draw(st.sampled_from(sorted(MEDIA[wire][kind])))
+    media_type, data, url = draw(st.sampled_from(_SAMPLES[kind]))
+    if source == "url":
+        return Media(kind=kind, url=url)
+    return Media(kind=kind, media_type=media_type, data=data, name="hay.pdf" if kind == "document" else "")
 
 
 def tool_calls(max_size: int = 3) -> st.SearchStrategy[list[ToolCall]]:
@@ -67,11 +103,13 @@ def assistant_parts(draw: st.DrawFn, wire: Wire | None, *, calls: int = 3) -> tu
 
 
 @st.composite
-def turns(draw: st.DrawFn, wire: Wire | None, *, results_in: ResultsIn = "tool", media: bool = True) -> list[Message]:
+def turns(
+    draw: st.DrawFn, wire: Wire | None, *, results_in: ResultsIn = "tool", media: bool | st.SearchStrategy[Media] = True
+) -> list[Message]:
     """A user's message, the assistant's, and the answer to every call that it made."""
     user: list[Part] = [Text(text=draw(texts))]
-    if media:
-        user += draw(st.lists(images | documents, max_size=1))
+    if media is not False:
+        user += draw(st.lists(images | documents if media is True else media, max_size=1))
     assistant = draw(assistant_parts(wire))
     results: list[Part] = [
         ToolResult(call_id=part.id, content=(Text(text=draw(texts)),))
@@ -88,7 +126,7 @@ def turns(draw: st.DrawFn, wire: Wire | None, *, results_in: ResultsIn = "tool",
 
 @st.composite
 def conversations(
-    draw: st.DrawFn, wire: Wire | None, *, results_in: ResultsIn = "tool", media: bool = True
+    draw: st.DrawFn, wire: Wire | None, *, results_in: ResultsIn = "tool", media: bool | st.SearchStrategy[Media] = True
 ) -> tuple[Message, ...]:
     """Perhaps a system message, some turns, and a last question. `wire`: the reasoning's origin; None: no reasoning."""
     messages: list[Message] = []
@@ -98,6 +136,50 @@ def conversations(
         messages += turn
     if not messages or messages[-1].role != "user":
         messages.append(Message("user", (Text(text=draw(texts)),)))
+    return tuple(messages)
+
+
+strange_ids = st.sampled_from(["call_0", "call_1", "toolu_01/a:b", "fc-é", "x" * 70, "functions.feed:0"])
+odd_arguments = arguments | st.sampled_from(["", "{}", "not json", "[1]", '"x"', '{"a":', ' { "b" : 1 } '])
+
+
+@st.composite
+def _pieces(draw: st.DrawFn, media: st.SearchStrategy[Media], *, most: int = 3) -> list[Text | Media]:
+    """Texts and media in any order; there is something to read."""
+    said = draw(st.lists(st.builds(Text, text=texts) | media, max_size=most - 1))
+    said.insert(draw(st.integers(0, len(said))), Text(text="~" + draw(texts)))
+    return said
+
+
+@st.composite
+def wild_histories(draw: st.DrawFn, wire: Wire, media: st.SearchStrategy[Media]) -> tuple[Message, ...]:
+    """What clients send that lost or mixed up things: calls without results, results that come late or twice or of no
+    call, ids that no vendor allows and that come again, arguments that are no object, media in results, system messages
+    anywhere, several of one role in a row."""
+    messages: list[Message] = [Message("user", tuple(draw(_pieces(media))))]
+    known: list[str] = []
+    for kind in draw(st.lists(st.sampled_from(["user", "system", "assistant", "tool", "tool"]), max_size=6)):
+        match kind:
+            case "assistant":
+                ids = draw(st.lists(strange_ids, max_size=2, unique=True))
+                known += ids
+                calls = [ToolCall(id=id_, name=draw(names), arguments=draw(odd_arguments)) for id_ in ids]
+                parts: list[Part] = [draw(reasonings(wire))] if draw(st.booleans()) else []
+                parts += calls
+                if not calls or draw(st.booleans()):
+                    parts.insert(draw(st.integers(len(parts) - len(calls), len(parts))), Text(text="~" + draw(texts)))
+                messages.append(Message("assistant", tuple(parts)))
+            case "tool":
+                asked = draw(st.sampled_from([*known[-3:], "call_1"]))
+                content = tuple(draw(_pieces(media, most=2)))
+                messages.append(
+                    Message("tool", (ToolResult(call_id=asked, content=content, is_error=draw(st.booleans())),))
+                )
+            case "system":
+                messages.append(Message("system", (Text(text="~" + draw(texts)),)))
+            case _:
+                messages.append(Message("user", tuple(draw(_pieces(media)))))
+    messages.append(Message("user", (Text(text="~" + draw(texts)),)))
     return tuple(messages)
 
 
@@ -111,7 +193,9 @@ samplings = st.builds(
 
 
 @st.composite
-def requests(draw: st.DrawFn, wire: Wire, *, results_in: ResultsIn = "tool", media: bool = True) -> ChatRequest:
+def requests(
+    draw: st.DrawFn, wire: Wire, *, results_in: ResultsIn = "tool", media: bool | st.SearchStrategy[Media] = True
+) -> ChatRequest:
     """A request as a client of `wire` would make it, with nothing that another wire lacks."""
     offered = tuple(draw(st.lists(tools, max_size=2, unique_by=lambda tool: tool.name)))
     choices: list[ToolChoice | None] = [None]
@@ -143,12 +227,16 @@ usages = st.builds(
 
 
 @st.composite
-def replies(draw: st.DrawFn, *, reasoning: bool = True) -> Reply:
+def replies(
+    draw: st.DrawFn,
+    *,
+    reasoning: bool = True,
+    finishes: tuple[FinishReason, ...] = ("stop", "length", "content_filter"),
+) -> Reply:
     """A whole good reply, its finish reason in keeping with its parts, its usage complete."""
     parts = list(draw(assistant_parts(None)))
     if reasoning and draw(st.booleans()):
         parts.insert(0, draw(reasonings(None)))
-    finishes: tuple[FinishReason, ...] = ("stop", "length", "content_filter")
     finish: FinishReason = "tool_calls" if isinstance(parts[-1], ToolCall) else draw(st.sampled_from(finishes))
     return Reply(id=draw(call_ids), model=draw(texts), parts=tuple(parts), finish=finish, usage=draw(usages))
 
