@@ -218,9 +218,10 @@ class Attempt(Receiver):
         self, status: int, outcome: Outcome, error: str | None, final: bool
     ) -> None:
         started, first, usage, waited = self.started, self.first_byte, self.usage, self.waited
-        cost = self.way.cost
-        if cost is None:
-            cost = cost_of(self.way.price, usage)
+        way = self.way
+        cost = way.cost
+        if cost is None and (way.price is not None or usage.cost is not None):
+            cost = cost_of(way.price, usage)
         self.ledger.end(
             End(
                 self.call.id, self.number, status, outcome, final,

@@ -77,7 +77,7 @@ class TurnWrites:
         waiting, self._waiting = self._waiting, []
         self._count += len(waiting)
         for writer, data in waiting:
-            writer.send_gathered(data)
+            writer.send(data)
 
     def _end_turn(self) -> None:
         self._scheduled = False
@@ -112,28 +112,24 @@ class PromptWriter:
                 self._gathered = True
                 if turn.take(self, data):
                     return
-                self._gathered = False
             else:
                 self.flush()
         else:
             turn.note()
-        self._send(data)
+        self.send(data)
 
     def flush(self) -> None:
         """Send what the turn has gathered of ours, and so of others."""
         if self._gathered:
             self._turn.send()
 
-    def send_gathered(self, data: bytes) -> None:
-        """For `TurnWrites`: the moment has come. What was aborted meanwhile gets nothing."""
+    def send(self, data: bytes) -> None:
+        """Send now: for `write`, and for `TurnWrites` when the moment has come. What is closing gets nothing more."""
         self._gathered = False
-        if not self._transport.is_closing():
-            self._send(data)
-
-    def _send(self, data: bytes) -> None:
         transport, sent = self._transport, 0
-        # a closing transport may have closed its descriptor, whose number is another's then
-        if self._descriptor >= 0 and not (self._queued or transport.is_closing() or transport.get_write_buffer_size()):
+        if transport.is_closing():  # it may have closed its descriptor, whose number is another's then
+            return
+        if self._descriptor >= 0 and not (self._queued or transport.get_write_buffer_size()):
             try:
                 sent = os.write(self._descriptor, data)
             except OSError:  # the kernel's buffer is full, or the connection broken
