@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hostler.core.messages import (
+    Citation,
     Media,
     MediaKind,
     Message,
@@ -264,6 +265,9 @@ def _by(part: Part, wire: Wire) -> Part:
 
 REPLIES: Final[dict[str, Reply]] = {
     "message.content[].opaque": Reply(parts=(Text(text="a", opaque=FOREIGN),), finish="stop"),
+    "message.content[].citations": Reply(
+        parts=(Text(text="a", citations=(Citation("https://a.example"),)),), finish="stop"
+    ),
     "message.reasoning.opaque": Reply(parts=(Reasoning(text="hm", opaque=FOREIGN), Text(text="a")), finish="stop"),
     "message.tool_calls[].opaque": Reply(parts=(replace(_CALL, opaque=FOREIGN),), finish="tool_calls"),
     "message.tool_calls[].arguments": Reply(parts=(replace(_CALL, arguments="{bad"),), finish="tool_calls"),

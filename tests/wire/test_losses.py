@@ -118,6 +118,9 @@ def test_what_is_in_no_line_of_replies_is_kept(face: str, name: str, *, stream: 
         (call.name, call.arguments) for call in reply.tool_calls
     ]
     assert (back.stop_sequence, back.finish_detail) == (reply.stop_sequence, reply.finish_detail)
+    assert [part.citations for part in back.parts if isinstance(part, Text)] == [
+        part.citations for part in reply.parts if isinstance(part, Text)
+    ]
 
 
 def lost_on_the_way_back(face: str, name: str, *, stream: bool) -> set[str]:
@@ -153,7 +156,7 @@ def by_model() -> dict[str, tuple[Limits, ChatRequest]]:
     }
 
 
-@pytest.mark.parametrize("name", names_in(BY_MODEL))
+@pytest.mark.parametrize("name", sorted(names_in(BY_MODEL)))
 def test_each_line_of_what_a_model_cannot_take_arises(name: str) -> None:
     limits, request = by_model()[name]
     assert fitted(limits, request)[1] == (name,)

@@ -7,9 +7,9 @@ Order rules: consecutive text (or reasoning) deltas grow one part until another 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hostler.core.messages import Origin, Part, Reasoning, Refusal, Text, ToolCall
+from hostler.core.messages import Citation, Origin, Part, Reasoning, Refusal, Text, ToolCall
 from hostler.core.requests import FinishReason, Reply
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError
@@ -28,6 +28,13 @@ class TextDelta:
     """More visible text."""
 
     text: str
+
+
+@dataclass(slots=True, frozen=True)
+class Cited:
+    """The text that grows refers to a source; where none grows, the last one does."""
+
+    citation: Citation
 
 
 @dataclass(slots=True, frozen=True)
@@ -118,6 +125,7 @@ class Failed:
 Delta = (
     Started
     | TextDelta
+    | Cited
     | RefusalDelta
     | ReasoningDelta
     | ReasoningSealed
@@ -148,6 +156,7 @@ class ReplyBuilder:
         self._calls: dict[int, _OpenCall] = {}
         self._kind: type[Text] | type[Refusal] | type[Reasoning] | None = None
         self._fragments: list[str] = []
+        self._citations: list[Citation] = []
         self._started = Started("", "")
         self._finished = Finished("unknown")
         self._usage = Usage()
@@ -177,8 +186,10 @@ class ReplyBuilder:
             case _:
                 self._note(delta)
 
-    def _note(self, delta: Started | UsageDelta | Finished | Failed) -> None:
+    def _note(self, delta: Started | Cited | UsageDelta | Finished | Failed) -> None:
         match delta:
+            case Cited(citation):
+                self._cite(citation)
             case Started():
                 self._started = delta
             case UsageDelta(usage):
@@ -222,8 +233,22 @@ class ReplyBuilder:
             self._kind = kind
         self._fragments.append(text)
 
+    def _cite(self, citation: Citation) -> None:
+        if self._kind is Text:
+            self._citations.append(citation)
+            return
+        for position in reversed(range(len(self._parts))):
+            part = self._parts[position]
+            if isinstance(part, Text) and part.text:
+                self._parts[position] = replace(part, citations=(*part.citations, citation))
+                return
+        self._close()
+        self._parts.append(Text(text="", citations=(citation,), origin=self._origin))
+
     def _close(self) -> None:
-        if self._kind is not None:
+        if self._kind is Text:
+            self._keep(None)
+        elif self._kind is not None:
             self._parts.append(self._kind(text="".join(self._fragments), origin=self._origin))
             self._kind = None
             self._fragments = []
@@ -237,13 +262,13 @@ class ReplyBuilder:
         self._parts.append(Reasoning(text=text, redacted=redacted, origin=self._origin, opaque=opaque))
 
     def _keep(self, opaque: bytes | None) -> None:
-        text = ""
+        text, citations = "", tuple[Citation, ...]()
         if self._kind is Text:
-            text = "".join(self._fragments)
-            self._kind, self._fragments = None, []
+            text, citations = "".join(self._fragments), tuple(self._citations)
+            self._kind, self._fragments, self._citations = None, [], []
         else:
             self._close()
-        self._parts.append(Text(text=text, origin=self._origin, opaque=opaque))
+        self._parts.append(Text(text=text, citations=citations, origin=self._origin, opaque=opaque))
 
     def _open_call(self, started: ToolCallStarted) -> None:
         self._close()
@@ -270,7 +295,7 @@ def unfold(reply: Reply) -> list[Delta]:
             case Text(text=text, opaque=opaque):
                 if text or opaque is None:
                     deltas.append(TextDelta(text))
-                deltas.append(PartEnded(opaque))
+                deltas += [*map(Cited, part.citations), PartEnded(opaque)]
             case Refusal(text=text):
                 deltas += [RefusalDelta(text), PartEnded()]
             case Reasoning(text=text, opaque=opaque, redacted=redacted):

@@ -23,11 +23,20 @@ class Origin:
     model: str
 
 
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A source that a text refers to; what else its wire says of it stands in the text's `opaque`."""
+
+    url: str
+    title: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
     """Visible text. `cache`: a prompt-cache breakpoint stands behind this part, with its time to live."""
 
     text: str
+    citations: tuple[Citation, ...] = ()
     cache: CacheMark | None = None
     origin: Origin | None = None
     opaque: bytes | None = None

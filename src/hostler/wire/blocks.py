@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from hostler.core.deltas import (
+    Cited,
     Delta,
     Finished,
     PartEnded,
@@ -22,6 +23,7 @@ from hostler.core.deltas import (
     ToolCallStarted,
     UsageDelta,
 )
+from hostler.core.messages import Citation
 from hostler.core.usage import Usage
 
 BlockKind = Literal["text", "refusal", "reasoning", "call", "raw"]
@@ -30,7 +32,7 @@ BlockKind = Literal["text", "refusal", "reasoning", "call", "raw"]
 class Block:
     """One block of a reply. `text` is all that was written of it; `index` counts the blocks that were opened."""
 
-    __slots__ = ("call", "index", "kind", "opaque", "prefix", "tag", "text", "waiting", "whole")
+    __slots__ = ("call", "citations", "index", "kind", "opaque", "prefix", "tag", "text", "waiting", "whole")
 
     def __init__(self, kind: BlockKind, call: ToolCallStarted | None = None, *, opaque: bytes | None = None) -> None:
         self.kind: BlockKind = kind
@@ -40,6 +42,7 @@ class Block:
         self.tag = ""  # whatever the wire needs to know of it
         self.prefix = b""  # what stands before each piece in the wire's bytes; empty until the block is open
         self.text: list[str] = []
+        self.citations: list[Citation] = []
         self.waiting: list[str] = []
         self.whole = False
 
@@ -89,6 +92,8 @@ class BlockWriter(ABC):
                 self._grow("refusal", text, out=out)
             case ReasoningDelta(text):
                 self._grow("reasoning", text, out=out)
+            case Cited(citation):
+                self._grow_into("text", out).citations.append(citation)
             case ReasoningSealed(opaque):
                 self._end_growing(out, opaque, alone="reasoning")
             case PartEnded(opaque):
@@ -119,12 +124,15 @@ class BlockWriter(ABC):
             self.finished = delta
 
     def _grow(self, kind: BlockKind, text: str, *, out: list[bytes]) -> None:
-        if not text:
-            return
-        if self.growing is None or self.growing.kind != kind:
+        if text:
+            self._write(self._grow_into(kind, out), text, out=out)
+
+    def _grow_into(self, kind: BlockKind, out: list[bytes]) -> Block:
+        block = self.growing
+        if block is None or block.kind != kind:
             self._end_growing(out)
-            self.growing = self._add(Block(kind), out)
-        self._write(self.growing, text, out=out)
+            block = self.growing = self._add(Block(kind), out)
+        return block
 
     def _end_growing(self, out: list[bytes], opaque: bytes | None = None, *, alone: BlockKind = "raw") -> None:
         """End what grows; an opaque block that belongs to nothing that grew is a block of its own."""

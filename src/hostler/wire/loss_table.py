@@ -76,6 +76,7 @@ _GO_ON: Final = "the beginning of an answer, where no model goes on from one: th
 _KEPT_NAME: Final = "names of pictures and sound are left out"
 _ASSISTANT_MEDIA: Final = " ".join(f"messages[].{kind}" for kind in MEDIA)
 _OPAQUE_REPLY: Final = "message.content[].opaque message.reasoning.opaque message.tool_calls[].opaque"
+_NO_SOURCES: Final = "the addresses of sources are left out"
 _ENDS: Final = "the end itself is told"
 
 TO_WIRE: Final[dict[str, tuple[Loss, ...]]] = {
@@ -311,10 +312,12 @@ TO_FACE: Final[dict[str, tuple[Loss, ...]]] = {
         *_each(_OPAQUE_REPLY, _STAYS, "ollama message"),
         Loss("message.tool_calls[].arguments", _BROKEN, "ollama message"),
         Loss("message.tool_calls", "a prompt's reply (`generate`) has none", "ollama prompt"),
+        Loss("message.content[].citations", _NO_SOURCES, "ollama message"),
         *_each("stop_details.category stop_sequence", _ENDS, "ollama message"),
     ),
     "dashscope": (
         *_each(_OPAQUE_REPLY, _STAYS, "dashscope reply"),
+        Loss("message.content[].citations", _NO_SOURCES, "dashscope reply"),
         *_each("stop_details.category stop_sequence", _ENDS, "dashscope reply"),
     ),
 }

@@ -1,5 +1,6 @@
 """What several wires lack alike, by the names that a client is told. Knows the core's words; knows no wire's JSON."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from hostler.core.deltas import Delta, Finished, PartEnded, ReasoningSealed, ToolCallEnded
@@ -9,6 +10,7 @@ from hostler.core.requests import ChatRequest, Reply
 CONTENT: Final = "message.content[].opaque"
 REASONING: Final = "message.reasoning.opaque"
 CALL: Final = "message.tool_calls[].opaque"
+CITATIONS: Final = "message.content[].citations"
 
 
 def lost_of_request(request: ChatRequest) -> set[str]:
@@ -50,6 +52,11 @@ def lost_of_end(end: Finished | Reply) -> set[str]:
     detail = end.detail if isinstance(end, Finished) else end.finish_detail
     given = {"stop_details.category": detail, "stop_sequence": end.stop_sequence}
     return {name for name, value in given.items() if value}
+
+
+def lost_of_sources(parts: Iterable[Part]) -> set[str]:
+    """On wires that have no place for the sources of a text."""
+    return {CITATIONS for part in parts if isinstance(part, Text) and part.citations}
 
 
 def lost_of_reply(reply: Reply) -> set[str]:

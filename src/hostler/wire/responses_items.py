@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from hostler.core.messages import Origin, Part, Reasoning, Refusal, Text, ToolCall
+from hostler.core.messages import Citation, Origin, Part, Reasoning, Refusal, Text, ToolCall
 from hostler.core.wires import OPENAI_RESPONSES
 from hostler.wire.blocks import Block
 from hostler.wire.fields import Members, as_items, as_members, as_text
@@ -64,16 +64,27 @@ def _spoken(item: Members, raw: bytes) -> list[Part]:
     if not refusal and (
         item.get("phase") or any(piece.get("annotations") or piece.get("logprobs") for piece in pieces)
     ):
-        return [Text(text=text, origin=HISTORY, opaque=raw)]
+        cites = tuple(Citation(url, as_text(n.get("title"))) for n in _notes(pieces) if (url := as_text(n.get("url"))))
+        return [Text(text=text, citations=cites, origin=HISTORY, opaque=raw)]
     parts: list[Part] = [Text(text=text)] if text else []
     return [*parts, Refusal(text=refusal)] if refusal else parts
+
+
+def _notes(pieces: list[Members]) -> list[Members]:
+    return [as_members(note) for piece in pieces for note in as_items(piece.get("annotations"))]
+
+
+def write_citations(block: Block) -> list[Json]:
+    """The `annotations` of a block's text, each of all of it."""
+    place: Json = {"start_index": 0, "end_index": sum(map(len, block.text))}
+    return [{"type": "url_citation", "url": each.url, "title": each.title, **place} for each in block.citations]
 
 
 def part_of(block: Block) -> Json:
     """The part of a message or a summary that a block amounts to so far."""
     text = "".join(block.text)
     if block.tag == "text":
-        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        return {"type": "output_text", "text": text, "annotations": write_citations(block), "logprobs": []}
     return {"type": "refusal", "refusal": text} if block.tag == "refusal" else {"type": "summary_text", "text": text}
 
 

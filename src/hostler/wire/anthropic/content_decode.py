@@ -9,10 +9,10 @@ from typing import Final
 
 import msgspec
 
-from hostler.core.messages import Media, Part, Reasoning, Text, ToolCall, ToolResult
+from hostler.core.messages import Citation, Media, Part, Reasoning, Text, ToolCall, ToolResult
 from hostler.errors import WireError
 from hostler.wire.anthropic.vocabulary import HISTORY, UNSIGNED_SIGNATURE, CacheControl, cache_to_core
-from hostler.wire.fields import parse
+from hostler.wire.fields import as_items, as_members, as_text, parse
 
 INVALID_JSON: Final = "INVALID_JSON"
 """The key under which the vendor's documentation asks for arguments that are no JSON object."""
@@ -198,7 +198,14 @@ def _text(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
     if not notes.keep_citations:
         notes.lost.add("messages[].content[].citations")
         return [Text(text=block.text, cache=cache)]
-    return [Text(text=block.text, cache=cache, origin=HISTORY, opaque=bytes(raw))]
+    cites = cited_in(msgspec.json.decode(block.citations))
+    return [Text(text=block.text, citations=cites, cache=cache, origin=HISTORY, opaque=bytes(raw))]
+
+
+def cited_in(citations: object) -> tuple[Citation, ...]:
+    """The sources among a text's citations that have an address; others refer to what the request held."""
+    found = ((as_text(c.get("url")) or as_text(c.get("source")), c) for c in map(as_members, as_items(citations)))
+    return tuple(Citation(url, as_text(c.get("title"))) for url, c in found if url.startswith(("https://", "http://")))
 
 
 def _thinking(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from hostler.core.messages import Media, Origin, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from hostler.core.messages import Citation, Media, Origin, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from hostler.core.wires import ANTHROPIC, Wire
 from hostler.errors import Unsupported
 from hostler.wire.anthropic.content_decode import INVALID_JSON
@@ -79,9 +79,12 @@ class BlockEncoder:
             if _is_ours(part.origin):
                 return msgspec.Raw(part.opaque)
             self.dropped.add(f"{self._place}.content[].opaque")
-        if not self._says(part.text):
+        cites = part.citations if self._replies else ()
+        if not self._says(part.text) and not cites:
             return None
         block: dict[str, object] = {"type": "text", "text": part.text}
+        if cites:
+            block["citations"] = [write_citation(citation) for citation in cites]
         return self._mark(block, part)
 
     def _reasoning(self, part: Reasoning) -> Block | None:
@@ -183,6 +186,12 @@ class BlockEncoder:
                 return {"type": "url", "url": url}
             media_type, data = split_data_url(url, path)
         return _inline(part.kind, media_type, data=data, path=path)
+
+
+def write_citation(citation: Citation) -> dict[str, str]:
+    """A source that another wire's model named; the empty index says that it is none of this vendor's."""
+    source = {"url": citation.url, "title": citation.title, "cited_text": ""}
+    return {"type": "web_search_result_location", **source, "encrypted_index": ""}
 
 
 def split_data_url(url: str, path: str) -> tuple[str, str]:

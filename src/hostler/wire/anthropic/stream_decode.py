@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from hostler.core.deltas import (
+    Cited,
     Delta,
     Failed,
     Finished,
@@ -25,6 +26,7 @@ from hostler.core.deltas import (
     UsageDelta,
 )
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
+from hostler.wire.anthropic.content_decode import cited_in
 from hostler.wire.anthropic.refusals import refused_in_band
 from hostler.wire.anthropic.vocabulary import (
     UNSIGNED_SIGNATURE,
@@ -257,6 +259,7 @@ class StreamDecoder:
             citation = msgspec.json.decode(data, type=_RawDelta).delta.get("citation")
             if citation is not None:
                 block.citations.append(citation)
+                (out if block is self._current else block.fresh).extend(map(Cited, cited_in([citation])))
 
     def _grow_thinking(self, block: _Block, delta: _Delta, *, out: list[Delta]) -> None:
         if delta.type == "thinking_delta":

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from hostler.core.deltas import (
+    Cited,
     Delta,
     Failed,
     Finished,
@@ -25,10 +26,11 @@ from hostler.core.deltas import (
     ToolCallStarted,
     UsageDelta,
 )
+from hostler.core.messages import Citation
 from hostler.core.requests import Asked
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError, UpstreamBroken
-from hostler.wire.anthropic.content_encode import CUSTOM_INPUT
+from hostler.wire.anthropic.content_encode import CUSTOM_INPUT, write_citation
 from hostler.wire.anthropic.vocabulary import (
     UNSIGNED_SIGNATURE,
     error_object,
@@ -70,13 +72,14 @@ class _Opaque(msgspec.Struct):
 class _Block:
     """One block of the reply; `fragments` wait for it to open."""
 
-    __slots__ = ("custom", "fragments", "kind", "prefix", "signature", "start", "whole")
+    __slots__ = ("citations", "custom", "fragments", "kind", "prefix", "signature", "start", "whole")
 
     def __init__(self, kind: _Kind, start: bytes, *, custom: bool = False) -> None:
         self.kind: _Kind = kind
         self.start = start
         self.custom = custom
         self.signature = UNSIGNED_SIGNATURE
+        self.citations: list[Citation] = []
         self.fragments: list[str] = []
         self.prefix = b""
         self.whole = False
@@ -161,6 +164,8 @@ class StreamEncoder:
                 self._grow("text", text, out=out)
             case ReasoningDelta(text):
                 self._grow("thinking", text, out=out)
+            case Cited(citation):
+                self._grow_into("text", out).citations.append(citation)
             case ReasoningSealed(opaque):
                 self._seal(opaque, out)
             case PartEnded(opaque):
@@ -290,13 +295,19 @@ class StreamEncoder:
             block = self._queue.popleft()
             index = self._index - 1
             self._write_waiting(block, out)
-            if block.kind == "thinking":
-                signed = {"type": "signature_delta", "signature": block.signature}
-                event = {"type": "content_block_delta", "index": index, "delta": signed}
+            for delta in _last_deltas(block):
+                event = {"type": "content_block_delta", "index": index, "delta": delta}
                 out.append(_event("content_block_delta", event))
             out.append(b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % index)
             if self._queue:
                 self._open(self._queue[0], out)
+
+
+def _last_deltas(block: _Block) -> list[dict[str, object]]:
+    """What comes when a block has all its text."""
+    if block.kind == "thinking":
+        return [{"type": "signature_delta", "signature": block.signature}]
+    return [{"type": "citations_delta", "citation": write_citation(each)} for each in block.citations]
 
 
 def _event(name: str, body: Mapping[str, object]) -> bytes:

@@ -1,4 +1,4 @@
-"""Thinking that we signed ourselves, on its way to a vendor that would refuse it.
+"""Thinking and sources that we marked ourselves, on their way to a vendor that would refuse them.
 
 Knows: the mark that other wires' thinking carries, and where blocks stand. Does not know: anything else in a body.
 """
@@ -8,14 +8,15 @@ from typing import cast
 import msgspec
 
 from hostler.wire.anthropic.vocabulary import UNSIGNED_SIGNATURE
-from hostler.wire.fields import whole_json
+from hostler.wire.fields import as_items, as_members, whole_json
 
-_MARKS = (UNSIGNED_SIGNATURE.encode(), b'"signature":""', b'"signature": ""')
+_NAMES = ("signature", "encrypted_index")
+_MARKS = (UNSIGNED_SIGNATURE.encode(), *(f'"{name}":{gap}""'.encode() for name in _NAMES for gap in ("", " ")))
 _EMPTY = ("", UNSIGNED_SIGNATURE)
 
 
 def has_unsigned(body: bytes) -> bool:
-    """Whether a request may hold thinking that no vendor signed; three searches, no parsing."""
+    """Whether a request may hold thinking that no vendor signed, or another's sources; a few searches, no parsing."""
     return any(mark in body for mark in _MARKS)
 
 
@@ -46,10 +47,18 @@ def _cleaned(message: object) -> object | None:
     if not isinstance(content, list):
         return members
     before = cast("list[object]", content)
-    blocks = [b for b in before if not _is_unsigned(b)]
-    if len(blocks) == len(before):
+    blocks = [_uncited(b) for b in before if not _is_unsigned(b)]
+    if blocks == before:
         return members
     return {**members, "content": blocks} if blocks else None
+
+
+def _uncited(block: object) -> object:
+    """A text without the sources that another wire's model named."""
+    members = as_members(block)
+    citations = as_items(members.get("citations"))
+    own = [each for each in citations if as_members(each).get("encrypted_index") != ""]
+    return block if len(own) == len(citations) else {**members, "citations": own or None}
 
 
 def _is_unsigned(block: object) -> bool:

@@ -23,7 +23,7 @@ from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import as_count, as_items, as_members, as_text
 from hostler.wire.free_text import wrapped
 from hostler.wire.growing_text import GrowingText, Pieces
-from hostler.wire.losses import lost_of_reply
+from hostler.wire.losses import lost_of_reply, lost_of_sources
 from hostler.wire.quoting import one_line
 
 _NULL: Final = Raw(b"null")
@@ -243,9 +243,10 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
     calls = [call if call.custom else replace(call, arguments=call.arguments or "{}") for call in reply.tool_calls]
     if calls:
         message["tool_calls"] = [write_call(call, slot) for slot, call in enumerate(calls)]
+    dropped = lost_of_reply(reply) | lost_of_sources(reply.parts)
     choice = {"finish_reason": finish_to_wire(reply.finish, reply.raw_finish), "index": 0, "message": message}
     body: Json = {"request_id": asked.id, "output": {"choices": [choice]}, "usage": write_usage(reply.usage, asked)}
-    return Encoded(one_line(msgspec.json.encode(body)), tuple(sorted(lost_of_reply(reply))))
+    return Encoded(one_line(msgspec.json.encode(body)), tuple(sorted(dropped)))
 
 
 def write_call(call: ToolCall, slot: int) -> Json:

@@ -17,7 +17,7 @@ from hostler.wire.dashscope.response import FrameReader, decode_frame, refused_i
 from hostler.wire.dialects import Dialect
 from hostler.wire.event_streams import EventStreamDecoder
 from hostler.wire.free_text import wrapped
-from hostler.wire.losses import lost_of_delta
+from hostler.wire.losses import CITATIONS, lost_of_delta
 from hostler.wire.quoting import one_line
 from hostler.wire.sse import SseEvent
 
@@ -111,6 +111,8 @@ class StreamEncoder:
             case deltas.Finished():
                 self._finished = delta
                 self.dropped |= lost_of_delta(delta)
+            case deltas.Cited():
+                self.dropped.add(CITATIONS)
             case deltas.UsageDelta(usage):
                 self._usage = self._usage.replaced_by(usage)
             case _:  # a piece has no word for the rest; failures come through `fail`

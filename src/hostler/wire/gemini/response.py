@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from hostler.core.deltas import (
+    Cited,
     Delta,
     Finished,
     PartEnded,
@@ -32,6 +33,7 @@ from hostler.wire.call_arguments import as_object
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import as_text
+from hostler.wire.gemini.citations import cited_in, write_grounding
 from hostler.wire.gemini.request import HISTORY, Json, signed, signed_part
 from hostler.wire.gemini_counts import FAILURES, read_finish, read_usage, write_finish, write_usage
 from hostler.wire.json_array import ArrayDecoder
@@ -63,6 +65,8 @@ class _Candidate(Struct, gc=False, rename="camel"):
     content: _Content | None = None
     finish_reason: str | None = None
     index: int | None = None
+    grounding_metadata: dict[str, object] | None = None
+    citation_metadata: dict[str, object] | None = None
 
 
 class _Frame(Struct, gc=False, rename="camel"):
@@ -94,6 +98,7 @@ class FrameReader:
         self._slots = 0
         self._reply = ""
         self._growing = False  # a text or thinking part that may still grow
+        self._cited: set[str] = set()
         self._usage = Usage()
         self._last_usage = _NULL
 
@@ -143,8 +148,17 @@ class FrameReader:
                     self._take_call(part.function_call, part.thought_signature)
                 elif part.text is None or part.thought_signature:
                     self._take_whole(part, raw)
+        if candidate.grounding_metadata or candidate.citation_metadata:
+            self._take_citations(candidate)
         if candidate.finish_reason and candidate.finish_reason != "FINISH_REASON_UNSPECIFIED":
             self._finish(candidate.finish_reason)
+
+    def _take_citations(self, candidate: _Candidate) -> None:
+        """What the answer rests on; frames may repeat it."""
+        for citation in cited_in(candidate.grounding_metadata or {}, candidate.citation_metadata or {}):
+            if citation.url not in self._cited:
+                self._cited.add(citation.url)
+                self.out.append(Cited(citation))
 
     def _take_whole(self, part: _Part, raw: msgspec.Raw) -> None:
         """A signed part, or one that only this wire knows: code that was run, a picture, a search."""
@@ -206,7 +220,9 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
     parts = [written for part in reply.parts if (written := write_part(part, dropped)) is not None]
     dropped |= lost_of_end(reply)
     content = {"parts": parts or [{"text": ""}], "role": "model"}
-    candidate = {"content": content, "finishReason": write_finish(reply.finish, reply.raw_finish), "index": 0}
+    candidate: Json = {"content": content, "finishReason": write_finish(reply.finish, reply.raw_finish), "index": 0}
+    if cites := [citation for part in reply.parts if isinstance(part, Text) for citation in part.citations]:
+        candidate["groundingMetadata"] = write_grounding(cites)
     body: Json = {"candidates": [candidate], "usageMetadata": write_usage(reply.usage, asked)}
     body |= {"modelVersion": asked.model, "responseId": asked.id}
     return Encoded(msgspec.json.encode(body), tuple(sorted(dropped)))

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from hostler.core.deltas import (
+    Cited,
     Delta,
     Failed,
     Finished,
@@ -23,11 +24,12 @@ from hostler.core.deltas import (
     ToolCallStarted,
     UsageDelta,
 )  # fmt: skip
-from hostler.core.messages import Part, Reasoning, Text, ToolCall
+from hostler.core.messages import Citation, Part, Reasoning, Text, ToolCall
 from hostler.core.requests import Asked
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.wire.dialects import PLAIN, Dialect
+from hostler.wire.gemini.citations import write_grounding
 from hostler.wire.gemini.response import FrameReader, write_part
 from hostler.wire.gemini_counts import FAILURES, write_finish, write_usage
 from hostler.wire.json_array import ArrayDecoder
@@ -98,6 +100,7 @@ class StreamEncoder:
         self._ended: set[int] = set()
         self._usage = Usage()
         self._finished = Finished("unknown")
+        self._citations: list[Citation] = []
         self._begun = False
         self._lead = (b",\r\n" if asked.passed else b"[") if asked.as_array else b"data: "
         close = b"" if asked.as_array else b"\n\n"
@@ -124,9 +127,12 @@ class StreamEncoder:
         self._ended.update(self._calls)
         self._write_calls(out)
         reason = quoted(write_finish(finished.reason, finished.raw))
+        grounding = b""
+        if self._citations:
+            grounding = b',"groundingMetadata":' + one_line(msgspec.json.encode(write_grounding(self._citations)))
         usage = msgspec.json.encode(write_usage(self._usage, self._asked))
         # Clients take a frame without parts for an invalid answer, and leave all of it out of their history.
-        out += (self._lead, _HEAD, b'{"text":""}],"role":"model"},"finishReason":', reason, b',"index":0}]')
+        out += (self._lead, _HEAD, b'{"text":""}],"role":"model"},"finishReason":', reason, grounding, b',"index":0}]')
         out += (b',"usageMetadata":', usage, self._last_tail, b"]" if self._asked.as_array else b"")
         return b"".join(out)
 
@@ -154,6 +160,13 @@ class StreamEncoder:
                 self._calls[slot] = replace(self._calls[slot], opaque=opaque)
                 self._ended.add(slot)
                 self._write_calls(out)
+            case _:
+                self._note(delta)
+
+    def _note(self, delta: Delta) -> None:
+        match delta:
+            case Cited(citation):
+                self._citations.append(citation)
             case UsageDelta(usage):
                 self._usage = self._usage.replaced_by(usage)
             case Finished():

@@ -23,7 +23,7 @@ from hostler.wire.call_arguments import as_object
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import as_count, as_items, as_members, as_text, need_items, need_text
-from hostler.wire.losses import lost_of_reply
+from hostler.wire.losses import lost_of_reply, lost_of_sources
 from hostler.wire.ollama.request import HISTORY, Json
 from hostler.wire.quoting import one_line
 from hostler.wire.think_tags import TagSplitter
@@ -218,7 +218,7 @@ def _thinking(reply: Reply) -> Json:
 def _whole(reply: Reply, asked: Asked, *, said: Json, dropped: set[str]) -> Encoded:
     if reply.finish == "error":
         raise UpstreamBroken("The upstream failed while it was answering.")
-    dropped |= lost_of_reply(reply)
+    dropped |= lost_of_reply(reply) | lost_of_sources(reply.parts)
     body = head(asked) | said | tail(reply.finish, reply.raw_finish, usage=reply.usage, asked=asked)
     return Encoded(one_line(msgspec.json.encode(body)), tuple(sorted(dropped)))
 

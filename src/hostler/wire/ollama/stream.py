@@ -16,7 +16,7 @@ from hostler.core.requests import Asked
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.wire.dialects import PLAIN, Dialect
-from hostler.wire.losses import lost_of_delta
+from hostler.wire.losses import CITATIONS, lost_of_delta
 from hostler.wire.ndjson import LineDecoder
 from hostler.wire.ollama.response import FrameReader, decode_frame, encode_error, head, tail, write_call
 from hostler.wire.quoting import one_line, quoted
@@ -154,6 +154,8 @@ class StreamEncoder:
             case deltas.Finished():
                 self._finished = delta
                 self.dropped |= lost_of_delta(delta)
+            case deltas.Cited():
+                self.dropped.add(CITATIONS)
             case deltas.UsageDelta(usage):
                 self._usage = self._usage.replaced_by(usage)
             case _:  # a piece has no word for the rest; failures come through `fail`

@@ -13,6 +13,7 @@ from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text, parse_object
 from hostler.wire.losses import REASONING, lost_of_reply
+from hostler.wire.openai_chat.citations import cited_in, sources_of, with_citations, write_citations
 from hostler.wire.openai_chat.content_out import Json
 from hostler.wire.openai_chat.counts import read_finish, read_stop, read_timings, read_usage, write_finish, write_usage
 from hostler.wire.openai_chat.messages_in import arguments_text, chunk_thinking, details_text, extra_of, signed_chunk
@@ -36,6 +37,7 @@ def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
     id_ = as_text(members.get("id"))
     details = _raw_details(body) if b'"reasoning_details"' in body else None
     parts = read_message(as_members(choice.get("message")), id_, tags=dialect.reasoning_tags, details=details)
+    parts = with_citations(parts, [*cited_in(as_members(choice.get("message"))), *sources_of(members)])
     raw = as_text(choice.get("finish_reason"))
     stop = read_stop(raw, choice.get("stop_reason") or choice.get("matched_stop"))
     return Reply(
@@ -64,6 +66,9 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
         message["reasoning_details"] = joined_details(details)
     if calls:
         message["tool_calls"] = [write_call(call) for call in calls]
+    annotations = write_citations(reply.parts)
+    if annotations:
+        message["annotations"] = annotations
     dropped = lost_of_reply(reply)
     if len(details) == len(blocks):  # all of it goes
         dropped -= {REASONING}

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from hostler.core.deltas import (
+    Cited,
     Delta,
     Failed,
     Finished,
@@ -25,6 +26,7 @@ from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.openai_chat.calls_in import Calls
+from hostler.wire.openai_chat.citations import cited_in, sources_of
 from hostler.wire.openai_chat.counts import read_finish, read_stop, read_timings, read_usage
 from hostler.wire.openai_chat.messages_in import chunk_thinking, details_text, signed_chunk
 from hostler.wire.openai_errors import body_of, error_of
@@ -42,6 +44,7 @@ class _Delta(Struct, gc=False):
     refusal: object = None
     tool_calls: object = None
     function_call: object = None
+    annotations: object = None
 
 
 class _Choice(Struct, gc=False):
@@ -63,6 +66,8 @@ class _Chunk(Struct, gc=False):
     usage: object = None
     timings: object = None
     x_groq: object = None
+    citations: object = None
+    search_results: object = None
     error: object = None
 
 
@@ -80,6 +85,7 @@ class StreamDecoder:
         self._details: list[dict[str, object]] = []
         self._readable = False  # thinking came in a field of its own
         self._timings: Members = {}
+        self._sources: Members = {}
         self._usage = Usage()
         self._started = False
         self._refused = False
@@ -134,6 +140,8 @@ class StreamDecoder:
     def _take_chunk(self, chunk: _Chunk, out: list[Delta]) -> None:
         if not self._started:
             self._start(chunk, out)
+        if chunk.citations or chunk.search_results:  # all of them, in each chunk or in the last one
+            self._sources = {"citations": chunk.citations, "search_results": chunk.search_results}
         if chunk.choices:
             for choice in chunk.choices:
                 if not choice.index:  # 0, or null
@@ -168,7 +176,7 @@ class StreamDecoder:
                         self._take_tagged(self._tags.feed(content), out)
                 else:
                     self._take_parts(content, out)
-            if delta.refusal or delta.tool_calls or delta.function_call:
+            if delta.refusal or delta.tool_calls or delta.function_call or delta.annotations:
                 self._take_rest(delta, out)
         if choice.finish_reason or choice.usage or choice.error:
             self._take_end(choice, out)
@@ -214,6 +222,8 @@ class StreamDecoder:
         if isinstance(delta.refusal, str) and delta.refusal:
             self._refused = True
             out.append(RefusalDelta(delta.refusal))
+        if delta.annotations:
+            out += map(Cited, cited_in({"annotations": delta.annotations}))
         if delta.tool_calls:
             self._calls.take(as_items(delta.tool_calls), out)
         if delta.function_call:
@@ -241,6 +251,7 @@ class StreamDecoder:
             return
         self._finished = True
         self._seal(out)
+        out += map(Cited, sources_of(self._sources))
         self._calls.end(out)
         reason = read_finish(raw, calls=len(self._calls) > 0, refused=self._refused, stopped=stop is not None)
         out.append(Finished(reason, raw, stop))

@@ -9,6 +9,7 @@ from typing import Final, assert_never
 import msgspec
 
 from hostler.core.deltas import (
+    Cited,
     Delta,
     Failed,
     Finished,
@@ -27,6 +28,7 @@ from hostler.core.requests import Asked
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError
 from hostler.wire.losses import lost_of_delta
+from hostler.wire.openai_chat.citations import write_citation
 from hostler.wire.openai_chat.counts import write_finish, write_usage
 from hostler.wire.openai_chat.response import is_details, reply_id
 from hostler.wire.openai_errors import body_of, error_members
@@ -50,6 +52,7 @@ class StreamEncoder:
         self._custom: set[int] = set()
         self._bare: set[int] = set()  # function calls that have no text of arguments yet
         self._calls = 0
+        self._said = self._part = 0  # characters of text, and how many there were when its last part began
         self._head = (
             b'data: {"id":' + quoted(reply_id(asked)) + b',"object":"chat.completion.chunk","created":'
             + str(asked.created).encode() + b',"model":' + quoted(asked.model)
@@ -63,6 +66,7 @@ class StreamEncoder:
         for delta in deltas:
             if isinstance(delta, TextDelta) and self._begun:
                 text = delta.text
+                self._said += len(text)
                 out += (self._text_start, _encode(text) if text.isascii() else quoted(text), _END)
             else:
                 self._write(delta, out)
@@ -88,6 +92,7 @@ class StreamEncoder:
         self._begin(out)
         match delta:
             case TextDelta(text):
+                self._said += len(text)
                 self._chunk(b'"content":' + quoted(text), out)
             case ReasoningDelta(text):
                 self._chunk(b'"reasoning_content":' + quoted(text), out)
@@ -101,7 +106,7 @@ class StreamEncoder:
 
     def _note(
         self,
-        delta: Started | ReasoningSealed | PartEnded | ToolCallEnded | UsageDelta | Finished | Failed,
+        delta: Started | Cited | ReasoningSealed | PartEnded | ToolCallEnded | UsageDelta | Finished | Failed,
         out: list[bytes],
     ) -> None:
         match delta:
@@ -114,7 +119,11 @@ class StreamEncoder:
                     self._chunk(b'"reasoning_details":' + one_line(opaque), out)
                 else:
                     self.dropped |= lost_of_delta(delta)
+            case Cited(citation):
+                note = write_citation(citation, self._part, end=self._said)
+                self._chunk(b'"annotations":' + one_line(_encode([note])), out)
             case PartEnded():
+                self._part = self._said
                 self.dropped |= lost_of_delta(delta)
             case ToolCallEnded(slot):
                 self.dropped |= lost_of_delta(delta)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from hostler.core.deltas import (
+    Cited,
     Delta,
     Finished,
     PartEnded,
@@ -36,7 +37,7 @@ from hostler.wire.losses import CALL, CONTENT, REASONING, lost_of_end
 from hostler.wire.openai_errors import error_event, error_told, write_error
 from hostler.wire.openai_responses.response import ResponseObject, Whole, made_call_id, raise_failed, read_finish
 from hostler.wire.quoting import one_line, quoted
-from hostler.wire.responses_items import CALLS, Json, item_in, part_of, said
+from hostler.wire.responses_items import CALLS, Json, item_in, part_of, said, write_citations
 from hostler.wire.responses_tools import spelled
 from hostler.wire.responses_usage import read_usage
 from hostler.wire.sse import SseEvent
@@ -185,7 +186,7 @@ class StreamDecoder(EventStreamDecoder):
                     out.append(PartEnded() if opaque is None else ReasoningSealed(opaque))
                 case Text(text=text, opaque=opaque):
                     out += [TextDelta(text)] if text and not item.grown else []
-                    out.append(PartEnded(opaque))
+                    out += [*map(Cited, part.citations), PartEnded(opaque)]
                 case Refusal(text=text):
                     self._refused = True
                     out += [PartEnded()] if item.grown else [RefusalDelta(text), PartEnded()]
@@ -284,6 +285,9 @@ class StreamEncoder(BlockWriter):
             self._let_grow(block)
             self.write_piece(block, last, out=out)
             block.text.append(last)
+        for number, note in enumerate(write_citations(block)):
+            told: Json = {**self._growing_place(block), "annotation_index": number, "annotation": note}
+            self._event("response.output_text.annotation.added", told, out=out)
         name, field, _ = _GROWTH[block.tag]
         done = {**self._growing_place(block), **_logprobs(block), **self._named(block), field: "".join(block.text)}
         self._event(f"response.{name}.done", done, out=out)
