@@ -13,6 +13,7 @@ from typing import Protocol
 from hostler.core.deltas import Delta, Failed, ReasoningSealed, ReplyBuilder, UsageDelta
 from hostler.core.fitting import fitted, window_to_ask
 from hostler.core.history import repair
+from hostler.core.messages import Part
 from hostler.core.requests import ChatRequest, Reply
 from hostler.core.wires import ANTHROPIC, GEMINI, OPENAI_CHAT, OPENAI_RESPONSES
 from hostler.errors import HostlerError, UpstreamGarbled
@@ -146,11 +147,23 @@ class Translate(Attempt):
             error = self._pass_on(self._decoder.flush())
             if error is not None:
                 return error
-            parts = () if self._kept is None else self._kept.reply().parts
-        readable = self.candidate.provider.dialect.reasoning_back != "never"
-        self._keeper.keep(self.call.plan.key_id, self.way.origin, parts=parts, readable=readable)
+            parts = self._said()
+        self._keep(parts)
         self._sink.finish(self)
         return None
+
+    def close(self, error: HostlerError, *, final: bool) -> None:
+        """Some clients go on from a reply that broke off: they run the calls that came, and bring the results."""
+        self._keep(self._said())
+        super().close(error, final=final)
+
+    def _said(self) -> Sequence[Part]:
+        """The streamed reply as far as it came, where some of it may be wanted again."""
+        return () if self._kept is None else self._kept.reply().parts
+
+    def _keep(self, parts: Sequence[Part]) -> None:
+        readable = self.candidate.provider.dialect.reasoning_back != "never"
+        self._keeper.keep(self.call.plan.key_id, self.way.origin, parts=parts, readable=readable)
 
     def _pass_on(self, batch: Sequence[Delta]) -> HostlerError | None:
         """Hand a batch on; an error within it ends the attempt."""
