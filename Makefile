@@ -9,13 +9,14 @@ LOCK    := .venv/bin/uv lock --no-config --default-index https://pypi.org/simple
 WORKERS ?= 2
 ARGS    ?=
 
-.PHONY: help up test check bench web types model-data clean lock
+.PHONY: help up test test-agents check bench web types model-data clean lock
 CHECKS := check-lock check-format check-lint check-types check-floors check-house check-docs check-web
 .PHONY: $(CHECKS)
 
 help:
 	@echo "make up      start hostler and print how to reach it (ARGS=\"--port 9000\" passes flags on)"
 	@echo "make test    all tests, and the quick ones under the newest Python as well"
+	@echo "make test-agents  real agents (Claude Code, Codex, ...) through hostler; installs 2 GB into .agents/"
 	@echo "make check   format, lint, types, floors, house rules, docs, lock file"
 	@echo "make bench   run the benchmarks and keep their results"
 	@echo "make web     build the workbench's front end, if it changed (needs Node 20.19 or later)"
@@ -49,6 +50,11 @@ test: $(READY)
 	echo "== the front end's own tests"; \
 	$(PYTHON) tools/web.py test || failed=1; \
 	exit $$failed
+
+# Real agents in pinned versions, against the strict fake vendor; takes minutes, so it is no part of `make test`.
+test-agents: $(READY)
+	@$(PYTHON) tools/agents.py install
+	@$(PYTHON) -m pytest -n $(WORKERS) tests/agents/real_agents.py tests/agents/printed_lines.py $(ARGS)
 
 # All of them run, so that one run shows everything there is to mend.
 check: $(READY)
@@ -98,6 +104,6 @@ model-data: $(READY)
 	@$(PYTHON) tools/model_data.py
 
 clean:
-	rm -rf .venv .venv-newest build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-newest .agents build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf web/node_modules src/hostler/workbench/dist
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -229,6 +229,7 @@ def llm() -> Agent:
         tool="write_file",
         call=lambda path, content: {"arguments": {"path": path, "content": content}},
         files=files,
+        faults=dict.fromkeys(("reset", "close", "error"), "reports"),
     )
 
 

@@ -1,4 +1,4 @@
-"""A reply that breaks off behind its call: a client may run the call all the same, so what was signed must come back."""
+"""A reply that breaks off behind its call: a client may run that call, so what was signed must come back."""
 
 from pathlib import Path
 from typing import Any

@@ -11,7 +11,7 @@ from typing import Protocol
 from hostler import __version__
 from hostler.accounts.keys import Keys
 from hostler.engines.engine import EngineStatus
-from hostler.providers.client_lines import ANY_KEY, client_lines, curl_line
+from hostler.providers.client_lines import ANY_KEY, ClientLine, client_lines, curl_line
 from hostler.providers.vendors import HERE
 from hostler.registry.resolver import ModelEntry, ProviderEntry, Resolver
 
@@ -81,9 +81,9 @@ class FrontPage:
 
 
 def _connect(base: str, model: str, *, key: str) -> str:
-    rows = [(row.client, row.line) for row in client_lines(base, model=model, key=key or ANY_KEY)]
-    rows.append(("By hand", curl_line(base, model=model, key=key)))
-    listed = "".join(f"<dt>{escape(name)}<dd><pre>{escape(line)}</pre>" for name, line in rows)
+    rows = client_lines(base, model=model, key=key or ANY_KEY)
+    rows += (ClientLine("By hand", curl_line(base, model=model, key=key)),)
+    listed = "".join(f"<dt>{escape(row.client)}<dd><pre>{escape(row.line)}</pre>{escape(row.note)}" for row in rows)
     return f"<h2>Connect</h2><dl>{listed}</dl>"
 
 

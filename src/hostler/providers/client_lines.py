@@ -4,18 +4,23 @@ Knows: other programs' names for base URL and key. Does not know: who shows the 
 Source: the clients' own documentation, and runs of each against a loopback server (November 2026).
 """
 
+import json
 from dataclasses import dataclass
 
 ANY_KEY = "any"
 """Clients insist on some key; where none is asked for, any word does."""
 
+GEMINI_SETTINGS = '{"security":{"auth":{"selectedType":"gemini-api-key"}}}'
+"""Without it Gemini CLI takes an address of one's own for a way to sign in that it does not offer."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClientLine:
-    """One kind of client, and the line that points it here; the line is for a POSIX shell."""
+    """One kind of client, and the line that points it here, for a POSIX shell; `note` is what the line cannot say."""
 
     client: str
     line: str
+    note: str = ""
 
 
 def client_lines(base: str, *, model: str, key: str = ANY_KEY) -> tuple[ClientLine, ...]:
@@ -30,12 +35,28 @@ def client_lines(base: str, *, model: str, key: str = ANY_KEY) -> tuple[ClientLi
             f"HOSTLER_KEY={key} codex -m {model} -c model_provider=hostler -c 'model_providers.hostler={{"
             f'name="hostler",base_url="{base}/v1",env_key="HOSTLER_KEY",wire_api="responses"}}\'',
         ),
-        ClientLine("Gemini CLI", f"GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY={key} gemini -m {model}"),
+        ClientLine(
+            "Gemini CLI",
+            f"GOOGLE_GEMINI_BASE_URL={base} GEMINI_API_KEY={key} gemini -m {model}",
+            f'asks once how to sign in: "Use Gemini API Key"; not with {GEMINI_SETTINGS} in ~/.gemini/settings.json',
+        ),
         ClientLine("Qwen Code", f"{variables} OPENAI_MODEL={model} qwen --auth-type openai"),
         ClientLine("aider", f"OPENAI_API_BASE={base}/v1 OPENAI_API_KEY={key} aider --model openai/{model}"),
-        ClientLine("opencode", f'in opencode.json: "npm": "@ai-sdk/openai-compatible", "baseURL": "{base}/v1"'),
+        ClientLine(
+            "opencode",
+            f"OPENCODE_CONFIG_CONTENT='{_opencode(base, model=model, key=key)}' opencode -m hostler/{model}",
+            "for good: the same JSON in opencode.json",
+        ),
         ClientLine("Ollama clients", f"export OLLAMA_HOST={base}"),
     )
+
+
+def _opencode(base: str, *, model: str, key: str) -> str:
+    """Settings of opencode with hostler as a provider."""
+    nothing_more: dict[str, str] = {}
+    options = {"baseURL": f"{base}/v1", "apiKey": key}
+    provider = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {model: nothing_more}}
+    return json.dumps({"provider": {"hostler": provider}}, separators=(",", ":"))
 
 
 def curl_line(base: str, *, model: str, key: str = "") -> str:

@@ -109,7 +109,8 @@ def welcome(known: Facts) -> str:
         f"  {curl_line(known.address, model=model, key=KEY if known.key_required else '')}",
         "",
     ]
-    lines += [f"  {row.client:<15} {row.line}" for row in client_lines(known.address, model=model, key=key)]
+    for row in client_lines(known.address, model=model, key=key):
+        lines += [f"  {row.client:<15} {row.line}", *([f"  {'':<15} ({row.note})"] if row.note else [])]
     lines += [
         "",
         f"  providers       {_named(known.providers, known.default)}",
