@@ -211,7 +211,7 @@ async def test_ctrl_c_ends_it_and_a_second_one_at_once(times: int, tmp_path: Pat
         hostler.process.send_signal(signal.SIGINT)
         await wait_until(lambda: refused(hostler.port))
         hostler.process.send_signal(signal.SIGINT)
-        hostler.process.wait(10)
+        hostler.process.wait(20)
         client.close()
         await wait_until(lambda: not any(map(is_alive, engines)))
         assert "Traceback" not in hostler.said()

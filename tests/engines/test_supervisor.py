@@ -154,9 +154,10 @@ async def test_a_changed_recipe_is_served_after_the_running_calls(tmp_path: Path
         assert around.kinds() == ["starting", "ready", "stopping", "stopped", "starting", "ready"]
 
 
+@pytest.mark.slow
 async def test_progress_is_told_while_a_model_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_module, "PROGRESS_S", 0.01)
-    async with stable(tmp_path, FakeEngine({"load_s": 0.05, "say": ["loading tensors"]})) as around:
+    async with stable(tmp_path, FakeEngine({"load_s": 0.5, "say": ["loading tensors"]})) as around:
         around.sizes[A] = 1 << 40
         await around.supervisor.hold(A)
         told = [data for kind, data in around.events if kind == "engine.progress"]

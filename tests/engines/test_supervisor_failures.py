@@ -158,15 +158,15 @@ async def test_calls_that_an_unload_broke_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("switches", [{"never_ready": True}, {"hang": True}])
 async def test_an_engine_that_never_becomes_ready_is_ended(tmp_path: Path, switches: dict[str, object]) -> None:
     engine = FakeEngine({"say": ["still loading"], **switches})
-    async with stable(tmp_path, engine, start_timeout_s=0.5) as around:
+    async with stable(tmp_path, engine, start_timeout_s=2.0) as around:
         caller = asyncio.create_task(around.supervisor.hold(A))
         await wait_until(lambda: bool(read_records(tmp_path / "engines")))
         process = identify(around.pid(A))
-        with pytest.raises(EngineTimeout, match=r"not ready after 0\.5 s") as caught:
+        with pytest.raises(EngineTimeout, match=r"not ready after 2 s") as caught:
             await caller
         assert caught.value.log_tail == ("still loading",)
         assert process is not None and not is_alive(process)
-        assert around.kinds() == ["starting", "failed"]
+        assert [kind for kind in around.kinds() if kind != "progress"] == ["starting", "failed"]
 
 
 class Stranger:
