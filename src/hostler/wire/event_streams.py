@@ -40,8 +40,12 @@ class EventStreamDecoder(ABC):
         except HostlerError as error:
             self._fail(error, out)
         if not self.over:
-            self._fail(UpstreamBroken("The upstream's reply ended before its end."), out)
+            self.end_early(out)
         return out
+
+    def end_early(self, out: list[Delta]) -> None:
+        """The body ended without the wire's own end mark: the reply is broken, unless a wire can do without."""
+        self._fail(UpstreamBroken("The upstream's reply ended before its end."), out)
 
     def _fail(self, error: HostlerError, out: list[Delta]) -> None:
         self.over = True

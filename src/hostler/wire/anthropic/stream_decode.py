@@ -12,7 +12,6 @@ import msgspec
 from hostler.core.deltas import (
     Cited,
     Delta,
-    Failed,
     Finished,
     PartEnded,
     ReasoningDelta,
@@ -25,7 +24,7 @@ from hostler.core.deltas import (
     ToolCallStarted,
     UsageDelta,
 )
-from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
+from hostler.errors import UpstreamBroken, UpstreamGarbled
 from hostler.wire.anthropic.content_decode import cited_in
 from hostler.wire.anthropic.refusals import refused_in_band
 from hostler.wire.anthropic.vocabulary import (
@@ -37,7 +36,8 @@ from hostler.wire.anthropic.vocabulary import (
     usage_to_core,
 )
 from hostler.wire.dialects import PLAIN, Dialect
-from hostler.wire.sse import SseDecoder, SseEvent
+from hostler.wire.event_streams import EventStreamDecoder
+from hostler.wire.sse import SseEvent
 
 _NULL: Final = msgspec.Raw(b"null")
 
@@ -112,18 +112,17 @@ _EVENTS: Final = frozenset(
 )
 
 
-class StreamDecoder:
+class StreamDecoder(EventStreamDecoder):
     """Bytes in, deltas out, for one reply."""
 
     def __init__(self) -> None:
-        self._sse = SseDecoder()
+        super().__init__()
         self._blocks: dict[int, _Block] = {}
         self._current: _Block | None = None  # the text, thinking or unknown block whose deltas go out at once
         self._waiting: list[_Block] = []
         self._slots = 0
         self._usage = WireUsage()
         self._finished = False
-        self._over = False
         self._handlers: dict[str, Callable[[_Event, bytes, list[Delta]], None]] = {
             "message_start": self._on_message_start,
             "content_block_start": self._on_start,
@@ -134,33 +133,15 @@ class StreamDecoder:
             "error": self._on_error,
         }
 
-    def feed(self, data: bytes) -> list[Delta]:
-        """The deltas that `data` completes."""
-        out: list[Delta] = []
-        if self._over:
-            return out
-        try:
-            events = self._sse.feed(data)
-        except UpstreamGarbled as error:
-            self._fail(error, out)
-            return out
-        self._take(events, out)
-        return out
+    def end_early(self, out: list[Delta]) -> None:
+        """A reply is whole once its stop reason came; blocks that are open then are."""
+        self._end_blocks(out)
+        if self._finished:
+            self.over = True
+        else:
+            super().end_early(out)
 
-    def flush(self) -> list[Delta]:
-        """What is left when the body ended; a reply without its end is a broken one."""
-        out: list[Delta] = []
-        if self._over:
-            return out
-        self._take([event for event in self._sse.flush() if _is_whole(event.data)], out)
-        if not self._over:
-            self._end_blocks(out)
-            self._over = True
-            if not self._finished:
-                out.append(Failed(UpstreamBroken("The upstream's reply ended before its end.")))
-        return out
-
-    def _take(self, events: list[SseEvent], out: list[Delta]) -> None:
+    def take(self, events: list[SseEvent], out: list[Delta]) -> None:
         blocks = self._blocks
         for event in events:
             try:
@@ -176,23 +157,9 @@ class StreamDecoder:
                 if handler is not None:
                     handler(read, event.data, out)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                self._on_unreadable(event, error, out=out)
-            if self._over:
+                _judge_unreadable(event, error)
+            if self.over:
                 return
-
-    def _on_unreadable(self, event: SseEvent, error: Exception, *, out: list[Delta]) -> None:
-        """Broken JSON, or a known field of another type: fatal only in events that we must understand."""
-        try:
-            kind = _decode_kind(event.data).type or event.event
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            if event.event == "ping" or event.data == b"[DONE]":
-                return
-            kind = event.event or "message_delta"
-        if kind == "error":
-            text = event.data.decode("utf-8", "replace")
-            self._fail(refused_in_band(ErrorBody(message=text), event.data), out)
-        elif kind in _EVENTS:
-            self._fail(UpstreamGarbled(f"An event of the upstream's stream cannot be read: {error}"), out)
 
     def _on_message_start(self, event: _Event, data: bytes, out: list[Delta]) -> None:
         message = event.message or _Message()
@@ -310,21 +277,17 @@ class StreamDecoder:
 
     def _on_message_stop(self, event: _Event, data: bytes, out: list[Delta]) -> None:
         self._end_blocks(out)
-        self._over = True
+        self.over = True
         if not self._finished:
-            out.append(Failed(UpstreamBroken("The upstream's reply ended without a stop reason.")))
+            raise UpstreamBroken("The upstream's reply ended without a stop reason.")
 
     def _on_error(self, event: _Event, data: bytes, out: list[Delta]) -> None:
-        self._fail(refused_in_band(event.error or ErrorBody(), data), out)
+        raise refused_in_band(event.error or ErrorBody(), data)
 
     def _note_usage(self, usage: WireUsage | None, out: list[Delta]) -> None:
         if usage is not None:
             self._usage = _merged(self._usage, usage)
             out.append(UsageDelta(usage_to_core(self._usage)))
-
-    def _fail(self, error: HostlerError, out: list[Delta]) -> None:
-        self._over = True
-        out.append(Failed(error))
 
 
 def _merged(old: WireUsage, new: WireUsage) -> WireUsage:
@@ -339,13 +302,18 @@ def _merged(old: WireUsage, new: WireUsage) -> WireUsage:
     )
 
 
-def _is_whole(data: bytes) -> bool:
-    """Whether the data of a body's last, unfinished event is all there; a cut one says nothing."""
+def _judge_unreadable(event: SseEvent, error: Exception) -> None:
+    """Broken JSON, or a known field of another type: fatal only in events that we must understand."""
     try:
-        _decode_kind(data)
+        kind = _decode_kind(event.data).type or event.event
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
+        if event.event == "ping" or event.data == b"[DONE]":
+            return
+        kind = event.event or "message_delta"
+    if kind == "error":
+        raise refused_in_band(ErrorBody(message=event.data.decode("utf-8", "replace")), event.data)
+    if kind in _EVENTS:
+        raise UpstreamGarbled(f"An event of the upstream's stream cannot be read: {error}")
 
 
 def _ending(block: _Block) -> Delta:

@@ -12,7 +12,6 @@ from msgspec import Struct
 from hostler.core.deltas import (
     Cited,
     Delta,
-    Failed,
     Finished,
     ReasoningDelta,
     ReasoningSealed,
@@ -24,13 +23,14 @@ from hostler.core.deltas import (
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.wire.dialects import PLAIN, Dialect
+from hostler.wire.event_streams import EventStreamDecoder
 from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.openai_chat.calls_in import Calls
 from hostler.wire.openai_chat.citations import cited_in, sources_of
 from hostler.wire.openai_chat.counts import read_finish, read_stop, read_timings, read_usage
 from hostler.wire.openai_chat.messages_in import chunk_thinking, details_text, signed_chunk
 from hostler.wire.openai_errors import body_of, error_of
-from hostler.wire.sse import SseDecoder, SseEvent
+from hostler.wire.sse import SseEvent
 from hostler.wire.think_tags import TagSplitter
 
 DONE: Final = b"[DONE]"
@@ -74,11 +74,11 @@ class _Chunk(Struct, gc=False):
 _decode = msgspec.json.Decoder(_Chunk).decode
 
 
-class StreamDecoder:
+class StreamDecoder(EventStreamDecoder):
     """Bytes in, deltas out; only the first choice counts. After a failure or the end mark it stays silent."""
 
     def __init__(self, dialect: Dialect = PLAIN) -> None:
-        self._sse = SseDecoder()
+        super().__init__()
         self._tags = TagSplitter(dialect.reasoning_tags) if dialect.reasoning_tags else None
         self._thought: list[str] = []  # of chunks of thinking, until one of them is signed
         self._calls = Calls()
@@ -90,38 +90,15 @@ class StreamDecoder:
         self._started = False
         self._refused = False
         self._finished = False
-        self._over = False
 
-    def feed(self, data: bytes) -> list[Delta]:
-        """The deltas that `data` completes."""
-        if self._over:
-            return []
-        out: list[Delta] = []
-        try:
-            self._take_all(self._sse.feed(data), out)
-        except HostlerError as error:
-            self._fail(error, out)
-        return out
+    def end_early(self, out: list[Delta]) -> None:
+        """Not all servers send the end mark; a reply is whole once its finish reason came."""
+        if self._finished:
+            self._end(out)
+        else:
+            super().end_early(out)
 
-    def flush(self) -> list[Delta]:
-        """What is left at the end of the body; a stream that ended before its end fails here."""
-        if self._over:
-            return []
-        out: list[Delta] = []
-        try:
-            self._take_all(self._sse.flush(), out)
-        except UpstreamGarbled:
-            pass  # a cut frame: the stream broke, it is not garbled
-        except HostlerError as error:
-            self._fail(error, out)
-        if not self._over:
-            if self._finished:
-                self._end(out)
-            else:
-                self._fail(UpstreamBroken("The upstream's reply ended before its end."), out)
-        return out
-
-    def _take_all(self, events: list[SseEvent], out: list[Delta]) -> None:
+    def take(self, events: list[SseEvent], out: list[Delta]) -> None:
         for event in events:
             try:
                 chunk = _decode(event.data)
@@ -263,7 +240,7 @@ class StreamDecoder:
         self._finish("", out)
         if self._timings and not self._usage.known:
             out.append(UsageDelta(read_timings(self._timings)))
-        self._over = True
+        self.over = True
 
     def _seal(self, out: list[Delta]) -> None:
         """End the text or thinking at hand: what was held back of it is whole now."""
@@ -272,10 +249,6 @@ class StreamDecoder:
         if self._details:
             out.append(ReasoningSealed(body_of(self._details)))
             self._details = []
-
-    def _fail(self, error: HostlerError, out: list[Delta]) -> None:
-        self._over = True
-        out.append(Failed(error))
 
 
 def _merge_detail(details: list[dict[str, object]], piece: Members) -> None:
