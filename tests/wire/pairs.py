@@ -57,10 +57,10 @@ def answered(wire: Wire, reply: Reply) -> Reply:
     return codec.decode_response(codec.encode_response(reply, ASKED).body)
 
 
-def streamed(wire: Wire, deltas: Sequence[Delta], data: st.DataObject) -> list[Delta]:  # signature: the way
+def streamed(wire: Wire, deltas: Sequence[Delta], *, data: st.DataObject, asked: Asked = ASKED) -> list[Delta]:
     """Deltas written by a wire's encoder, in several batches, cut anyhow, and read again."""
     codec = codec_of(wire)
-    encoder, decoder = codec.stream_encoder(ASKED), codec.stream_decoder(PLAIN)
+    encoder, decoder = codec.stream_encoder(asked), codec.stream_decoder(PLAIN)
     middle = data.draw(st.integers(0, len(deltas)))
     body = encoder.encode(deltas[:middle]) + encoder.encode(deltas[middle:]) + encoder.finish()
     places = sorted(len(body) * share // 1000 for share in data.draw(st.lists(st.integers(0, 1000), max_size=12)))

@@ -9,9 +9,22 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from hostler.core.deltas import fold, unfold
+from hostler.core.deltas import (
+    Delta,
+    Finished,
+    ReasoningDelta,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallEnded,
+    ToolCallStarted,
+    UsageDelta,
+    fold,
+    unfold,
+)
 from hostler.core.history import repair
 from hostler.core.requests import ChatRequest, FinishReason, Reply
+from hostler.core.usage import Usage
 from hostler.core.wires import Wire
 from hostler.errors import Unsupported
 from tests.wire.pairs import (
@@ -33,7 +46,7 @@ from tests.wire.pairs import (
     story,
     streamed,
 )
-from tests.wire.strategies import MEDIA, media_of, replies, requests, wild_histories
+from tests.wire.strategies import MEDIA, media_of, replies, requests, texts, wild_histories
 
 pytestmark = pytest.mark.slow
 pairs = pytest.mark.parametrize(("a", "b"), PAIRS, ids=[f"{a}-{b}" for a, b in PAIRS])
@@ -97,7 +110,7 @@ def test_a_stream_survives(a: Wire, b: Wire, reply: Reply, data: st.DataObject) 
     deltas = unfold(reply)
     for wire in (a, b, a):
         wires.append(wire)
-        deltas = streamed(wire, deltas, data)
+        deltas = streamed(wire, deltas, data=data)
         read = fold(deltas)
         assert parts_of(read) == parts_of(reply)
         assert counted(read.usage, *wires) == counted(reply.usage, *wires)
@@ -117,3 +130,33 @@ def test_a_wild_history_is_repaired_and_survives(a: Wire, b: Wire, data: st.Data
         asked, _ = sent(wire, replace(asked, messages=repair(asked.messages).messages))
         assert not missing(told, story(asked.messages, a, b))
         assert media_in(asked.messages) == media_in(messages)
+
+
+@st.composite
+def interleaved(draw: st.DrawFn) -> list[Delta]:
+    """Calls whose fragments come in any order, with text and thinking before them."""
+    deltas: list[Delta] = [Started("x", "y"), ReasoningDelta("Which one?"), TextDelta(draw(texts))]
+    count = draw(st.integers(1, 3))
+    deltas += [ToolCallStarted(slot, f"call_{slot}", "f") for slot in range(count)]
+    pieces = {slot: ['{"a"', ":", f'"{slot}"', "}"] for slot in range(count)}
+    for slot in draw(st.permutations([slot for slot in range(count) for _ in range(4)])):
+        deltas.append(ToolCallDelta(slot, pieces[slot].pop(0)))
+    deltas += [ToolCallEnded(slot) for slot in range(count)]
+    usage = Usage(input=3, cache_read=2, cache_write=1, output=5, reasoning=4)
+    return [*deltas, Finished("tool_calls", "tool_calls"), UsageDelta(usage)]
+
+
+@pairs
+@fewer
+@given(deltas=interleaved(), data=st.data())
+def test_interleaved_calls_survive_and_never_overlap(
+    a: Wire, b: Wire, deltas: list[Delta], data: st.DataObject
+) -> None:
+    told, wires = fold(deltas), list[Wire]()
+    for wire in (a, b, a):
+        wires.append(wire)
+        deltas = streamed(wire, deltas, data=data)
+        read = fold(deltas)
+        assert parts_of(read) == parts_of(told)
+        assert counted(read.usage, *wires) == counted(told.usage, *wires)
+        assert read.finish == "tool_calls"
