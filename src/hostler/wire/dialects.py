@@ -79,6 +79,8 @@ class Dialect:
     """Whether a choice may force a call; where not, the model is left to choose, and the loss is named."""
     parallel_tool_calls: bool = True
     """The `parallel_tool_calls` switch."""
+    allowed_tools: bool = True
+    """A choice among some of the tools; without it, only those are offered."""
     custom_tools: bool = True
     """Free-form tools; without them they are offered as functions with one string."""
     tool_id_pattern: str = r"[A-Za-z0-9_-]{1,64}"
@@ -109,6 +111,8 @@ class Dialect:
     """Efforts that are understood; another one is sent as the nearest below it (else above it) and named."""
     text_parts: bool = True
     """Several texts in one message as an array of parts; without it they are joined by an empty line."""
+    user_after_results: bool = True
+    """The user may speak right behind results of tools; without it, the assistant says a word between the two."""
     prefill: Prefill = "free"
     """Whether the last message may be the assistant's; where not, the user asks to go on from there."""
     cache_marks: CacheMarks = "none"

@@ -363,14 +363,29 @@ def test_arguments_as_input(arguments: str, expected: object) -> None:
 def test_ids_that_the_wire_refuses_are_mapped_for_call_and_result_alike() -> None:
     body = sent(
         chat(
+            HI,
             Message("assistant", (ToolCall(id="functions.feed:0", name="f", arguments="{}"),)),
             Message("tool", (ToolResult(call_id="functions.feed:0", content=(Text(text="ok"),)),)),
         )
     )
     messages = body["messages"]
     assert isinstance(messages, list)
-    call, result = messages[0]["content"][0], messages[1]["content"][0]
+    call, result = messages[1]["content"][0], messages[2]["content"][0]
     assert call["id"] == result["tool_use_id"] != "functions.feed:0"
+
+
+def test_the_user_speaks_first() -> None:
+    opened = Message("assistant", (Text(text="How can I help?"),))
+    assert sent(chat(opened, HI))["messages"][0] == {"role": "user", "content": "Begin."}  # type: ignore[index]
+    assert sent(replace(chat(opened, HI), wire=ANTHROPIC))["messages"][0]["role"] == "assistant"  # type: ignore[index]
+
+
+def test_no_thinking_within_a_budget_where_calls_are_answered_that_none_led_to() -> None:
+    call = Message("assistant", (ToolCall(id="a", name="f", arguments="{}"),))
+    result = Message("tool", (ToolResult(call_id="a", content=(Text(text="ok"),)),))
+    request = chat(HI, call, result, reasoning=ReasoningOptions(budget=2000))
+    body = sent(request)
+    assert "thinking" not in body and "thinking" in anthropic.encode_request(request, DIALECT).dropped
 
 
 @pytest.mark.parametrize(

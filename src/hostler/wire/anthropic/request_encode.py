@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -18,14 +18,13 @@ from hostler.wire.anthropic.vocabulary import cache_to_wire
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
 from hostler.wire.fields import as_items, as_members
+from hostler.wire.fill_ins import BEGIN, GO_ON
 from hostler.wire.ids import ToolIds
 from hostler.wire.losses import lost_of_extra
 
 FALLBACK_MAX_TOKENS: Final = 32_000
 """Sent where neither client nor dialect gives a limit; the wire demands one, and current models allow this much."""
 
-GO_ON: Final = "Go on exactly where you stopped."
-"""What the user says where an answer's beginning cannot be given."""
 _MOST_MARKS: Final = 4
 """Breakpoints of the prompt cache that a request may have; the one that the vendor chooses counts."""
 _SHORT: Final = cache_to_wire("5m")
@@ -83,6 +82,8 @@ class _Writer:
         system, messages = Conversation(encoder, mid_system=self._dialect.mid_system).fold(request)
         if system is not None:
             self.body["system"] = system
+        if not self._same_wire and messages and messages[0]["role"] == "assistant":
+            messages.insert(0, {"role": "user", "content": BEGIN})
         if self._dialect.prefill == "none" and not self._same_wire and _is_begun(messages):
             self.dropped.add("messages[-1]")
             messages.append({"role": "user", "content": GO_ON})
@@ -198,7 +199,7 @@ class _Writer:
         self.dropped |= asked.dropped
         is_forced = as_members(self.body.get("tool_choice")).get("type") in ("any", "tool")
         thinking = asked.thinking
-        if thinking.get("type") == "enabled" and is_forced and not self._same_wire:
+        if thinking.get("type") == "enabled" and not self._same_wire and (is_forced or self._answers_unthought()):
             # "Thinking may not be enabled when tool_choice forces tool use": the call matters more.
             self.dropped.add("thinking")
             thinking = {}
@@ -208,6 +209,17 @@ class _Writer:
             self._section("thinking").update(thinking)
             if not self._same_wire and thinking["type"] in ("enabled", "adaptive"):
                 self._still()
+
+    def _answers_unthought(self) -> bool:
+        """Whether calls are answered that no thinking led to: it may not be switched on then within a budget."""
+        turns = cast("list[dict[str, object]]", self.body["messages"])[-2:]
+        blocks = [as_items(turn["content"]) for turn in turns]
+        answers = len(blocks) > 1 and any(as_members(block).get("type") == "tool_result" for block in blocks[-1])
+        if not answers or not blocks[0]:
+            return False
+        first = blocks[0][0]
+        told = as_members(msgspec.json.decode(first) if isinstance(first, msgspec.Raw) else first)
+        return told.get("type") not in ("thinking", "redacted_thinking")
 
     def _still(self) -> None:
         """Leave out sampling that is refused beside thinking: only the model's own temperature goes with it."""

@@ -8,14 +8,13 @@ import msgspec
 from hostler.core.messages import Media, Message, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
 from hostler.core.wires import OPENAI_CHAT
 from hostler.wire.dialects import Dialect
+from hostler.wire.fill_ins import BEGIN, GO_ON, HEARD
 from hostler.wire.ids import ToolIds
 from hostler.wire.openai_chat.content_out import ContentWriter, Json, Spoken
 from hostler.wire.openai_chat.response import is_details, joined_details
 from hostler.wire.think_tags import in_tags
 
 _DETAILS = "reasoning_details"
-GO_ON = "Go on exactly where you stopped."
-"""What the user says where an answer's beginning cannot be given."""
 
 
 class MessagesWriter:
@@ -108,6 +107,8 @@ class MessagesWriter:
             return
         parts = [*self._moved, *spoken]
         self._moved = []
+        if not self._dialect.user_after_results and self.written and self.written[-1]["role"] == "tool":
+            self._append({"role": "assistant", "content": HEARD})
         self._append({"role": "user", "content": self._content(parts)}, name)
         self._last_user = parts
 
@@ -122,6 +123,8 @@ class MessagesWriter:
 
     def _assistant(self, message: Message) -> None:
         self._flush_moved()
+        if self._leading and not self._dialect.mid_system:  # such templates want the user's word first
+            self._append({"role": "user", "content": BEGIN})
         calls = [part for part in message.parts if isinstance(part, ToolCall)]
         spoken = self._spoken(message.parts)
         texts: list[Spoken] = [part for part in spoken if isinstance(part, Text)]
