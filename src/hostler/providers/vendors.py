@@ -108,12 +108,17 @@ _SIGNED: Final = Dialect(
 """The messages wire's own maker: every model on sale allows so many tokens, and the wire demands a limit."""
 _MINIMAX: Final = replace(_SIGNED, adaptive_thinking=False, models=model_rules.MINIMAX)
 _OLD_LIMIT: Final = Dialect(
-    max_tokens_field="max_tokens", custom_tools=False, forbidden=("top_k", "min_p"), reasoning_tags=("think",)
+    max_tokens_field="max_tokens",
+    custom_tools=False,
+    allowed_tools=False,
+    forbidden=("top_k", "min_p"),
+    reasoning_tags=("think",),
 )
 """Most compatible hosts know the older name of the limit, and refuse sampling parameters that are not of the wire."""
 _DEEPSEEK: Final = Dialect(
     max_tokens_field="max_tokens",
     custom_tools=False,
+    allowed_tools=False,
     forbidden=("top_k", "min_p"),
     reasoning_back="tool-turns",
     thinking_as="switch",
@@ -127,8 +132,10 @@ _DEEPSEEK_RESPONSES: Final = Dialect(efforts=("none", "low", "high", "max"))
 _MISTRAL: Final = Dialect(
     max_tokens_field="max_tokens",
     custom_tools=False,
-    forbidden=("min_p", "user", "messages[].name"),
+    allowed_tools=False,
+    forbidden=("top_k", "min_p", "user", "messages[].name"),
     renamed=(("seed", "random_seed"),),
+    user_after_results=False,
     reasoning_back="always",
     reasoning_back_as="chunks",
     prefill="marked",
@@ -140,6 +147,7 @@ _MISTRAL: Final = Dialect(
 _ROUTED: Final = Dialect(
     max_tokens_field="max_tokens",
     custom_tools=False,
+    allowed_tools=False,
     reasoning_fields=("reasoning", "reasoning_details"),
     reasoning_back="always",
     thinking_as="object",
@@ -148,6 +156,7 @@ _ROUTED: Final = Dialect(
 """It hands every maker's opaque blocks back to that maker."""
 _FAST: Final = Dialect(
     custom_tools=False,
+    allowed_tools=False,
     forbidden=("top_k", "min_p"),
     reasoning_fields=("reasoning",),
     reasoning_tags=("think",),
@@ -159,6 +168,7 @@ _GROQ: Final = replace(_FAST, forbidden=(*_FAST.forbidden, "logprobs", "top_logp
 _HOST: Final = Dialect(
     max_tokens_field="max_tokens",
     custom_tools=False,
+    allowed_tools=False,
     reasoning_tags=("think",),
     efforts=("none", "low", "medium", "high"),
 )
@@ -167,12 +177,13 @@ _XAI: Final = Dialect(forbidden=("top_k", "min_p"), efforts=("none", "low", "med
 _META: Final = Dialect(forbidden=("top_k", "min_p"), efforts=("minimal", "low", "medium", "high", "xhigh"))
 """Thinking cannot be switched off."""
 _META_CHAT: Final = replace(
-    _META, max_tokens_field="max_tokens", inline_refs=True, tool_choice=False, custom_tools=False
+    _META, max_tokens_field="max_tokens", inline_refs=True, tool_choice=False, custom_tools=False, allowed_tools=False
 )
 """It takes no choice of tools but the model's own."""
 _QWEN_CHAT: Final = Dialect(
     max_tokens_field="max_tokens",
     custom_tools=False,
+    allowed_tools=False,
     forbidden=("min_p",),
     thinking_as="flag",
     forced_tool_choice="without-thinking",
@@ -183,7 +194,12 @@ _QWEN_CHAT: Final = Dialect(
     thinking_stream_only=True,
     models=model_rules.QWEN,
 )
-_QWEN: Final = Dialect(mid_system=False, thinking_stream_only=True)
+_QWEN: Final = Dialect(
+    mid_system=False,
+    thinking_stream_only=True,
+    forced_tool_choice="without-thinking",
+    models=model_rules.QWEN,
+)
 """Its own wire wants system text at the beginning alone."""
 _QWEN_KEYS: Final = ("DASHSCOPE_API_KEY", "QWEN_API_KEY", "ALIBABA_API_KEY")
 _QWEN_RESPONSES: Final = "/api/v2/apps/protocols/compatible-mode/v1"
@@ -459,6 +475,7 @@ class Kind:
 _SERVER: Final = Dialect(
     max_tokens_field="max_tokens",
     custom_tools=False,
+    allowed_tools=False,
     developer_role=False,
     mid_system=False,
     strict_schemas=False,
@@ -466,7 +483,9 @@ _SERVER: Final = Dialect(
     reasoning_tags=("think",),
 )
 """Servers of open models: the older name of the limit works everywhere, chat templates know few roles."""
-_COMPATIBLE: Final = Dialect(max_tokens_field="max_tokens", custom_tools=False, reasoning_tags=("think",))
+_COMPATIBLE: Final = Dialect(
+    max_tokens_field="max_tokens", custom_tools=False, allowed_tools=False, reasoning_tags=("think",)
+)
 _LLAMA_CPP: Final = replace(_SERVER, named_tool_choice=False)
 _VLLM: Final = replace(_SERVER, reasoning_fields=("reasoning", "reasoning_content"))
 _MLX: Final = replace(_SERVER, named_tool_choice=False, tool_choice=False, parallel_tool_calls=False, json_schema=False)
@@ -489,7 +508,7 @@ KINDS: Final[Mapping[str, Kind]] = {
             id="ollama",
             label="Ollama",
             wire=OLLAMA,
-            dialect=Dialect(custom_tools=False, reasoning_tags=("think",), usual_ctx=4096),
+            dialect=Dialect(custom_tools=False, allowed_tools=False, reasoning_tags=("think",), usual_ctx=4096),
             port=11434,
             listing="tags",
             local=True,

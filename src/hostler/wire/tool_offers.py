@@ -25,7 +25,8 @@ def offer_tools(
     if choice is None:
         return tools, None
     wanted = {choice.name} if choice.mode == "named" else set(choice.allowed)
-    if wanted and not (dialect.named_tool_choice and says_choice):
+    named = dialect.named_tool_choice and (dialect.allowed_tools or choice.mode == "named")
+    if wanted and not (named and says_choice):
         tools = tuple(tool for tool in tools if tool.name in wanted) or tools
         choice = ToolChoice("required") if choice.mode == "named" else replace(choice, allowed=())
     if dialect.forced_tool_choice == "never" and choice.mode in ("required", "named"):

@@ -36,6 +36,7 @@ PRESETS: Final[Mapping[str, Dialect]] = {
         reasoning="chunks",
         errors="object",
         fields=("random_seed", "safe_prompt", "prompt_mode", "document_image_limit"),
+        message_fields=("prefix",),
         tool_ids="nine",
         tool_id=r"[a-zA-Z0-9]{9}",
         turns="answered",

@@ -184,7 +184,7 @@ def _check_message_fields(body: Json, dialect: Dialect) -> None:
     known = _MESSAGE_FIELDS if dialect.reasoning == "hidden" else _MESSAGE_FIELDS | _REASONING_FIELDS
     for place, message in enumerate(array_at(body, "messages")):
         for name in message if is_object(message) else ():
-            if name not in known and "*" not in dialect.fields:
+            if name not in (*known, *dialect.message_fields) and "*" not in dialect.fields:
                 raise unknown(f"messages[{place}].{name}")
 
 
@@ -264,7 +264,8 @@ def _check_habits(body: Json, rules: Rules) -> None:
             code="invalid_parameter_error",
         )
     choice = body.get("tool_choice")
-    if not dialect.forced_tools and (choice == "required" or is_object(choice)):
+    thinks = text_at(object_at(body, "thinking"), "type") != "disabled"
+    if not dialect.forced_tools and thinks and (choice == "required" or is_object(choice)):
         raise Fault("Thinking mode does not support this tool_choice", kind=KIND, code=KIND)
     if not dialect.schemas and text_at(object_at(body, "response_format"), "type") == "json_schema":
         raise Fault("This response_format type is unavailable now", kind=KIND, code=KIND)

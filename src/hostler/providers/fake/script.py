@@ -268,6 +268,8 @@ class Dialect(Record, frozen=True):
     """Parameters that are refused."""
     fields: tuple[str, ...] = ()
     """Parameters of the chat wire that are known beyond its maker's; `*`: whatever comes."""
+    message_fields: tuple[str, ...] = ()
+    """Fields of the chat wire's messages that are known beyond its maker's."""
     forced_tools: bool = True
     """Whether a call may be demanded."""
     thinking: tuple[str, ...] = ("adaptive", "enabled", "disabled", "between_tools")
