@@ -29,8 +29,15 @@ KINDS: Final[dict[Wire, str]] = {
     "dashscope": "dashscope",
 }
 """The kind of provider that speaks a wire; a provider of the wire's name is of it."""
-VENDORS: Final = {"deepseek": "/v1", "mistral": "/v1", "openrouter": "/api/v1", "qwen-cn": "/compatible-mode/v1"}
-"""Vendors whose rows say how reasoning goes back on the chat wire, and where that is at their addresses."""
+VENDORS: Final = {
+    "deepseek": "openai-compatible",
+    "mistral": "openai-compatible",
+    "openrouter": "openai-compatible",
+    "vllm": "vllm",
+    "openai": "openai-responses",
+    "xai": "openai-responses",
+}
+"""Vendors and servers whose rows say how they depart from their wire, by the kind that leads to it."""
 HASTY: Final = "hasty-"
 """Before a wire's name: the same, with next to no patience."""
 HASTE_S: Final = 0.04
@@ -77,5 +84,5 @@ def _providers(address: str) -> Iterable[dict[str, Any]]:
         entry = {"id": wire, "kind": kind, "baseUrl": address, "apiKeyEnv": "FAKE_KEY"}
         yield entry
         yield entry | {"id": HASTY + wire, "timeouts": {"firstByte": HASTE_S, "idle": HASTE_S}}
-    for vendor, path in VENDORS.items():
-        yield {"id": vendor, "kind": "openai-compatible", "baseUrl": address + path, "apiKeyEnv": "FAKE_KEY"}
+    for vendor, kind in VENDORS.items():
+        yield {"id": vendor, "kind": kind, "baseUrl": address, "apiKeyEnv": "FAKE_KEY"}
