@@ -3,7 +3,7 @@
 import pytest
 
 from hostler.core.messages import Media
-from hostler.wire.inline_media import inline_data, media_kind
+from hostler.wire.inline_media import inline_data, media_kind, type_by_name
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,18 @@ def test_what_is_inline(media: Media, expected: tuple[str, str] | None) -> None:
 def test_what_is_neither_image_nor_sound_nor_film_is_a_document() -> None:
     kinds = [media_kind(name) for name in ("image/png", "audio/wav", "video/mp4", "text/csv", "")]
     assert kinds == ["image", "audio", "video", "document", "document"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://example.org/a.PNG?x=1.pdf", "image/png"),
+        ("https://example.org/a.b/c.pdf#page", "application/pdf"),
+        ("gs://bucket/film.mov", "video/quicktime"),
+        ("https://example.org/png", ""),
+        ("https://example.org/a.xyz", ""),
+        ("", ""),
+    ],
+)
+def test_an_ending_tells_the_type(url: str, expected: str) -> None:
+    assert type_by_name(url) == expected

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from hostler.core.messages import Media, MediaKind
 
@@ -13,6 +14,13 @@ _TYPES: Final[Mapping[MediaKind, str]] = {
     "video": "video/mp4",
     "document": "application/pdf",
 }
+_ENDINGS: Final = {
+    "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp",
+    "heic": "image/heic", "heif": "image/heif", "bmp": "image/bmp",
+    "wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg", "flac": "audio/flac", "m4a": "audio/mp4",
+    "aac": "audio/aac", "mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm", "mpeg": "video/mpeg",
+    "pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "html": "text/html", "csv": "text/csv",
+}  # fmt: skip
 
 
 def media_kind(media_type: str) -> MediaKind:
@@ -23,6 +31,11 @@ def media_kind(media_type: str) -> MediaKind:
 def usual_type(kind: MediaKind) -> str:
     """The type to say where nobody said one."""
     return _TYPES[kind]
+
+
+def type_by_name(url: str) -> str:
+    """The type that a file's address tells by its ending; empty where it tells none."""
+    return _ENDINGS.get(urlsplit(url).path.rpartition(".")[2].lower(), "")
 
 
 def inline_data(media: Media) -> tuple[str, str] | None:

@@ -186,7 +186,7 @@ def test_pictures_in_results_stand_inside_or_behind_them() -> None:
         ),
         (
             Media(kind="image", url="https://example.org/a.png"),
-            {"fileData": {"mimeType": "image/jpeg", "fileUri": "https://example.org/a.png"}},
+            {"fileData": {"mimeType": "image/png", "fileUri": "https://example.org/a.png"}},
         ),
         (
             Media(kind="document", media_type="application/pdf", data="AAAA"),

@@ -24,7 +24,7 @@ from hostler.wire.dialects import Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.gemini_thinking import generation, read_thinking, write_thinking
 from hostler.wire.gemini_tools import read_choice, read_tools, write_tools
-from hostler.wire.inline_media import inline_data, media_kind, usual_type
+from hostler.wire.inline_media import inline_data, media_kind, type_by_name, usual_type
 from hostler.wire.losses import lost_of_extra, lost_of_media, lost_of_request
 from hostler.wire.proto_json import json_schema, read_list, read_object, standard_base64
 from hostler.wire.turns import Turn, Turns
@@ -334,7 +334,9 @@ class _Writer:
             return written
         if part.origin is not None and part.origin.wire == GEMINI:
             return signed_part(written, part.opaque) or written
-        self.dropped.add("messages[].tool_calls[].opaque" if isinstance(part, ToolCall) else "messages[].content[].opaque")
+        self.dropped.add(
+            "messages[].tool_calls[].opaque" if isinstance(part, ToolCall) else "messages[].content[].opaque"
+        )
         return written
 
     def write_result(self, result: ToolResult, path: str) -> tuple[Json, list[Json]]:
@@ -369,7 +371,8 @@ class _Writer:
                 f"{path}: the file id '{part.file_id}' belongs to another vendor.",
                 hint="Send the file itself, as base64 data or as a URL.",
             )
-        kind = part.media_type or ("" if part.kind == "document" else usual_type(part.kind))
+        told = part.media_type or type_by_name(part.url or "")
+        kind = told or ("" if part.kind == "document" else usual_type(part.kind))
         return {"fileData": {**({"mimeType": kind} if kind else {}), "fileUri": part.file_id or part.url or ""}}
 
     def _config(self) -> Json:
