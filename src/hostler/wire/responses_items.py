@@ -90,8 +90,10 @@ def part_of(block: Block) -> Json:
 
 def item_in(block: Block) -> Members:
     """The item of this wire that a block's opaque state is; empty for another wire's state."""
+    if block.opaque is None:
+        return {}
     try:
-        members = as_members(msgspec.json.decode(block.opaque or b"{}"))
+        members = as_members(msgspec.json.decode(block.opaque))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     kind = as_text(members.get("type"))

@@ -257,9 +257,7 @@ class StreamEncoder(BlockWriter):
         if block.call is not None:
             custom = block.call.custom or block.call.name in self._custom
             block.tag = "custom_tool_call" if custom else "function_call"
-        added: Json = {"output_index": block.index, "item": self._item(block, "in_progress")}
-        self._event("response.output_item.added", added, out=out)
-        self._part(block, "added", out=out)
+        self._tell_added(block, out)
         if block.tag != "custom_tool_call" or (block.call is not None and block.call.custom):
             self._let_grow(block)  # else its text stands in JSON, and can be taken out only when that is whole
 
@@ -285,13 +283,7 @@ class StreamEncoder(BlockWriter):
             self._let_grow(block)
             self.write_piece(block, last, out=out)
             block.text.append(last)
-        for number, note in enumerate(write_citations(block)):
-            told: Json = {**self._growing_place(block), "annotation_index": number, "annotation": note}
-            self._event("response.output_text.annotation.added", told, out=out)
-        name, field, _ = _GROWTH[block.tag]
-        done = {**self._growing_place(block), **_logprobs(block), **self._named(block), field: "".join(block.text)}
-        self._event(f"response.{name}.done", done, out=out)
-        self._part(block, "done", out=out)
+        self._tell_grown(block, out)
         item = {**ours, "id": self._id(block)} if ours else self._item(block, "completed")
         self._end_item(block, msgspec.json.encode(item), out=out)
 
@@ -300,6 +292,20 @@ class StreamEncoder(BlockWriter):
             self._begun = True
             for status in ("created", "in_progress"):
                 self._event(f"response.{status}", {"response": self._response.write("in_progress")}, out=out)
+
+    def _tell_added(self, block: Block, out: list[bytes]) -> None:
+        added: Json = {"output_index": block.index, "item": self._item(block, "in_progress")}
+        self._event("response.output_item.added", added, out=out)
+        self._part(block, "added", out=out)
+
+    def _tell_grown(self, block: Block, out: list[bytes]) -> None:
+        for number, note in enumerate(write_citations(block)):
+            told: Json = {**self._growing_place(block), "annotation_index": number, "annotation": note}
+            self._event("response.output_text.annotation.added", told, out=out)
+        name, field, _ = _GROWTH[block.tag]
+        done = {**self._growing_place(block), **_logprobs(block), **self._named(block), field: "".join(block.text)}
+        self._event(f"response.{name}.done", done, out=out)
+        self._part(block, "done", out=out)
 
     def _event(self, kind: str, members: Json, *, out: list[bytes]) -> None:
         data = msgspec.json.encode({"type": kind, **members, "sequence_number": self._number})
@@ -369,6 +375,12 @@ class _WholeEncoder(StreamEncoder):
         pass
 
     def _begin(self, out: list[bytes]) -> None:
+        pass
+
+    def _tell_added(self, block: Block, out: list[bytes]) -> None:
+        pass
+
+    def _tell_grown(self, block: Block, out: list[bytes]) -> None:
         pass
 
     def _event(self, kind: str, members: Json, *, out: list[bytes]) -> None:
