@@ -127,6 +127,7 @@ class ProgramConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self._process.kill_group_nowait()
+        shutil.rmtree(self._folder, ignore_errors=True)  # now too: hostler may end before it hears of the end
 
     def close(self) -> None:
         """The same, for one that was never asked."""
