@@ -57,10 +57,10 @@ class House:
     vendor: Vendor
 
     async def fresh(self) -> "House":
-        """As a test expects it: nothing held, nothing counted, the talking model chosen."""
+        """As a test expects it: nothing held, nothing counted, no favorites, the talking model chosen."""
         self.vendor.release()
         self.vendor.reset()
-        await self.server.api("/preferences", {"last_model": TALK}, method="PATCH")
+        await self.server.api("/preferences", {"last_model": TALK, "favorite_models": []}, method="PATCH")
         return self
 
     async def session(self, *texts: str, title: str = "", model: str = TALK) -> str:
