@@ -6,7 +6,7 @@ from collections.abc import Callable
 STEP_S = 0.005
 
 
-async def wait_until(condition: Callable[[], bool], within: float = 10.0) -> None:
+async def wait_until(condition: Callable[[], bool], within: float = 30.0) -> None:
     """Return as soon as the condition holds; AssertionError after `within` seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within

@@ -18,7 +18,7 @@ import pytest
 from hostler.cli.work.talk import COMMANDS, Conversation, Leave, obey
 from hostler.client.asking import said
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 LOOKS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 

@@ -19,7 +19,7 @@ from hostler.providers.fake.record import Received
 from tests.contract.case import Case, Form
 from tests.contract.stage import Stage
 
-PATIENCE_S = 15.0
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)

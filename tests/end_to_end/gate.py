@@ -23,7 +23,7 @@ from tests.end_to_end.machine import Machine
 from tests.system.http_server.door import Client, Reply, post
 from tests.waiting import wait_until
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
 COUNT = "/v1/messages/count_tokens"

@@ -112,7 +112,7 @@ class Machine:
         """How often which model was asked for on which path."""
         return Counter((each.path, each.json["model"]) for each in self.calls)
 
-    async def wait_calls(self, count: int, within: float = 10.0) -> None:
+    async def wait_calls(self, count: int, within: float = 30.0) -> None:
         await wait_until(lambda: len(self.calls) >= count, within)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -24,7 +24,7 @@ from tests.system.http_server.door import Client, Reply
 
 pytestmark = pytest.mark.slow
 CASES = 250
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from tests.fakes import StartFake, fake_vendor
 __all__ = ["fake_vendor"]
 pytestmark = pytest.mark.slow
 PROGRAM = Path(__file__).parent.parent / "providers" / "hostler_with_a_row.py"
-PATIENCE = 20.0
+PATIENCE = 30.0
 KEY = "acme-secret"
 ROW = """\
         Vendor(

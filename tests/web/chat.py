@@ -20,7 +20,7 @@ TALK, OTHER, EYE = "desk/talk", "desk/other", "desk/eye"
 ODD = "desk/qwen/odd 'name' \"x\" <b>"
 HELD = "one two three four five six seven eight nine ten"
 """What is said when it is asked to hold: four words, then the rest once it is told to."""
-PATIENCE_MS = 20_000
+PATIENCE_MS = 30_000
 _ECHO: Mapping[str, object] = {"text": "You said: ", "echo": True}
 _HOLD: Mapping[str, object] = {"when": {"contains": "hold"}, "text": HELD, "hold_after": 4}
 

@@ -15,7 +15,7 @@ from hostler.workbench.event_schema import validate
 from tests.workbench.events import Frame, Reader
 
 DOCUMENT = "/hostler/api/openapi.json"
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 MOST_COMPLAINTS = 20
 
 

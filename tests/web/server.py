@@ -16,7 +16,7 @@ from hostler.workbench.static import DIST
 from tests.end_to_end.process import STOP_S, Running, Up, first_words, start
 from tests.web.judge import Judge
 
-API_S = 10.0
+API_S = 30.0
 
 
 @dataclass(frozen=True)

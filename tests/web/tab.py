@@ -11,7 +11,7 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, 
 
 from tests.web.server import Server
 
-PATIENCE_MS = 10_000
+PATIENCE_MS = 30_000
 SERIOUS = frozenset({"serious", "critical"})
 OWN_SCHEMES = frozenset({"data", "blob", "about"})
 NETWORK = re.compile(r"Failed to load resource|net::ERR_")

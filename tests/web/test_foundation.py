@@ -31,7 +31,7 @@ async def settled(tab: Tab) -> None:
 
 
 async def connected(tab: Tab) -> None:
-    await expect(tab.page.get_by_text(CONNECTED, exact=True)).to_be_visible(timeout=20_000)
+    await expect(tab.page.get_by_text(CONNECTED, exact=True)).to_be_visible(timeout=30_000)
 
 
 async def drawn_in(tab: Tab, scheme: str) -> None:
@@ -360,4 +360,4 @@ async def test_a_new_token_shuts_the_old_link_out(start: Start, tab: Open, tmp_p
     await server.stop()
     server.up = type(server.up)(server.up.providers, server.up.settings, ("--new-token",), server.up.environment)
     await server.start()
-    await expect(page.page.get_by_role("heading", name="Open hostler by its link")).to_be_visible(timeout=20_000)
+    await expect(page.page.get_by_role("heading", name="Open hostler by its link")).to_be_visible(timeout=30_000)

@@ -57,9 +57,9 @@ async def test_it_hears_what_happens_and_follows_over_a_kill(start: Start) -> No
     judge = server.judge
     assert judge is not None
     for ended, end in enumerate((server.kill, server.stop, server.kill), 1):
-        await wait_until(lambda: judge.snapshots == ended, 20.0)  # noqa: B023  # waited for within the turn
+        await wait_until(lambda: judge.snapshots == ended)  # noqa: B023  # waited for within the turn
         await server.api("/sessions", {"title": f"number {ended}"})
-        await wait_until(lambda: judge.kinds["session.created"] == ended, 20.0)  # noqa: B023
+        await wait_until(lambda: judge.kinds["session.created"] == ended)  # noqa: B023
         before = judge.last
         await end()
         await server.start()
@@ -71,5 +71,5 @@ async def test_it_hears_what_happens_and_follows_over_a_kill(start: Start) -> No
         assert (gap.name, snapshot.name) == ("gap", "snapshot")
         assert snapshot.id > before
         await fresh.close()
-    await wait_until(lambda: judge.snapshots == 4, 20.0)
+    await wait_until(lambda: judge.snapshots == 4)
     assert judge.complaints == []

@@ -168,7 +168,7 @@ async def test_a_model_is_pulled_with_progress_and_offered(start: Start, tab: Op
         await expect(page.page.get_by_text("the next pull goes on from there")).to_be_visible()
         hub.hang = False
         await page.button(f"Go on with {REPO}").click()
-        await expect(page.page.get_by_text("Whole and checked")).to_be_visible(timeout=20_000)
+        await expect(page.page.get_by_text("Whole and checked")).to_be_visible(timeout=30_000)
         assert any("range" in seen.headers for seen in hub.transfers()), "it goes on from what was there"
         await expect(row(page, "here/model-q4_k_m")).to_be_visible()
         await refused(page, hub)
@@ -283,7 +283,7 @@ async def test_a_server_that_comes_back_is_shown_anew(start: Start, tab: Open, t
     page.problems.network_down = True
     await server.kill()
     await server.start()
-    await expect(page.button("Load here/a")).to_be_visible(timeout=20_000)
+    await expect(page.button("Load here/a")).to_be_visible(timeout=30_000)
 
 
 async def test_models_of_other_machines_are_loaded_kept_warm_and_unloaded(start: Start, tab: Open) -> None:
@@ -395,10 +395,10 @@ async def test_a_machine_that_goes_down_while_somebody_looks_is_soon_known(start
         await expect(row(page, "mini/tiny:latest")).to_contain_text("not loaded")
         await up.aclose()
         told = page.page.get_by_role("note", name="What is wrong with Mini")
-        await expect(told).to_contain_text("What to do:", timeout=25_000)
+        await expect(told).to_contain_text("What to do:", timeout=40_000)
         await expect(row(page, "mini/tiny:latest")).to_contain_text("away")
         async with machine_serving(make("ollama"), box.address.port):
-            await expect(told).to_have_count(0, timeout=25_000)
+            await expect(told).to_have_count(0, timeout=40_000)
             await expect(page.button("Load mini/tiny:latest")).to_be_visible()
 
 

@@ -11,7 +11,7 @@ import pytest
 from hostler.system.event_log import Event, EventLog
 from hostler.workbench.event_schema import State, validate
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 
 @pytest.fixture(autouse=True)

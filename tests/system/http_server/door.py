@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hostler.system.http_server import Exchange, HeadCheck, HttpServer, Limits, OnRefusal
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
