@@ -198,8 +198,10 @@ def _text(raw: msgspec.Raw, path: str, notes: Notes) -> list[Part]:
     if not notes.keep_citations:
         notes.lost.add("messages[].content[].citations")
         return [Text(text=block.text, cache=cache)]
-    cites = cited_in(msgspec.json.decode(block.citations))
-    return [Text(text=block.text, citations=cites, cache=cache, origin=HISTORY, opaque=bytes(raw))]
+    given = as_items(msgspec.json.decode(block.citations))
+    if all(as_members(each).get("encrypted_index") == "" for each in given):  # shown to this wire's client by us
+        return [Text(text=block.text, citations=cited_in(given), cache=cache)]
+    return [Text(text=block.text, citations=cited_in(given), cache=cache, origin=HISTORY, opaque=bytes(raw))]
 
 
 def cited_in(citations: object) -> tuple[Citation, ...]:
