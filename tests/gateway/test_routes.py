@@ -94,6 +94,7 @@ def test_every_path_that_is_named_leads_somewhere() -> None:
         ("/v1beta/models/box/qwen3:8b:batchEmbedContents", Face(GEMINI, "embeddings", "box/qwen3:8b")),
         ("/models/box/qwen3:8b:generateContent", Face(GEMINI, "chat", "box/qwen3:8b")),
         ("/models/gemini-3:streamGenerateContent", Face(GEMINI, "chat", "gemini-3", streams=True)),
+        ("/v1beta/box/qwen3:8b:streamGenerateContent", Face(GEMINI, "chat", "box/qwen3:8b", streams=True)),
     ],
 )
 def test_paths_of_the_gemini_wire_name_the_model(path: str, face: Face) -> None:

@@ -16,8 +16,9 @@ CONTROL: Final = API + "control/"
 _MODELS: Final = "/v1/models"
 _GEMINI_MODELS: Final = "/v1beta/models"
 _MODEL_PREFIXES: Final = (_MODELS + "/", _GEMINI_MODELS + "/")
-_BARE_MODELS: Final = "/models/"
-"""What several clients of the gemini wire add to an address that they take for one with its version."""
+_SHORTENED: Final = ("/models/", "/v1beta/")
+"""What stands before the model in calls of the gemini wire by clients that take an address for one with its version, or
+an id with a slash for one that says by itself what kind of model it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,10 @@ def find(path: str) -> Face | Plain | None:
         return face
     if path.startswith(_MODEL_PREFIXES):
         return _find_model(unquote(path.partition("/models/")[2]))
-    if path.startswith(_BARE_MODELS):
-        place = _find_model(unquote(path[len(_BARE_MODELS) :]))
-        return place if isinstance(place, Face) else None
+    if path.startswith(_SHORTENED):
+        place = _find_model(unquote(path.split("/", 2)[2]))
+        if isinstance(place, Face):
+            return place
     if path.startswith(CONTROL):
         return Plain("control", ("GET", "HEAD", "POST"), path[len(CONTROL) :])
     if path.startswith(API) and path != CONTROL[:-1]:
