@@ -66,9 +66,9 @@ def surroundings(place: Place, program: Path) -> dict[str, str]:
     return kept | proxies | here | own
 
 
-def openai_variables(place: Place, model: str = MODEL) -> Mapping[str, str]:
-    """What programs for OpenAI's API read."""
-    return {"OPENAI_BASE_URL": f"{place.gateway}/v1", "OPENAI_API_KEY": "any", "OPENAI_MODEL": model}
+def openai_variables(place: Place) -> Mapping[str, str]:
+    """What Qwen Code reads for OpenAI's API."""
+    return {"OPENAI_BASE_URL": f"{place.gateway}/v1", "OPENAI_API_KEY": "any", "OPENAI_MODEL": MODEL}
 
 
 # ---------------------------------------------------------------------------- Claude Code
@@ -150,34 +150,39 @@ def gemini(name: str, model: str) -> Agent:
     )
 
 
-def qwen() -> Agent:
-    """Qwen Code."""
+def qwen(name: str, face: str, *, auth: str, variables: Callable[[Place], Mapping[str, str]]) -> Agent:
+    """Qwen Code, over one of the faces that it speaks."""
     return Agent(
-        name="qwen-code",
+        name=name,
         program="node/node_modules/.bin/qwen",
-        face="openai-chat",
-        arguments=lambda place, prompt: ("--auth-type", "openai", "--approval-mode", "yolo", "-p", prompt),
-        variables=openai_variables,
+        face=face,
+        arguments=lambda place, prompt: ("--auth-type", auth, "--approval-mode", "yolo", "-p", prompt),
+        variables=variables,
         tool="write_file",
         call=file_call,
     )
 
 
+def anthropic_variables(place: Place) -> Mapping[str, str]:
+    """What Qwen Code reads for Anthropic's API."""
+    return {"ANTHROPIC_BASE_URL": place.gateway, "ANTHROPIC_API_KEY": "any", "ANTHROPIC_MODEL": MODEL}
+
+
 # ---------------------------------------------------------------------------- opencode
 
 
-def opencode() -> Agent:
-    """opencode, with hostler as a provider of its settings."""
+def opencode(name: str, face: str, *, package: str, version: str = "v1") -> Agent:
+    """opencode, with hostler as a provider of its settings; the package decides which face it speaks to."""
 
     def settings(place: Place) -> Mapping[str, str]:
-        options = {"baseURL": f"{place.gateway}/v1", "apiKey": "any"}
-        row = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {MODEL: {}}}
+        options = {"baseURL": f"{place.gateway}/{version}", "apiKey": "any"}
+        row = {"npm": package, "options": options, "models": {MODEL: {}}}
         return {f"{place.work}/opencode.json": json.dumps({"provider": {"hostler": row}})}
 
     return Agent(
-        name="opencode",
+        name=name,
         program="node/node_modules/.bin/opencode",
-        face="openai-chat",
+        face=face,
         arguments=lambda place, prompt: ("run", "-m", f"hostler/{MODEL}", prompt),
         variables=lambda place: {"OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1"},
         tool="write",
@@ -240,8 +245,12 @@ AGENTS = (
     codex("codex-known", "gpt-5.5", tool="apply_patch", call=patch_call),
     gemini("gemini-cli", MODEL),
     gemini("gemini-cli-known", "gemini-3-pro-preview"),
-    qwen(),
-    opencode(),
+    qwen("qwen-code", "openai-chat", auth="openai", variables=openai_variables),
+    qwen("qwen-code-anthropic", "anthropic", auth="anthropic", variables=anthropic_variables),
+    opencode("opencode", "openai-chat", package="@ai-sdk/openai-compatible"),
+    opencode("opencode-responses", "openai-responses", package="@ai-sdk/openai"),
+    opencode("opencode-anthropic", "anthropic", package="@ai-sdk/anthropic"),
+    opencode("opencode-gemini", "gemini", package="@ai-sdk/google", version="v1beta"),
     aider(),
     llm(),
 )
