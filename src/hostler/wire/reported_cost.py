@@ -16,6 +16,8 @@ _MOST: Final = 1e6
 
 def reported_cost(usage: Members) -> float | None:
     """US dollars; None where `usage` tells of none."""
+    if "cost" not in usage and "cost_in_usd_ticks" not in usage:
+        return None
     ticks = _amount(usage.get("cost_in_usd_ticks"), _MOST / _TICK)
     if ticks is not None:
         return ticks * _TICK

@@ -92,6 +92,8 @@ class TagSplitter:
 
 def split_tags(text: str, names: tuple[str, ...]) -> tuple[str, str]:
     """Thinking and text of a whole reply's text."""
+    if "<" not in text:
+        return "", text
     splitter = TagSplitter(names)
     pieces = splitter.feed(text) + splitter.flush()
     return (

@@ -46,9 +46,11 @@ def accepted_names(request: ChatRequest, dialect: Dialect, *, wire: Wire) -> tup
     """
     if request.wire == wire:
         return request, {}
+    names = _names(request)
+    if not names:
+        return request, {}
     pattern = dialect.tool_name_pattern or PUBLISHED[wire]
     fits = re.compile(pattern).fullmatch
-    names = set(_names(request))
     refused = sorted(name for name in names if not fits(name))
     if not refused:
         return request, {}
@@ -79,11 +81,11 @@ def own_names(parts: Iterable[Part], images: Images) -> tuple[Part, ...]:
     )
 
 
-def _names(request: ChatRequest) -> Iterable[str]:
+def _names(request: ChatRequest) -> set[str]:
     """All names of tools that the client runs, except where one is not given."""
-    yield from (tool.name for tool in request.tools if tool.server is None)
-    for message in request.messages:
-        yield from (part.name for part in message.parts if isinstance(part, ToolCall | ToolResult) and part.name)
+    parts = (part for message in request.messages for part in message.parts)
+    named = {part.name for part in parts if isinstance(part, ToolCall | ToolResult) and part.name}
+    return named.union(tool.name for tool in request.tools if tool.server is None)
 
 
 def _renamed(request: ChatRequest, images: Images) -> ChatRequest:

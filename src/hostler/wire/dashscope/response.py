@@ -277,7 +277,10 @@ def read_usage(raw: Raw) -> Usage:
 
 
 def _first(*values: object) -> int | None:
-    return next((count for value in values if (count := as_count(value)) is not None), None)
+    for value in values:
+        if value is not None and (count := as_count(value)) is not None:
+            return count
+    return None
 
 
 def write_usage(usage: Usage, asked: Asked) -> Json:

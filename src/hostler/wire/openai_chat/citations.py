@@ -31,9 +31,11 @@ def sources_of(reply: Members) -> list[Citation]:
 
 def with_citations(parts: tuple[Part, ...], citations: Sequence[Citation]) -> tuple[Part, ...]:
     """The parts of a reply whose last text refers to these."""
+    if not citations:
+        return parts
     texts = [position for position, part in enumerate(parts) if isinstance(part, Text)]
     last = parts[texts[-1]] if texts else None
-    if not citations or not isinstance(last, Text):
+    if not isinstance(last, Text):
         return parts
     cited = replace(last, citations=(*last.citations, *citations))
     return (*parts[: texts[-1]], cited, *parts[texts[-1] + 1 :])

@@ -107,7 +107,10 @@ _WRITTEN: Final = ("cache_write_tokens", "cache_creation_input_tokens", "cache_c
 
 
 def _first(members: Members, names: tuple[str, ...]) -> int | None:
-    return next((count for name in names if (count := as_count(members.get(name))) is not None), None)
+    for name in names:
+        if name in members and (count := as_count(members[name])) is not None:
+            return count
+    return None
 
 
 def _is_left_out(part: int, count: int, *, other: int, reasoning: int, total: int | None) -> bool:

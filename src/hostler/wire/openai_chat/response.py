@@ -143,11 +143,8 @@ def joined_details(blocks: list[bytes]) -> msgspec.Raw:
 
 def reasoning_text(message: Members) -> str:
     """Readable thinking of a message or a delta, by whichever name it goes; the first one counts."""
-    return (
-        as_text(message.get("reasoning_content"))
-        or as_text(message.get("reasoning"))
-        or details_text(message.get("reasoning_details"))
-    )
+    text = as_text(message.get("reasoning_content")) or as_text(message.get("reasoning"))
+    return text or (details_text(message["reasoning_details"]) if "reasoning_details" in message else "")
 
 
 def read_chunks(content: object) -> list[Part]:
