@@ -9,8 +9,8 @@ import pytest
 
 from hostler.core.deltas import unfold
 from hostler.core.fitting import Limits, fitted
-from hostler.core.messages import Media, MediaKind, Message, Text
-from hostler.core.requests import Asked, ChatRequest, ReasoningOptions
+from hostler.core.messages import Citation, Media, MediaKind, Message, Text
+from hostler.core.requests import Asked, ChatRequest, ReasoningOptions, Reply
 from hostler.core.wires import ANTHROPIC, OLLAMA, OPENAI_RESPONSES, WIRES, Wire
 from hostler.errors import Unsupported
 from hostler.providers import gemini_cli, vendors
@@ -118,9 +118,11 @@ def test_what_is_in_no_line_of_replies_is_kept(face: str, name: str, *, stream: 
         (call.name, call.arguments) for call in reply.tool_calls
     ]
     assert (back.stop_sequence, back.finish_detail) == (reply.stop_sequence, reply.finish_detail)
-    assert [part.citations for part in back.parts if isinstance(part, Text)] == [
-        part.citations for part in reply.parts if isinstance(part, Text)
-    ]
+    assert cited(back) == cited(reply)
+
+
+def cited(reply: Reply) -> list[Citation]:
+    return [citation for part in reply.parts if isinstance(part, Text) for citation in part.citations]
 
 
 def lost_on_the_way_back(face: str, name: str, *, stream: bool) -> set[str]:
