@@ -13,8 +13,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("hostler", deadline=None, derandomize=True, max_examples=60)
-hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000)
+BUSY = (hypothesis.HealthCheck.too_slow,)
+"""How fast examples are made says how busy the machine is, and nothing of what is tested."""
+hypothesis.settings.register_profile(
+    "hostler", deadline=None, derandomize=True, max_examples=60, suppress_health_check=BUSY
+)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000, suppress_health_check=BUSY)
 hypothesis.settings.load_profile("hostler")
 
 SLOW_S = 0.25

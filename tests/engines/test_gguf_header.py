@@ -135,7 +135,9 @@ def test_a_truncated_file_is_refused_with_the_byte(tmp_path: Path, length: int) 
 
 
 @given(st.integers(0, DEMO_HEADER - 1), st.integers(0, 255))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_a_damaged_header_is_read_or_refused(tmp_path: Path, at: int, value: int) -> None:
     data = bytearray(DEMO.read_bytes())
     data[at] = value
@@ -146,7 +148,9 @@ def test_a_damaged_header_is_read_or_refused(tmp_path: Path, at: int, value: int
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_noise_after_a_good_start_is_refused_or_read(tmp_path: Path, noise: bytes) -> None:
     path = written(tmp_path, b"GGUF" + struct.pack("<IQQ", 3, 2, 3) + noise)
     with pytest.raises(ModelFileError, match="at byte"):

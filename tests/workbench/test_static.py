@@ -160,7 +160,7 @@ class NoLink:
         del keep_alive
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.text("./%2e5cA\\sretx:~", max_size=24).map(lambda text: "/" + text))
 def test_no_path_reaches_beyond_the_table(dist: Path, path: str) -> None:
     head = RequestHead()
