@@ -46,6 +46,9 @@ def install(name: str, pins: Sequence[str], commands: Sequence[Sequence[str]]) -
     for pin in pins:
         shutil.copy(PINS / pin, place)
     for command in commands:
+        if shutil.which(command[0]) is None:
+            print(f"agents: {name} could not be installed: there is no {command[0]} on PATH")
+            return True
         done = subprocess.run(command, cwd=place, check=False)
         if done.returncode:
             print(f"agents: {name} could not be installed: {command[0]} ended with status {done.returncode}")
