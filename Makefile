@@ -9,7 +9,7 @@ LOCK    := .venv/bin/uv lock --no-config --default-index https://pypi.org/simple
 WORKERS ?= 2
 ARGS    ?=
 
-.PHONY: help up test test-agents check bench web types model-data clean lock
+.PHONY: help up test test-agents translation check bench web types model-data clean lock
 CHECKS := check-lock check-format check-lint check-types check-floors check-house check-docs check-web
 .PHONY: $(CHECKS)
 
@@ -17,6 +17,7 @@ help:
 	@echo "make up      start hostler and print how to reach it (ARGS=\"--port 9000\" passes flags on)"
 	@echo "make test    all tests, and the quick ones under the newest Python as well"
 	@echo "make test-agents  real agents (Claude Code, Codex, ...) through hostler; installs 2 GB into .agents/"
+	@echo "make translation  translated exchanges in great number, new each time (ARGS=\"--count 200 --seed 7\")"
 	@echo "make check   format, lint, types, floors, house rules, docs, lock file"
 	@echo "make bench   run the benchmarks and keep their results"
 	@echo "make web     build the workbench's front end, if it changed (needs Node 20.19 or later)"
@@ -55,6 +56,10 @@ test: $(READY)
 test-agents: $(READY)
 	@$(PYTHON) tools/agents.py install
 	@$(PYTHON) -m pytest -n $(WORKERS) tests/agents/real_agents.py tests/agents/printed_lines.py $(ARGS)
+
+# Vendors' replies drawn by chance, through the gateway, read by the SDKs of every face.
+translation: $(READY)
+	@$(PYTHON) -m tests.translation $(ARGS)
 
 # All of them run, so that one run shows everything there is to mend.
 check: $(READY)

@@ -38,6 +38,9 @@ class Said:
     finish: Finish = "other"
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    thought_tokens: int | None = None
+    cites: set[str] = field(default_factory=set)
     turn: Any = None
 
 
@@ -61,9 +64,10 @@ class Face(Protocol):
 class Chat:
     """openai, chat completions."""
 
-    def __init__(self, client: openai.AsyncOpenAI, sampling: Mapping[str, Any]) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, sampling: Mapping[str, Any], offers: Sequence[str]) -> None:
         self._client = client
         self._sampling = sampling
+        self._offers = offers
 
     def user(self, text: str) -> Any:
         return {"role": "user", "content": text}
@@ -75,7 +79,7 @@ class Chat:
         ]
 
     async def ask(self, model: str, history: list[Any], *, tools: bool, stream: bool) -> Said:
-        offered = [{"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}]
+        offered = [{"type": "function", "function": {"name": name, "parameters": SCHEMA}} for name in self._offers]
         more: dict[str, Any] = {**self._sampling, **({"tools": offered} if tools else {})}
         try:
             if stream:
@@ -92,6 +96,7 @@ class Chat:
 
     async def _stream(self, model: str, history: list[Any], more: dict[str, Any]) -> Said:
         text, reasoning, finish, usage = "", "", None, None
+        refusal, notes = "", list[Any]()
         calls: dict[int, dict[str, Any]] = {}
         stream = await self._client.chat.completions.create(
             model=model,
@@ -107,7 +112,8 @@ class Chat:
                 text += choice.delta.content or ""
                 reasoning += getattr(choice.delta, "reasoning_content", None) or ""
                 finish = choice.finish_reason or finish
-                text += choice.delta.refusal or ""
+                refusal += choice.delta.refusal or ""
+                notes += getattr(choice.delta, "annotations", None) or ()
                 for call in choice.delta.tool_calls or ():
                     made = calls.setdefault(
                         call.index, {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
@@ -117,6 +123,7 @@ class Chat:
                         made["function"]["name"] += call.function.name or ""
                         made["function"]["arguments"] += call.function.arguments or ""
         message: dict[str, Any] = {"role": "assistant", "content": text or None, "reasoning_content": reasoning}
+        message |= ({"refusal": refusal} if refusal else {}) | ({"annotations": notes} if notes else {})
         if calls:
             message["tool_calls"] = [calls[index] for index in sorted(calls)]
         return self._said(message, finish, usage)
@@ -139,6 +146,9 @@ class Chat:
             finish="refusal" if message.get("refusal") else known.get(finish, "other"),
             prompt_tokens=usage.prompt_tokens if usage else None,
             completion_tokens=usage.completion_tokens if usage else None,
+            cached_tokens=getattr(usage and usage.prompt_tokens_details, "cached_tokens", None),
+            thought_tokens=getattr(usage and usage.completion_tokens_details, "reasoning_tokens", None),
+            cites={note["url_citation"]["url"] for note in message.pop("annotations", ())},
             turn=[message],
         )
 
@@ -146,9 +156,10 @@ class Chat:
 class Responses:
     """openai, responses; the client keeps all output items, encrypted reasoning among them."""
 
-    def __init__(self, client: openai.AsyncOpenAI, sampling: Mapping[str, Any]) -> None:
+    def __init__(self, client: openai.AsyncOpenAI, sampling: Mapping[str, Any], offers: Sequence[str]) -> None:
         self._client = client
         self._sampling = sampling
+        self._offers = offers
 
     def user(self, text: str) -> Any:
         return {"role": "user", "content": text}
@@ -160,7 +171,7 @@ class Responses:
         ]
 
     async def ask(self, model: str, history: list[Any], *, tools: bool, stream: bool) -> Said:
-        offered = [{"type": "function", "name": "weather", "parameters": SCHEMA, "strict": False}]
+        offered = [{"type": "function", "name": name, "parameters": SCHEMA, "strict": False} for name in self._offers]
         more: dict[str, Any] = {**self._sampling, **({"tools": offered} if tools else {})}
         more |= {"store": False, "include": ["reasoning.encrypted_content"], "max_output_tokens": 900}
         try:
@@ -190,6 +201,7 @@ class Responses:
             if item["type"] == "message":
                 for part in item["content"]:
                     part.pop("parsed", None)
+                    said.cites |= {note["url"] for note in part.get("annotations", ()) if "url" in note}
                     said.text += part.get("text", "") + part.get("refusal", "")
                     if part["type"] == "refusal":
                         said.finish = "refusal"
@@ -204,15 +216,18 @@ class Responses:
             said.finish = "tool_calls" if said.calls and said.finish == "stop" else said.finish
         if reply.usage:
             said.prompt_tokens, said.completion_tokens = reply.usage.input_tokens, reply.usage.output_tokens
+            said.cached_tokens = reply.usage.input_tokens_details.cached_tokens
+            said.thought_tokens = reply.usage.output_tokens_details.reasoning_tokens
         return said
 
 
 class Messages:
     """anthropic."""
 
-    def __init__(self, client: anthropic.AsyncAnthropic, sampling: Mapping[str, Any]) -> None:
+    def __init__(self, client: anthropic.AsyncAnthropic, sampling: Mapping[str, Any], offers: Sequence[str]) -> None:
         self._client = client
         self._sampling = sampling
+        self._offers = offers
 
     def user(self, text: str) -> Any:
         return {"role": "user", "content": text}
@@ -225,7 +240,8 @@ class Messages:
         return [{"role": "user", "content": blocks}]
 
     async def ask(self, model: str, history: list[Any], *, tools: bool, stream: bool) -> Said:
-        more: dict[str, Any] = {"tools": [{"name": "weather", "input_schema": SCHEMA}]} if tools else {}
+        offered = [{"name": name, "input_schema": SCHEMA} for name in self._offers]
+        more: dict[str, Any] = {"tools": offered} if tools else {}
         more |= {"extra_body": self._sampling}  # the SDK itself has lost these, servers and older clients have not
         try:
             if not stream:
@@ -242,7 +258,7 @@ class Messages:
     def _said(self, reply: Any) -> Said:
         known: dict[str | None, Finish] = {
             "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_calls",
-            "refusal": "refusal",
+            "refusal": "refusal", "model_context_window_exceeded": "length",
         }  # fmt: skip
         usage = reply.usage
         said = Said(
@@ -251,11 +267,14 @@ class Messages:
             + (usage.cache_read_input_tokens or 0)
             + (usage.cache_creation_input_tokens or 0),
             completion_tokens=usage.output_tokens,
+            cached_tokens=usage.cache_read_input_tokens,
+            thought_tokens=usage.output_tokens_details.thinking_tokens if usage.output_tokens_details else None,
             turn=[{"role": "assistant", "content": [block.model_dump(exclude_none=True) for block in reply.content]}],
         )
         for block in reply.content:
             if block.type == "text":
                 said.text += block.text
+                said.cites |= {url for cite in block.citations or () if (url := getattr(cite, "url", None))}
             elif block.type == "thinking":
                 said.reasoning += block.thinking
             elif block.type == "tool_use":
@@ -266,9 +285,10 @@ class Messages:
 class Gemini:
     """google-genai."""
 
-    def __init__(self, client: genai.Client, sampling: Mapping[str, Any]) -> None:
+    def __init__(self, client: genai.Client, sampling: Mapping[str, Any], offers: Sequence[str]) -> None:
         self._client = client
         self._sampling = sampling
+        self._offers = offers
 
     def user(self, text: str) -> Any:
         return types.Content(role="user", parts=[types.Part(text=text)])
@@ -285,9 +305,12 @@ class Gemini:
         return [types.Content(role="user", parts=parts)]
 
     async def ask(self, model: str, history: list[Any], *, tools: bool, stream: bool) -> Said:
-        declared = types.FunctionDeclaration(name="weather", description="x", parameters_json_schema=SCHEMA)
+        declared = [
+            types.FunctionDeclaration(name=name, description="x", parameters_json_schema=SCHEMA)
+            for name in self._offers
+        ]
         config = types.GenerateContentConfig(
-            tools=[types.Tool(function_declarations=[declared])] if tools else None,
+            tools=[types.Tool(function_declarations=declared)] if tools else None,
             thinking_config=types.ThinkingConfig(include_thoughts=True),
             max_output_tokens=900,
             **self._sampling,
@@ -311,6 +334,7 @@ class Gemini:
         for reply in replies:
             for candidate in reply.candidates or ():
                 finish = candidate.finish_reason or finish
+                said.cites |= _gemini_cites(candidate)
                 for part in (candidate.content.parts if candidate.content else None) or ():
                     parts.append(part)
                     if part.function_call:
@@ -324,25 +348,39 @@ class Gemini:
                 usage = reply.usage_metadata
                 said.prompt_tokens = usage.prompt_token_count
                 said.completion_tokens = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
+                said.cached_tokens = usage.cached_content_token_count or 0
+                said.thought_tokens = usage.thoughts_token_count or 0
         known: dict[Any, Finish] = {
             "STOP": "stop",
             "MAX_TOKENS": "length",
             "SAFETY": "refusal",
             "PROHIBITED_CONTENT": "refusal",
+            "RECITATION": "refusal",
+            "BLOCKLIST": "refusal",
+            "SPII": "refusal",
+            "IMAGE_SAFETY": "refusal",
         }
-        said.finish = "tool_calls" if said.calls else known.get(finish.value if finish else None, "other")
+        ended = known.get(finish.value if finish else None, "other")
+        said.finish = "tool_calls" if said.calls and ended == "stop" else ended
         said.turn = [types.Content(role="model", parts=parts)]
         if finish is None:
             raise Refused(0, "the reply ended without a reason")
         return said
 
 
+def _gemini_cites(candidate: types.Candidate) -> set[str]:
+    grounded = candidate.grounding_metadata.grounding_chunks if candidate.grounding_metadata else None
+    cited = candidate.citation_metadata.citations if candidate.citation_metadata else None
+    return {chunk.web.uri or "" for chunk in grounded or () if chunk.web} | {cite.uri or "" for cite in cited or ()}
+
+
 class Ollama:
     """ollama, chat."""
 
-    def __init__(self, client: ollama.AsyncClient, sampling: Mapping[str, Any]) -> None:
+    def __init__(self, client: ollama.AsyncClient, sampling: Mapping[str, Any], offers: Sequence[str]) -> None:
         self._client = client
         self._sampling = sampling
+        self._offers = offers
 
     def user(self, text: str) -> Any:
         return {"role": "user", "content": text}
@@ -354,7 +392,8 @@ class Ollama:
         ]
 
     async def ask(self, model: str, history: list[Any], *, tools: bool, stream: bool) -> Said:
-        offered = [{"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}] if tools else None
+        named = [{"type": "function", "function": {"name": name, "parameters": SCHEMA}} for name in self._offers]
+        offered = named if tools else None
         options = {"num_predict": 900, **self._sampling}
         try:
             if not stream:
@@ -381,7 +420,12 @@ class Ollama:
                 said.calls.append(Called(call.function.name, dict(call.function.arguments)))
                 called.append(call)
         message = {"role": "assistant", "content": said.text} | ({"tool_calls": called} if called else {})
-        known: dict[str | None, Finish] = {"stop": "stop", "length": "length", "content_filter": "refusal"}
+        known: dict[str | None, Finish] = {
+            "stop": "stop",
+            "length": "length",
+            "content_filter": "refusal",
+            "refusal": "refusal",
+        }
         said.finish = "tool_calls" if said.calls else known.get(last.done_reason, "other")
         said.turn = [message]
         return said
@@ -391,15 +435,17 @@ FACES = ("chat", "responses", "messages", "gemini", "ollama")
 
 
 @asynccontextmanager
-async def face(name: str, address: str, key: str = "key", **sampling: float) -> AsyncIterator[Face]:
-    """The SDK of a face, pointed at an address; `sampling` goes with every request."""
+async def face(
+    name: str, address: str, key: str = "key", *, offers: Sequence[str] = ("weather",), **sampling: float
+) -> AsyncIterator[Face]:
+    """The SDK of a face, pointed at an address; `sampling` goes with every request, `offers` are the tools' names."""
     match name:
         case "chat" | "responses":
             async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key=key, max_retries=0) as client:
-                yield Chat(client, sampling) if name == "chat" else Responses(client, sampling)
+                yield (Chat if name == "chat" else Responses)(client, sampling, offers)
         case "messages":
             async with anthropic.AsyncAnthropic(base_url=address, api_key=key, max_retries=0) as claude:
-                yield Messages(claude, sampling)
+                yield Messages(claude, sampling, offers)
         case "gemini":
             options = types.HttpOptions(
                 base_url=address,
@@ -407,10 +453,10 @@ async def face(name: str, address: str, key: str = "key", **sampling: float) -> 
                 retry_options=types.HttpRetryOptions(attempts=1),
             )
             google = genai.Client(api_key=key, http_options=options)
-            yield Gemini(google, sampling)
+            yield Gemini(google, sampling, offers)
             await google.aio.aclose()
             google.close()
         case _:
             local = ollama.AsyncClient(host=address, headers={"authorization": f"Bearer {key}"})
-            yield Ollama(local, sampling)
+            yield Ollama(local, sampling, offers)
             await local._client.aclose()  # pyright: ignore[reportPrivateUsage]  # it has no door of its own
