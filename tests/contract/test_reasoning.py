@@ -194,6 +194,19 @@ async def test_in_tags(talk: Talk) -> None:
         assert told[0].text.startswith("<think>\nI look") and talk.sent.count("<think>") == 3
 
 
+@case(
+    Reply(reasoning=THOUGHTS[0], signature=SEALS[0]),
+    Reply(reasoning=THOUGHTS[1], signature=SEALS[1], text="Noon."),
+    Reply(text="Done."),
+    shows="readable reasoning",
+)
+async def test_and_nothing_said(talk: Talk) -> None:
+    """A reply that is all reasoning is no answer to go back with; the next one is."""
+    told = await three_turns(talk, answered)
+    assert [(thoughts(reply), reply.text) for reply in told[:2]] == [(THOUGHTS[0], ""), (THOUGHTS[1], "Noon.")]
+    assert seals(talk)[1] == (talk.wire in SIGNING)
+
+
 @case(Reply(echo=True), shows="signed reasoning")
 async def test_of_another_maker(talk: Talk) -> None:
     """Sealed reasoning of one vendor reaches no other: neither seal nor words, and that is told."""

@@ -140,6 +140,17 @@ async def test_an_error_within(talk: Talk) -> None:
     assert told.value.status >= 500 and told.value.message
 
 
+@case(Reply(text=WORDS, broken=Break(how="error", after_chunks=0)), shows="broken stream")
+async def test_an_error_before_any_word(talk: Talk) -> None:
+    if not talk.streamed:
+        assert (await talk.ask("Hello")).text == WORDS
+        return
+    seen: list[Delta] = []
+    with pytest.raises(UpstreamRefused):
+        await follow(talk, seen)
+    assert said(seen) == ""
+
+
 @cases(
     Case("no-answer", ("timeout",), (Reply(text=WORDS, broken=Break(how="silence", before_head=True)),), IMPATIENT),
     Case("silence-within", ("timeout",), (Reply(text=WORDS, broken=SILENT_WITHIN),), IMPATIENT),

@@ -1,5 +1,7 @@
 """What is said, and by whom: text in every character, system text in every place, histories in order."""
 
+import asyncio
+
 from hostler.core.messages import Message, Text
 from hostler.providers.fake.script import Chunks, Reply, When
 from tests.contract.case import case
@@ -69,6 +71,22 @@ async def test_much_text(talk: Talk) -> None:
     reply = await talk.ask("Talk.")
     assert reply.text.split() == [f"word{number}" for number in range(1500)]
     assert reply.usage.output == 1500
+
+
+@case(Reply(text=""), Reply(text="Now I speak."), shows="plain")
+async def test_nothing_said(talk: Talk) -> None:
+    """An empty reply is a good one, and can stand in a history."""
+    reply = await talk.ask(history := [user("Say nothing.")])
+    assert (reply.text, reply.tool_calls, reply.finish) == ("", (), "stop")
+    assert (await talk.ask([*history, *answered(reply), user("Speak.")])).text == "Now I speak."
+
+
+@case(Reply(echo=True), shows="plain")
+async def test_many_at_once(talk: Talk) -> None:
+    """Each gets its own answer."""
+    words = [f"number{n}" for n in range(12)]
+    replies = await asyncio.gather(*(talk.ask(word) for word in words))
+    assert [reply.text for reply in replies] == words
 
 
 def _texts(value: object) -> list[str]:

@@ -6,8 +6,9 @@ Knows: which messages merge, move and change their role. Does not know: how one 
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hostler.core.messages import Media, Message, Text, ToolResult
+from hostler.core.messages import Media, Message, Reasoning, Text, ToolResult
 from hostler.core.requests import ChatRequest
+from hostler.core.wires import ANTHROPIC
 from hostler.errors import Unsupported
 from hostler.wire.anthropic.content_encode import Block, BlockEncoder
 
@@ -46,7 +47,7 @@ class Conversation:
                 continue
             leading = False
             if message.role == "assistant":
-                self._add_assistant(message, path)
+                self._add_assistant(message, path, same_wire=request.wire == ANTHROPIC)
             else:
                 self._add_user(message, path)
         if not self._turns and self._system:
@@ -70,10 +71,18 @@ class Conversation:
             if text:
                 self._extend("user", [{"type": "text", "text": f"<system>\n{text}\n</system>"}])
 
-    def _add_assistant(self, message: Message, path: str) -> None:
+    def _add_assistant(self, message: Message, path: str, *, same_wire: bool) -> None:
         if any(isinstance(part, Media) for part in message.parts):
             raise Unsupported(f"{path}: this model's interface takes no media in what the assistant said.")
-        self._extend("assistant", self._encoder.encode(message.parts, path))
+        encoder = self._encoder
+        said = [(part, encoder.encode_part(part, f"{path}[{i}]")) for i, part in enumerate(message.parts)]
+        blocks = [(part, block) for part, block in said if block is not None]
+        while (
+            blocks and isinstance(blocks[-1][0], Reasoning) and not same_wire
+        ):  # "the final block ... cannot be `thinking`"
+            blocks.pop()
+            encoder.dropped.add("messages[].reasoning")
+        self._extend("assistant", [block for _, block in blocks])
 
     def _add_user(self, message: Message, path: str) -> None:
         for position, part in enumerate(message.parts):
