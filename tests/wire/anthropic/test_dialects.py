@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hostler.core.deltas import Finished, PartEnded, RefusalDelta, TextDelta, fold
+from hostler.core.deltas import Finished, PartEnded, RefusalDelta, TextDelta, fold, unfold
 from hostler.core.messages import Message, Reasoning, Refusal, Text, ToolCall, ToolResult
 from hostler.core.requests import Asked, ChatRequest, OutputFormat, ReasoningOptions, Reply, Sampling, ToolChoice
 from hostler.core.tools import Tool
@@ -261,6 +261,15 @@ def test_why_a_model_refused() -> None:
     chat = openai_chat.stream_encoder(ASKED)
     assert b'"refusal":"Not that."' in chat.encode(deltas) + chat.finish()
     assert chat.dropped == {"stop_details.category"}
+
+
+def test_a_refusal_that_stands_in_the_text_too_is_read_once() -> None:
+    reply = Reply(parts=(Text(text="Well."), Refusal(text="Not that.")), finish="refusal")
+    encoder, decoder = anthropic.stream_encoder(ASKED), anthropic.stream_decoder()
+    deltas = decoder.feed(encoder.encode(unfold(reply)) + encoder.finish()) + decoder.flush()
+    whole = anthropic.decode_response(anthropic.encode_response(reply, ASKED).body)
+    for read in (whole, fold(deltas)):
+        assert (read.text, read.finish) == ("Well.Not that.", "refusal")
 
 
 def test_a_refusal_without_words_and_one_that_chat_tells() -> None:

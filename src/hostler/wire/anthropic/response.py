@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import msgspec
 
-from hostler.core.messages import Refusal, ToolCall
+from hostler.core.messages import Refusal, Text, ToolCall
 from hostler.core.requests import Asked, Reply
 from hostler.core.usage import Usage
 from hostler.errors import UpstreamBroken, UpstreamGarbled, WireError
@@ -50,7 +50,8 @@ def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
         raise UpstreamGarbled(f"The reply is no message of its wire: {error.message}.") from error
     raw = message.stop_reason or ""
     details = message.stop_details or StopDetails()
-    if details.explanation and finish_to_core(raw) == "refusal":
+    told = next((part.text for part in reversed(parts) if isinstance(part, Text)), "")
+    if details.explanation and finish_to_core(raw) == "refusal" and details.explanation != told:
         parts = (*parts, Refusal(text=details.explanation))
     return Reply(
         id=message.id,

@@ -120,6 +120,7 @@ class StreamDecoder(EventStreamDecoder):
         self._blocks: dict[int, _Block] = {}
         self._current: _Block | None = None  # the text, thinking or unknown block whose deltas go out at once
         self._waiting: list[_Block] = []
+        self._said: list[str] = []  # the last block of text
         self._slots = 0
         self._usage = WireUsage()
         self._finished = False
@@ -254,6 +255,8 @@ class StreamDecoder(EventStreamDecoder):
             out.append(ToolCallEnded(block.slot))
             return
         block.whole = True
+        if block.start.type == "text":
+            self._said = block.fragments
         (out if block is self._current else block.fresh).append(_ending(block))
         while self._current is not None and self._current.whole:
             self._current = self._waiting.pop(0) if self._waiting else None
@@ -270,7 +273,7 @@ class StreamDecoder(EventStreamDecoder):
             self._end_blocks(out)
             self._finished = True
             reason, details = finish_to_core(delta.stop_reason), delta.stop_details or StopDetails()
-            if details.explanation and reason == "refusal":
+            if details.explanation and reason == "refusal" and details.explanation != "".join(self._said):
                 out += [RefusalDelta(details.explanation), PartEnded()]
             out.append(Finished(reason, delta.stop_reason, delta.stop_sequence, details.category or ""))
         self._note_usage(event.usage, out)
