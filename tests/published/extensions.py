@@ -32,6 +32,7 @@ EXTENSIONS = (
     Extension("chat", "choices[].finish_reason", "a failed reply must not look whole", "error", "stop"),
     Extension("chat.chunk", "choices[].delta.reasoning_content", "as in a whole reply"),
     Extension("chat.chunk", "choices[].delta.reasoning_details", "as in a whole reply"),
+    Extension("chat.chunk", "choices[].delta.annotations", "published for whole replies, not yet for chunks"),
     Extension("chat.chunk", "choices[].finish_reason", "as in a whole reply", "error", "stop"),
     Extension("chat.chunk", "choices[].delta.tool_calls[].custom", "published for whole replies, not yet for chunks"),
     Extension("chat.chunk", "choices[].delta.tool_calls[].type", "the same", "custom", "function"),

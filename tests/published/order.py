@@ -53,6 +53,7 @@ class _Items:
         self.part: tuple[str, int] | None = None
         self.grown: dict[tuple[str, int], str] = {}
         self.whole: set[tuple[str, int]] = set()
+        self.notes: list[Json] = []
 
     def take(self, event: Json) -> None:
         kind: str = event["type"]
@@ -66,7 +67,10 @@ class _Items:
             return
         assert event["item_id"] == self.open["id"], event
         thing, state = kind.rpartition(".")[::2]
-        if thing in ("response.content_part", "response.reasoning_summary_part"):
+        if thing == "response.output_text.annotation":
+            assert self.part == self._place(event) and event["annotation_index"] == len(self.notes), event
+            self.notes.append(event["annotation"])
+        elif thing in ("response.content_part", "response.reasoning_summary_part"):
             self._take_part(event, added=state == "added")
         else:
             self._take_text(event, thing, whole=state == "done")
@@ -81,10 +85,11 @@ class _Items:
         if added:
             held = sum(1 for each, _ in self.parts if each == place[0])
             assert self.part is None and place[1] == held, event
-            self.part = place
+            self.part, self.notes = place, []
         else:
             assert self.part == place, event
             self.part, self.parts[place] = None, event["part"]
+            assert event["part"].get("annotations", []) == self.notes, event
             text = next((event["part"][key] for key in ("text", "refusal") if key in event["part"]), "")
             assert text == self.grown.get(place) and place in self.whole, event
 

@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from hostler.core.deltas import (
+    Cited,
     Delta,
     Finished,
     PartEnded,
@@ -19,6 +20,7 @@ from hostler.core.deltas import (
     ToolCallStarted,
     UsageDelta,
 )
+from hostler.core.messages import Citation
 from hostler.core.requests import Asked, ChatRequest, FinishReason
 from hostler.core.usage import Usage
 from hostler.core.wires import OPENAI_RESPONSES
@@ -42,6 +44,7 @@ FINISHES: tuple[FinishReason, ...] = (
     "stop", "stop_sequence", "length", "context", "tool_calls", "content_filter", "refusal", "pause", "unknown",
     "error",
 )  # fmt: skip
+CITATIONS = (Citation("https://example.org/oats", "Oats\u2028"), Citation("https://example.org/hay"))
 
 
 def seals(text: str) -> list[object]:
@@ -90,7 +93,8 @@ def grown(draw: st.DrawFn) -> list[Delta]:
         ends += [ReasoningSealed(msgspec.json.encode(seal)) for seal in seals(text)]
         return [*(ReasoningDelta(text) for text in said), draw(st.sampled_from(ends))]
     ends += [PartEnded(msgspec.json.encode(block)) for block in blocks_of(text)]
-    return [*(TextDelta(text) for text in said), draw(st.sampled_from(ends))]
+    notes = draw(st.lists(st.sampled_from(CITATIONS), max_size=2)) if text else []
+    return [*(TextDelta(text) for text in said), *map(Cited, notes), draw(st.sampled_from(ends))]
 
 
 @st.composite

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hostler.core.deltas import unfold
-from hostler.core.messages import Reasoning, Text, ToolCall
+from hostler.core.messages import Citation, Reasoning, Text, ToolCall
 from hostler.core.requests import Asked, Reply
 from hostler.core.usage import Usage
 from hostler.core.wires import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
@@ -20,7 +20,11 @@ from tests.published.strategies import ERRORS
 Json = dict[str, Any]
 ASKED = Asked("mine/model", "abc", 1_763_630_000)
 REPLY = Reply(
-    parts=(Reasoning(text="Oats?"), Text(text="Feeding."), ToolCall(id="c_1", name="feed", arguments='{"a":1}')),
+    parts=(
+        Reasoning(text="Oats?"),
+        Text(text="Feeding.", citations=(Citation("https://example.org/oats"),)),
+        ToolCall(id="c_1", name="feed", arguments='{"a":1}'),
+    ),
     finish="tool_calls",
     usage=Usage(3, 0, 0, 5, 1),
 )
@@ -116,7 +120,9 @@ def test_the_places_of_events_matter() -> None:
             events[: place + 1] + events[place:],
             [*events[:place], *reversed(events[place : place + 2]), *events[place + 2 :]],
         ):
-            if changed != events:
+            swapped = len(changed) == len(events) and changed != events
+            free = swapped and any(name.endswith("annotation.added") for name, _ in events[place : place + 2])
+            if changed != events and not free:  # an annotation may come anywhere within its part
                 with pytest.raises((AssertionError, IndexError)):
                     check_responses(pieces(framed(json.loads(json.dumps(changed))), "events"))
 
