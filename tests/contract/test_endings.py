@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from hostler.core.messages import Refusal
+from hostler.core.messages import Message, Refusal
 from hostler.core.requests import FinishReason
 from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES
 from hostler.providers.fake.script import Call, Reply
@@ -77,3 +77,21 @@ async def test_other_words(talk: Talk) -> None:
     reply = await talk.ask("Hello")
     assert reply.text == "Oh."
     assert reply.finish in get_args(FinishReason) and reply.finish != "error"
+
+
+@case(Reply(text="Wait", finish="length", calls=(Call(name="clock"),)), Reply(text="Gladly."), shows="length")
+async def test_gone_on_after_a_cut(talk: Talk) -> None:
+    """What was cut can stand in a history: its call is told to have been interrupted."""
+    reply = await talk.ask(history := [user("Tell me.")], max_tokens=20)
+    assert reply.finish == "length"
+    kept = Message("assistant", reply.parts)
+    assert (await talk.ask([*history, kept, user("Go on.")])).text == "Gladly."
+    assert "interrupted" in talk.sent
+
+
+@case(Reply(text="Half a sen", finish="length"), Reply(text="tence."), shows="length")
+async def test_an_answer_begun(talk: Talk) -> None:
+    """A conversation that ends with the beginning of an answer is gone on with."""
+    reply = await talk.ask(history := [user("Tell me.")], max_tokens=20)
+    assert (await talk.ask([*history, *answered(reply)])).text == "tence."
+    assert "Half a sen" in talk.sent
