@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hostler.providers.fake import FakeVendor
+from hostler.wire.loss_table import OWN_FIELDS, TO_FACE, TO_WIRE
 from tests.end_to_end.gate import Gate, Setup, gate
 from tests.fakes import serving
 
@@ -18,6 +19,9 @@ WIRES = {
     "dashscope": "dashscope",
 }
 """Each wire, and the kind of a provider that speaks it."""
+
+KNOWN = {loss.name for lines in (*TO_WIRE.values(), *TO_FACE.values()) for loss in lines}
+KNOWN |= {name for names in OWN_FIELDS.values() for name in names}
 
 
 @pytest.fixture
@@ -33,3 +37,5 @@ async def door(tmp_path: Path, fake: FakeVendor) -> AsyncIterator[Gate]:
     ]
     async with gate(tmp_path, *entries, setup=Setup(environment={"FAKE_KEY": "sk-fake"})) as door:
         yield door
+        told = {name for row in await door.rows() for name in (row.dropped or "").split(",")} - {""}
+        assert told <= KNOWN, "a client was told a name that is in no line of the table"
