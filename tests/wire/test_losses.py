@@ -6,6 +6,8 @@ from types import ModuleType
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hostler.core.deltas import unfold
 from hostler.core.fitting import Limits, fitted
@@ -19,6 +21,7 @@ from hostler.wire.codecs import codec_of
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.loss_table import BY_MODEL, FIELD, SERVER_TOOL, TO_FACE, TO_WIRE, Loss
 from tests.wire.loss_samples import FUNCTION, HI, REPLIES, SAMPLES, asking, sample_of
+from tests.wire.strategies import replies, requests
 
 SRC = Path(gemini_cli.__file__).parent.parent
 ASKED = Asked("m", "r1", 1_700_000_000)
@@ -97,6 +100,28 @@ def test_no_vendors_departures_lead_out_of_the_table(vendor: vendors.Vendor) -> 
                 except Unsupported:
                     continue
                 assert dropped <= names_in(TO_WIRE[side.wire], request)
+
+
+@pytest.mark.slow
+@given(st.sampled_from(WIRES).flatmap(requests))
+def test_no_conversation_leads_out_of_the_table(request: ChatRequest) -> None:
+    for wire in WIRES:
+        try:
+            _, dropped = encoded(wire, request, PLAIN)
+        except Unsupported:
+            continue
+        assert dropped <= names_in(TO_WIRE[wire], request)
+
+
+@pytest.mark.slow
+@given(replies())
+def test_no_reply_leads_out_of_the_table(reply: Reply) -> None:
+    for face in WIRES:
+        codec = codec_of(face)
+        encoder = codec.stream_encoder(ASKED)
+        encoder.encode(unfold(reply))
+        encoder.finish()
+        assert {*codec.encode_response(reply, ASKED).dropped, *encoder.dropped} <= names_in(TO_FACE[face])
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
