@@ -51,7 +51,7 @@ def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
     raw = message.stop_reason or ""
     details = message.stop_details or StopDetails()
     told = next((part.text for part in reversed(parts) if isinstance(part, Text)), "")
-    if details.explanation and finish_to_core(raw) == "refusal" and details.explanation != told:
+    if details.explanation and finish_to_core(raw) == "refusal" and not told.endswith(details.explanation):
         parts = (*parts, Refusal(text=details.explanation))
     return Reply(
         id=message.id,

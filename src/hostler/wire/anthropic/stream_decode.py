@@ -273,7 +273,8 @@ class StreamDecoder(EventStreamDecoder):
             self._end_blocks(out)
             self._finished = True
             reason, details = finish_to_core(delta.stop_reason), delta.stop_details or StopDetails()
-            if details.explanation and reason == "refusal" and details.explanation != "".join(self._said):
+            told = "".join(self._said).endswith(details.explanation or "")
+            if details.explanation and reason == "refusal" and not told:
                 out += [RefusalDelta(details.explanation), PartEnded()]
             out.append(Finished(reason, delta.stop_reason, delta.stop_sequence, details.category or ""))
         self._note_usage(event.usage, out)
