@@ -195,7 +195,7 @@ async def test_a_loop_of_calls(talk: Talk) -> None:
     assert talk.sent.index("Noon.") < talk.sent.index("Sunny.")
 
 
-HUGE = {"text": "Grüße, 世界! " * 4000, "deep": [[[[{"a": [1, 2.5, None, True, '"\\\n']}]]]]}
+HUGE = {"text": "Grüße, 世界! " * 1500, "deep": [[[[{"a": [1, 2.5, None, True, '"\\\n']}]]]]}
 
 
 @case(Reply(calls=(Call(name="write", arguments=HUGE, fragment=997),)), TOLD, shows="single call")
@@ -203,4 +203,4 @@ async def test_a_call_with_much_to_say(talk: Talk) -> None:
     tool = Tool(name="write", parameters={"type": "object", "properties": {"text": {"type": "string"}}})
     reply = await talk.ask(history := [user("Write.")], tools=[tool])
     assert called(reply) == [("write", HUGE)]
-    assert (await talk.ask([*history, *answered(reply, "Written. " * 3000)], tools=[tool])).text.startswith("Told: Wri")
+    assert (await talk.ask([*history, *answered(reply, "Written. " * 200)], tools=[tool])).text.startswith("Told: Wri")
