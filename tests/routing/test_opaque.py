@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hostler.core.messages import Message, Origin, Part, Reasoning, Refusal, Text, ToolCall
 from hostler.core.requests import ChatRequest
-from hostler.core.wires import ANTHROPIC
+from hostler.core.wires import ANTHROPIC, OPENAI_RESPONSES
 from hostler.routing.opaque import KeptReply, OpaqueStore, Place
 
 ORIGIN = Origin("vendor", ANTHROPIC, "model")
@@ -123,6 +123,15 @@ def test_what_the_client_carries_itself_is_left_alone() -> None:
     store.keep("key", ORIGIN, parts=(signed("kept"), call("1")))
     carried = history(signed("carried"), call("1"))
     assert store.restore("key", ORIGIN, messages=carried.messages) == list(carried.messages)
+
+
+def test_a_block_of_the_clients_own_wire_hides_nothing() -> None:
+    """A client of the Responses wire brings a message with its annotations back, which Anthropic has no use for."""
+    store = OpaqueStore()
+    reply = signed("kept"), said("Hay."), call("1")
+    store.keep("key", ORIGIN, parts=reply)
+    item = said("Hay.", opaque=b'{"type":"message"}', origin=Origin("", OPENAI_RESPONSES, ""))
+    assert restored(store, history(item, call("1"))) == of_origin(*reply)
 
 
 def test_a_reply_without_opaque_state_takes_no_room() -> None:

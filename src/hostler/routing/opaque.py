@@ -81,7 +81,7 @@ class OpaqueStore:
 
     def _restore_message(self, key_id: str, origin: Origin, *, message: Message) -> Message:
         message = _without_foreign(message, origin)
-        if not self._entries or any(_is_opaque(part) for part in message.parts):
+        if not self._entries or any(_is_carried(part, origin) for part in message.parts):
             return message
         found = (self.find((key_id, origin, anchor)) for anchor in _anchors(message.parts))
         kept = next((reply for reply in found if reply is not None), None)
@@ -223,6 +223,13 @@ def _is_foreign(part: Part, origin: Origin) -> TypeGuard[Text | Reasoning | Tool
 
 def _is_opaque(part: Part) -> bool:
     return isinstance(part, Text | Reasoning | ToolCall) and part.opaque is not None
+
+
+def _is_carried(part: Part, origin: Origin) -> bool:
+    """Whether a client brings state along that this maker can read; a block of the client's own wire may be none."""
+    if not isinstance(part, Text | Reasoning | ToolCall) or part.opaque is None:
+        return False
+    return part.origin is None or part.origin.wire == origin.wire
 
 
 def _is_of_reply(part: Part) -> TypeGuard[Text | Refusal | Reasoning | ToolCall]:
