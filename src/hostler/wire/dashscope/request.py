@@ -222,6 +222,7 @@ class _Writer:
         parts = _flat(request.messages)
         self._in_parts = any(isinstance(part, Media) for part in parts)
         marks = [part for part in parts if isinstance(part, Text | Media) and part.cache is not None]
+        self._marked = bool(marks)
         self._unmarked = len(marks) - _MOST_MARKS  # the first ones go: the last one covers most
         self._written: list[Json] = []
         self._moved: list[Json] = []  # media out of tool results, as messages of the user
@@ -277,7 +278,7 @@ class _Writer:
             elif isinstance(part, Media):
                 self.dropped |= lost_of_media(part)
                 written.append({**_write_media(part, self._request), **self._mark(part)})
-        if not self._in_parts and not any("cache_control" in part for part in written):
+        if not self._in_parts and not (self._marked and any("cache_control" in part for part in written)):
             return between.join(str(part["text"]) for part in written)
         return written or [{"text": ""}]
 

@@ -181,13 +181,15 @@ class FrameReader:
     def _add(self, call: _OpenCall, text: str, out: list[Delta]) -> None:  # signature: hot path
         if not call.started and (call.name or text):
             call.started = True
-            made = hashlib.sha256(f"{call.name}{text}".encode("utf-8", "replace")).hexdigest()[:16]
-            out.append(
-                deltas.ToolCallStarted(call.slot, call.id or f"call_{self._reply or made}_{call.slot}", call.name)
-            )
+            id_ = call.id or self._made_id(call.slot, f"{call.name}{text}")
+            out.append(deltas.ToolCallStarted(call.slot, id_, call.name))
         new = call.arguments.take(text)
         if new:
             out.append(deltas.ToolCallDelta(call.slot, new))
+
+    def _made_id(self, slot: int, content: str) -> str:
+        """An id for a call that has none: from the reply's own, so that no other call of a conversation has it."""
+        return f"call_{self._reply or hashlib.sha256(content.encode('utf-8', 'replace')).hexdigest()[:16]}_{slot}"
 
     def _finish(self, raw: str, out: list[Delta]) -> None:
         self.finished = True

@@ -377,6 +377,9 @@ class _WholeEncoder(StreamEncoder):
     def _begin(self, out: list[bytes]) -> None:
         pass
 
+    def _let_grow(self, block: Block) -> None:
+        block.prefix = b" "
+
     def _tell_added(self, block: Block, out: list[bytes]) -> None:
         pass
 
