@@ -17,8 +17,9 @@ from pathlib import Path
 
 from kept import FOLDER, keep, median
 
-from hostler.core.deltas import fold
+from hostler.core.messages import Text, ToolCall
 from hostler.core.requests import Asked, Reply
+from hostler.core.usage import Usage
 from hostler.wire.codec import Codec
 from hostler.wire.codecs import SERVED, codec_of
 from hostler.wire.dialects import PLAIN
@@ -87,10 +88,11 @@ def request_of(wire: str, size: int) -> bytes:
 
 
 def reply_of(wire: str) -> bytes:
-    """A whole reply of half a kilobyte as `wire` has it."""
-    reply = fold(codec_of(CHAT).stream_decoder().feed(b"".join(chat_stream())))
-    short = Reply(id=reply.id, model=reply.model, parts=reply.parts[:1], finish="stop", usage=reply.usage)
-    return codec_of(wire).encode_response(short, ASKED).body
+    """A whole reply of half a kilobyte as `wire` has it: text, and a call of a tool."""
+    call = ToolCall(id="call_0", name="weather_0", arguments='{"city":"Oslo"}')
+    usage = Usage(input=10, cache_read=200, output=60)
+    reply = Reply(id="bench", model="mock", parts=(Text(text=WORDS * 6), call), finish="tool_calls", usage=usage)
+    return codec_of(wire).encode_response(reply, ASKED).body
 
 
 def reads(pieces: Iterable[bytes], size: int) -> list[bytes]:
