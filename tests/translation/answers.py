@@ -217,13 +217,17 @@ class Can:
     writes: bool = False
     cites: bool = False
     parallel: bool = True
+    blank: bool = False
+    """Blank space may stand before calls, as open models write it."""
     id_prefix: str = "call_"
     id_length: int = 24
 
 
 def draw_answer(draw: Draw, can: Can) -> Answer:
     """An answer of one of many kinds."""
-    kind = draw.one(("text", "text", "thought", "call", "call", "calls", "calls", "cut", "refusal", "mixed"))
+    kind = draw.one(("text", "text", "thought", "call", "call", "calls", "calls", "cut", "refusal", "mixed", "silent"))
+    if kind == "silent":
+        return Answer((), "stop", draw.counts())
     if kind == "refusal":
         words = (Words(draw.text(8), refuses=True),) if can.refuses else ()
         return Answer(words, "refusal", draw.counts())
@@ -234,6 +238,8 @@ def draw_answer(draw: Draw, can: Can) -> Answer:
         if kind not in ("call", "calls") or draw.chance(0.4):
             cites = tuple(_source(draw) for _ in range(draw.number(1, 2))) if can.cites and draw.chance(0.3) else ()
             parts.append(Words(draw.text(), cites))
+    if can.blank and kind in ("call", "calls") and not any(isinstance(part, Words) for part in parts):
+        parts += [Words("\n\n")] if draw.chance(0.3) else []
     if kind in ("call", "calls") or (kind == "mixed" and draw.chance(0.6)):
         number = draw.number(2, 3) if kind == "calls" and can.parallel else 1
         ids = [draw.id(can.id_prefix, can.id_length) for _ in range(number)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, Literal
 
 from tests.translation.answers import (
@@ -31,12 +32,15 @@ class Host:
     thinks: Literal["", "reasoning_content", "reasoning", "both", "details", "tags", "chunks"] = "reasoning_content"
     usage: Literal["own", "last", "every", "x_groq", "no_choices_key", "with_choice", "cumulative"] = "own"
     counts: Literal["openai", "hits", "excluded", "plain", "timings", "flat"] = "openai"
-    calls: Literal["pieces", "whole", "index_0", "no_index", "repeated", "legacy", "objects", "empty_later"] = "pieces"
+    calls: Literal["pieces", "whole", "index_0", "no_index", "repeated", "legacy", "objects", "empty_later",
+                   "interleaved"] = "pieces"  # fmt: skip
     comments: tuple[str, ...] = ()
     first: Literal["role", "filter", "none", "content_null", "x_groq"] = "role"
     ends: tuple[tuple[str, str], ...] = ()
     """Other words for the ends."""
     finish_with_last: bool = False
+    open_end: Literal["", None] = None
+    """What stands in place of a finish reason before the end."""
     done: bool = True
     line: str = "\n"
     space: str = " "
@@ -104,6 +108,7 @@ HOSTS = (
     Host("perplexity", thinks="tags", usage="every", cites="citations", cumulative_message=True, counts="plain",
          line="\r\n", calls="whole"),
     Host("legacy functions", thinks="", calls="legacy", ends=(("tool_calls", "function_call"),), usage="own"),
+    Host("proxy whose calls interleave", calls="interleaved", open_end="", usage="last", counts="plain"),
     Host("proxy without choices in its last frame", thinks="both", usage="no_choices_key", space="", done=False),
 )  # fmt: skip
 _ENDS = {"stop": "stop", "length": "length", "tool_calls": "tool_calls", "refusal": "content_filter"}
@@ -121,6 +126,7 @@ def _exchange(draw: Draw, host: Host) -> Exchange:
         refuses=host.refuses,
         cites=bool(host.cites),
         parallel=host.calls != "legacy",
+        blank=not host.refuses,
         id_prefix=host.prefix,
         id_length=host.length,
     )
@@ -314,6 +320,7 @@ class _Writer:
         return f"data:{self.host.space}{data}{self.host.line * 2}".encode()
 
     def _event(self, delta: Json, end: str | None = None) -> Json:
+        end = self.host.open_end if end is None else end
         choice = {"index": 0, "delta": {**dict(self.host.delta), **delta}, "finish_reason": end}
         more = {name: value for name, value in self.host.choice if name != "text"}
         return {**self.top, "object": "chat.completion.chunk", **dict(self.host.head), "choices": [{**choice, **more}]}
@@ -346,9 +353,10 @@ class _Writer:
                     events += self._words(text, "refusal" if refuses else "content")
                 case Call():
                     pass
-        for index, call in enumerate(self.answer.calls):
-            events += self._called(call, index)
-        return events
+        calls = [self._called(call, index) for index, call in enumerate(self.answer.calls)]
+        if self.host.calls == "interleaved":
+            calls = [[event for events in zip_longest(*calls) for event in events if event is not None]]
+        return events + [event for called in calls for event in called]
 
     def _words(self, text: str, name: str) -> list[Json]:
         events = []

@@ -38,6 +38,8 @@ class Host:
     end_frame: bool = False
     """The end comes with an empty piece of its own."""
     details: bool = True
+    bare: bool = False
+    """The older form of results: a text without a message around it."""
 
 
 HOSTS = (
@@ -49,6 +51,7 @@ HOSTS = (
     Host("qwq", "qwq-plus", calls="whole", null=None, later_id="same"),
     Host("deepseek there", "deepseek-v4", details=False, space=" ", end_frame=True),
     Host("kimi there, growing", "kimi-k3", cumulative=True, framed="data_only", space=" "),
+    Host("older text form", "qwen-turbo", bare=True, thinks=False, cumulative=True, details=False),
     Host("workspace host", "qwen-flash", framed="data_only", later_id="same", null=None),
 )
 
@@ -59,9 +62,9 @@ def each_dashscope() -> list[Callable[[Draw], Exchange]]:
 
 
 def _exchange(draw: Draw, host: Host) -> Exchange:
-    answer = draw_answer(draw, Can(thinks=host.thinks))
-    while answer.finish == "refusal":
-        answer = draw_answer(draw, Can(thinks=host.thinks))
+    answer = draw_answer(draw, Can(thinks=host.thinks, blank=True))
+    while answer.finish == "refusal" or (host.bare and answer.calls):
+        answer = draw_answer(draw, Can(thinks=host.thinks, blank=True))
     again = plain_answer(draw)
     return Exchange(
         "dashscope",
@@ -112,6 +115,8 @@ class _Writer:
             usage |= {"prompt_tokens_details": {"cached_tokens": c.read}}
             usage |= {"output_tokens_details": {"reasoning_tokens": c.reasoning, "text_tokens": c.output}}
         output: Json = {"choices": [{"finish_reason": end, "message": message}]}
+        if self.host.bare:
+            output = {"text": message["content"], "finish_reason": end}
         return {"output": output, "usage": usage, "request_id": "b0e9-1"}
 
     def frames(self) -> list[bytes]:

@@ -152,8 +152,8 @@ def _reply(exchange: Exchange, name: str, *, said: Said) -> Iterator[tuple[str, 
     if exchange.fails is not None:
         yield "error", f"told as a good answer that ended with {said.finish}"
         return
-    text = said.text.strip() if known.stripped else said.text
-    yield "text", _differs(text, answer.text)
+    blank = known.stripped or not answer.text.strip()
+    yield "text", _differs(said.text.strip(), answer.text.strip()) if blank else _differs(said.text, answer.text)
     yield "reasoning", _differs(_squeezed(said.reasoning), _squeezed(answer.reasoning))
     called = [(call.name, call.arguments) for call in said.calls]
     yield "calls", _differs(called, [(call.name, call.arguments) for call in answer.calls])

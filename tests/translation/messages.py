@@ -42,6 +42,8 @@ class Host:
     index_gap: int = 0
     writes: bool = True
     thought_counts: bool = True
+    ends: tuple[tuple[str, str], ...] = ()
+    """Other words for the ends."""
 
 
 HOSTS = (
@@ -52,6 +54,8 @@ HOSTS = (
     Host("anthropic, redacted", "claude-haiku-5", extras=("redacted",)),
     Host("anthropic, omitted thinking", "claude-opus-5", extras=("omitted",)),
     Host("anthropic, new kinds", "claude-opus-9", extras=("unknown_event", "unknown_block", "unknown_delta")),
+    Host("anthropic, other ends", "claude-opus-5",
+         ends=(("stop", "stop_sequence"), ("length", "model_context_window_exceeded"))),
     Host("bedrock", "claude-sonnet-5", pings=False, prefix="toolu_bdrk_", extras=("metrics",), line="\r\n"),
     Host("minimax", "MiniMax-M3", prefix="call_function_", usage="end", writes=False, extras=("base_resp",)),
     Host("deepseek", "deepseek-v4", signs=False, prefix="call_00_", pings=False, writes=False),
@@ -186,7 +190,8 @@ class _Writer:
 
     def whole(self) -> Json:
         told: Json = {"id": self.id, "type": "message", "role": "assistant", "model": "m", "content": self.blocks}
-        told |= {"stop_reason": _ENDS[self.answer.finish], "stop_sequence": None, "usage": self._usage()}
+        end = dict(self.host.ends).get(self.answer.finish, _ENDS[self.answer.finish])
+        told |= {"stop_reason": end, "stop_sequence": "END" if end == "stop_sequence" else None, "usage": self._usage()}
         if self.answer.finish == "refusal":
             told["stop_details"] = {"type": "refusal", "category": "cyber", "explanation": None}
         if "container" in self.host.extras:
@@ -220,7 +225,7 @@ class _Writer:
 
     def _end(self, usage: Json) -> list[bytes]:
         whole = self.whole()
-        delta: Json = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+        delta: Json = {"stop_reason": whole["stop_reason"], "stop_sequence": whole["stop_sequence"]}
         delta |= {name: whole[name] for name in ("stop_details", "container") if name in whole}
         more: Json = {name: whole[name] for name in ("context_management", "base_resp") if name in whole}
         if self.host.usage == "start":

@@ -34,6 +34,8 @@ class Host:
     message: tuple[tuple[str, Any], ...] = ()
     blank_lines: bool = False
     calls_end: str = "stop"
+    written: bool = False
+    """Arguments are a text, as some proxies leave them."""
 
 
 HOSTS = (
@@ -44,6 +46,7 @@ HOSTS = (
     Host("ollama cloud", ids="id", more=(("remote_model", "gpt-oss:120b"), ("remote_host", "https://x.example:443"))),
     Host("ollama, empty fields", message=(("thinking", ""), ("images", None), ("tool_calls", None))),
     Host("ollama, calls in the last piece", calls="in_last", text_in_last=True),
+    Host("proxy with arguments as a text", written=True),
     Host("proxy with blank lines", line="\r\n", blank_lines=True, calls_end="tool_calls"),
     Host("llama.cpp behind the same path", text_in_last=True, ids="id", more=(("created_at", 1763600000),)),
 )
@@ -55,9 +58,9 @@ def each_ollama() -> list[Callable[[Draw], Exchange]]:
 
 
 def _exchange(draw: Draw, host: Host) -> Exchange:
-    answer = draw_answer(draw, Can(thinks=host.thinks != "none"))
+    answer = draw_answer(draw, Can(thinks=host.thinks != "none", blank=True))
     while answer.finish == "refusal":
-        answer = draw_answer(draw, Can(thinks=host.thinks != "none"))
+        answer = draw_answer(draw, Can(thinks=host.thinks != "none", blank=True))
     again = plain_answer(draw)
     return Exchange(
         "ollama",
@@ -114,7 +117,7 @@ def _frames(draw: Draw, host: Host, *, message: Json) -> list[Json]:
 
 
 def _call(host: Host, name: str, arguments: Json, *, id_: str, index: int) -> Json:
-    function: Json = {"name": name, "arguments": arguments}
+    function: Json = {"name": name, "arguments": dumps(arguments) if host.written else arguments}
     if host.ids == "index":
         function = {"index": index, **function}
     return {"id": id_, "function": function} if host.ids == "id" else {"function": function}

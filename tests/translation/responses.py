@@ -38,6 +38,8 @@ class Host:
     noise: tuple[str, ...] = ()
     usage_more: tuple[tuple[str, Any], ...] = ()
     refuses: bool = True
+    empty_end: bool = False
+    """The terminal event repeats no items."""
 
 
 HOSTS = (
@@ -46,7 +48,7 @@ HOSTS = (
     Host("openai, file search and mcp", extras=("file_search", "mcp", "mcp_list")),
     Host("openai, phases", extras=("phase",)),
     Host("openai, parallel calls interleaved", interleaved=True),
-    Host("codex back end", tells="no_parts", noise=("rate_limits",), extras=("hidden",)),
+    Host("codex back end", tells="no_parts", empty_end=True, noise=("rate_limits",), extras=("hidden",)),
     Host(
         "xai", tells="done_only", extras=("web_search",), usage_more=(("num_sources_used", 1), ("cost_in_usd_ticks", 9))
     ),
@@ -201,7 +203,7 @@ class _Writer:
         if self.host.tells != "terminal_only":
             found.append(self._event("response.in_progress", response=self._response([], "in_progress")))
             found += self._all_items()
-        ended = self._response(self.items)
+        ended = self._response([] if self.host.empty_end else self.items)
         found.append(self._event(f"response.{ended['status']}", response=ended))
         return found + ([f"data: [DONE]{self.host.line * 2}".encode()] if self.host.done else [])
 
