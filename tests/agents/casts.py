@@ -8,7 +8,7 @@ import json
 import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,10 @@ class Agent:
     within: float = 60.0
     faults: Mapping[str, str] = field(default_factory=dict)
     """What it does about a stream that breaks off, where it does not go on to the end: `reports`."""
+    knows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What hostler's user says of the model."""
+    unlisted: frozenset[str] = frozenset()
+    """Wires whose models hostler cannot list, for an agent that takes no others."""
 
     @property
     def settings(self) -> str:
@@ -238,6 +242,21 @@ def llm() -> Agent:
     )
 
 
+def llm_ollama() -> Agent:
+    """llm with its plugin for Ollama; it offers tools only to a model that is known to take them."""
+    plain = llm()
+    return replace(
+        plain,
+        name="llm-ollama",
+        face="ollama",
+        arguments=lambda place, prompt: ("-m", f"ollama/{MODEL}", *plain.arguments(place, prompt)[2:]),
+        variables=lambda place: {"LLM_USER_PATH": f"{place.home}/llm", "OLLAMA_HOST": place.gateway},
+        files=lambda place: {f"{place.home}/writing.py": WRITING},
+        knows={MODEL: {"tool_calling": True}},
+        unlisted=frozenset(("dashscope",)),
+    )
+
+
 AGENTS = (
     claude("claude-code", MODEL),
     claude("claude-code-known", "claude-sonnet-4-6"),
@@ -253,4 +272,5 @@ AGENTS = (
     opencode("opencode-gemini", "gemini", package="@ai-sdk/google", version="v1beta"),
     aider(),
     llm(),
+    llm_ollama(),
 )

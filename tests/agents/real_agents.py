@@ -50,7 +50,7 @@ def script_of(agent: Agent, wire: str, replies: Sequence[Mapping[str, Any]]) -> 
 
 
 def run(agent: Agent, wire: str, folder: Path, *replies: Mapping[str, Any]) -> Ended:
-    scene = Scene(wire, script_of(agent, wire, replies), agent.settings)
+    scene = Scene(wire, script_of(agent, wire, replies), agent.settings, agent.knows)
     return perform(folder, scene, lambda place: agent.play(place, PROMPT))
 
 
@@ -68,7 +68,7 @@ def check_vendor(agent: Agent, ended: Ended, *, refused: int = 0) -> None:
     assert {row.provider for row in ended.rows} == {"up"}, str(ended)
 
 
-PAIRS = [(agent, wire) for agent in AGENTS for wire in KINDS if wire != agent.face]
+PAIRS = [(agent, wire) for agent in AGENTS for wire in KINDS if wire not in (agent.face, *agent.unlisted)]
 FEW = [
     (agent, wire) for place, (agent, wire) in enumerate(PAIRS) if place % 5 in (place // 5 % 5, (place // 5 + 2) % 5)
 ]

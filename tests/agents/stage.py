@@ -12,7 +12,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,13 @@ class Play:
 
 @dataclass(frozen=True)
 class Scene:
-    """What stands around a run: the wire that the vendor is reached by, its script, and lines of settings."""
+    """What stands around a run: the wire that the vendor is reached by, its script, lines of settings, and what
+    hostler's user says of models."""
 
     wire: str
     script: Mapping[str, Any]
     settings: str = ""
+    known: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -109,8 +111,10 @@ def vendor_of(folder: Path, script: Mapping[str, Any]) -> Iterator[str]:
 def perform(folder: Path, scene: Scene, make: Callable[[Place], Play]) -> Ended:
     """Run an agent to its end, with hostler between it and the vendor."""
     place = Path(folder / "home"), Path(folder / "work")
-    for part in place:
+    facts = folder / "hostler" / "models.json"
+    for part in (*place, facts.parent):
         part.mkdir(parents=True)
+    facts.write_text(json.dumps({"models": scene.known}))
     with vendor_of(folder / "vendor", scene.script) as vendor:
         row = {"id": "up", "kind": KINDS[scene.wire], "baseUrl": vendor}
         with running(folder / "hostler", Up(providers=[row], settings=scene.settings)) as hostler:
