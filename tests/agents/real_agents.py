@@ -76,7 +76,7 @@ FEW = [
 
 def over(pairs: Sequence[tuple[Agent, str]]) -> pytest.MarkDecorator:
     """A test for each of these agents and wires."""
-    return pytest.mark.parametrize(("agent", "wire"), pairs, ids=[f"{agent.name}-{wire}" for agent, wire in pairs])
+    return pytest.mark.parametrize(("agent", "wire"), pairs, ids=[f"{agent.name}/{wire}" for agent, wire in pairs])
 
 
 EVERY, SOME, SOME_WITH_TOOLS = over(PAIRS), over(FEW), over([pair for pair in FEW if pair[0].tool])
