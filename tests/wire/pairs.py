@@ -16,6 +16,7 @@ from hostler.core.messages import Media, Message, Reasoning, Refusal, Text, Tool
 from hostler.core.requests import Asked, ChatRequest, FinishReason, Reply, ToolChoice
 from hostler.core.usage import Usage
 from hostler.core.wires import DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, WIRES, Wire
+from hostler.wire.call_arguments import INVALID_JSON
 from hostler.wire.codecs import codec_of
 from hostler.wire.dialects import PLAIN
 from tests.wire.strategies import MEDIA
@@ -115,7 +116,7 @@ def story(messages: Iterable[Message], *wires: Wire) -> list[str]:
     Calls are numbered, and results go by that number.
     """
     told: list[str] = []
-    calls: dict[str, int] = {}
+    calls, number = dict[str, int](), -1
     for message in messages:
         calls_last = message.role == "assistant" and not TEXT_FIRST.isdisjoint(wires)
         for part in sorted(message.parts, key=lambda part: calls_last and isinstance(part, ToolCall)):
@@ -123,7 +124,8 @@ def story(messages: Iterable[Message], *wires: Wire) -> list[str]:
                 case Text(text=text) | Refusal(text=text):
                     told.append("".join(text.split()))
                 case ToolCall():
-                    calls[part.id] = len(calls) if part.id not in calls else max(calls.values()) + 1
+                    number += 1
+                    calls[part.id] = number
                     told.append(f"<call {calls[part.id]} {part.name} {canonical(part.arguments)}>")
                 case ToolResult(call_id=id_, content=content):
                     told.append(f"<result {calls.get(id_)}>" + "".join(visible_text(content).split()))
@@ -133,11 +135,14 @@ def story(messages: Iterable[Message], *wires: Wire) -> list[str]:
 
 
 def canonical(arguments: str) -> str:
-    """A call's arguments, however they were written, also where they are no JSON."""
+    """A call's arguments, however they were written, also where they are no JSON or in the wrapping of such."""
     try:
-        return msgspec.json.encode(msgspec.json.decode(arguments or "{}")).decode()
+        value = msgspec.json.decode(arguments or "{}")
     except msgspec.DecodeError:
         return arguments
+    if isinstance(value, dict) and list(value) == [INVALID_JSON]:  # type: ignore[reportUnknownArgumentType]
+        return canonical(value[INVALID_JSON])  # type: ignore[reportUnknownArgumentType]
+    return msgspec.json.encode(value).decode()
 
 
 def missing(told: Sequence[str], whole: Sequence[str]) -> str:
@@ -187,10 +192,14 @@ def form_of(request: ChatRequest) -> tuple[str, object] | None:
     return None if asked is None else (asked.kind, (asked.schema or {}).get("properties"))
 
 
+def thinking(reply: Reply) -> str:
+    """All that can be read of it."""
+    return "".join(part.text for part in reply.parts if isinstance(part, Reasoning))
+
+
 def parts_of(reply: Reply) -> tuple[str, str, list[tuple[str, str, object]]]:
     """Visible text, thinking, and calls."""
-    thinking = "".join(part.text for part in reply.parts if isinstance(part, Reasoning))
-    return reply.text, thinking, [(call.id, call.name, arguments_of(call)) for call in reply.tool_calls]
+    return reply.text, thinking(reply), [(call.id, call.name, arguments_of(call)) for call in reply.tool_calls]
 
 
 def counted(usage: Usage, *wires: Wire) -> dict[str, int | None]:

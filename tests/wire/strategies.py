@@ -11,7 +11,18 @@ from typing import Final, Literal
 import msgspec
 from hypothesis import strategies as st
 
-from hostler.core.messages import Media, MediaKind, Message, Origin, Part, Reasoning, Text, ToolCall, ToolResult
+from hostler.core.messages import (
+    Media,
+    MediaKind,
+    Message,
+    Origin,
+    Part,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from hostler.core.requests import ChatRequest, FinishReason, OutputFormat, Reply, Sampling, ToolChoice
 from hostler.core.tools import Tool
 from hostler.core.usage import Usage
@@ -239,6 +250,38 @@ def replies(
         parts.insert(0, draw(reasonings(None)))
     finish: FinishReason = "tool_calls" if isinstance(parts[-1], ToolCall) else draw(st.sampled_from(finishes))
     return Reply(id=draw(call_ids), model=draw(texts), parts=tuple(parts), finish=finish, usage=draw(usages))
+
+
+some_counts = st.none() | st.integers(0, 10_000)
+partial_usages = st.just(Usage()) | st.builds(
+    Usage,
+    input=st.integers(0, 10_000),
+    cache_read=some_counts,
+    cache_write=some_counts,
+    output=st.integers(0, 10_000),
+    reasoning=some_counts,
+    cost=st.none(),
+)
+
+
+@st.composite
+def wild_replies(draw: st.DrawFn) -> Reply:
+    """What upstreams send: parts in any order and number, a refusal beside text, arguments that are no object, ids that
+    no other vendor allows or none at all, counts that are told in part."""
+    texts_said = st.builds(Text, text=texts)
+    thoughts = st.builds(Reasoning, text=texts)
+    calls = st.builds(ToolCall, id=st.just("") | strange_ids | call_ids, name=names, arguments=odd_arguments)
+    parts: list[Part] = list(draw(st.lists(texts_said | thoughts | calls, min_size=1, max_size=5, unique_by=_id_of)))
+    called = any(isinstance(part, ToolCall) for part in parts)
+    if not called and draw(st.booleans()):
+        parts.append(Refusal(text=draw(texts)))
+    ends: tuple[FinishReason, ...] = ("stop", "stop_sequence", "length", "context", "content_filter", "refusal")
+    finish: FinishReason = "tool_calls" if called else draw(st.sampled_from(ends))
+    return Reply(id=draw(call_ids), model="m", parts=tuple(parts), finish=finish, usage=draw(partial_usages))
+
+
+def _id_of(part: Part) -> object:
+    return part.id if isinstance(part, ToolCall) and part.id else id(part)
 
 
 @st.composite

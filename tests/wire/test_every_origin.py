@@ -29,7 +29,7 @@ GIVING_BACK = [
     Dialect(reasoning_back="always", reasoning_back_as="chunks"),
 ]
 abroad = pytest.mark.parametrize(("made", "other"), [pair for pair in PAIRS if pair[0] in SEALED], ids=str)
-fewer = settings(max_examples=max(10, settings().max_examples // 3))
+fewer = settings(max_examples=max(10, settings().max_examples // 4))
 
 
 @abroad

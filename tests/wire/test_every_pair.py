@@ -23,6 +23,7 @@ from hostler.core.deltas import (
     unfold,
 )
 from hostler.core.history import repair
+from hostler.core.messages import Message, Refusal
 from hostler.core.requests import ChatRequest, FinishReason, Reply
 from hostler.core.usage import Usage
 from hostler.core.wires import Wire
@@ -45,13 +46,14 @@ from tests.wire.pairs import (
     speaks,
     story,
     streamed,
+    thinking,
 )
-from tests.wire.strategies import MEDIA, media_of, replies, requests, texts, wild_histories
+from tests.wire.strategies import MEDIA, media_of, replies, requests, texts, wild_histories, wild_replies
 
 pytestmark = pytest.mark.slow
 pairs = pytest.mark.parametrize(("a", "b"), PAIRS, ids=[f"{a}-{b}" for a, b in PAIRS])
 FINISHES: tuple[FinishReason, ...] = ("stop", "stop_sequence", "length", "context", "content_filter", "refusal")
-fewer = settings(max_examples=max(10, settings().max_examples // 3))
+fewer = settings(max_examples=max(10, settings().max_examples // 4))
 
 
 @pairs
@@ -160,3 +162,29 @@ def test_interleaved_calls_survive_and_never_overlap(
         assert parts_of(read) == parts_of(told)
         assert counted(read.usage, *wires) == counted(told.usage, *wires)
         assert read.finish == "tool_calls"
+
+
+def _assert_same(read: Reply, reply: Reply, *, wires: list[Wire]) -> None:
+    told, meant = ("".join(story([Message("assistant", each.parts)], *wires)) for each in (read, reply))
+    assert told == meant
+    assert "".join(thinking(read).split()) == "".join(thinking(reply).split())
+    ids = [call.id for call in read.tool_calls]
+    assert all(ids) and len(set(ids)) == len(ids)
+    assert {k: v or 0 for k, v in counted(read.usage, *wires).items()} == {
+        k: v or 0 for k, v in counted(reply.usage, *wires).items()
+    }
+    refused = any(isinstance(part, Refusal) for part in reply.parts)
+    assert ENDS[read.finish] == ENDS[reply.finish] or (refused and ENDS[read.finish] == "filtered")
+
+
+@pairs
+@fewer
+@given(reply=wild_replies(), data=st.data())
+def test_a_wild_reply_survives_whole_and_streamed(a: Wire, b: Wire, reply: Reply, data: st.DataObject) -> None:
+    whole, deltas, wires = reply, unfold(reply), list[Wire]()
+    for wire in (b, a):
+        wires.append(wire)
+        whole = answered(wire, whole)
+        deltas = streamed(wire, deltas, data=data)
+        _assert_same(whole, reply, wires=wires)
+        _assert_same(fold(deltas), reply, wires=wires)
