@@ -25,7 +25,7 @@ NOBODY = cast("Attempt", None)
 
 
 def outlet(take: Take) -> DeltaOutlet:
-    return DeltaOutlet(cast("Call", None), take, OpaqueStore())
+    return DeltaOutlet(cast("Call", None), take, keeper=OpaqueStore())
 
 
 async def test_a_batch_is_handed_on_at_once() -> None:

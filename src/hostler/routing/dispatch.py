@@ -55,7 +55,7 @@ class Dispatch:
         """
         if call.request is not None:
             check_request(call.plan, call.request)
-        outlet = DeltaOutlet(call, take, self._parts.keeper)
+        outlet = DeltaOutlet(call, take, keeper=self._parts.keeper)
         running = self.prepare(call, outlet, outlet.on_end)
         running.start()
         try:

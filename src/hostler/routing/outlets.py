@@ -175,7 +175,7 @@ class DeltaOutlet:
     one process.
     """
 
-    def __init__(self, call: Call, take: Take, keeper: OpaqueStore) -> None:
+    def __init__(self, call: Call, take: Take, *, keeper: OpaqueStore) -> None:
         self._call = call
         self._take = take
         self._keeper = keeper
