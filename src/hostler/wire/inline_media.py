@@ -3,7 +3,6 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from hostler.core.messages import Media, MediaKind
 
@@ -35,7 +34,9 @@ def usual_type(kind: MediaKind) -> str:
 
 def type_by_name(url: str) -> str:
     """The type that a file's address tells by its ending; empty where it tells none."""
-    return _ENDINGS.get(urlsplit(url).path.rpartition(".")[2].lower(), "")
+    path = url.partition("://")[2].partition("#")[0].partition("?")[0].partition("/")[2]
+    _, dot, ending = path.rpartition(".")
+    return _ENDINGS.get(ending.lower(), "") if dot else ""
 
 
 def inline_data(media: Media) -> tuple[str, str] | None:
