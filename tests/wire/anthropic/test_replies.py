@@ -213,3 +213,8 @@ def test_errors_are_told_in_the_wires_shape(error: HostlerError, kind: str) -> N
 def test_the_hint_is_part_of_the_message() -> None:
     body = msgspec.json.decode(anthropic.encode_error(ModelNotFound("No such model.", hint="Try m."), "r"))
     assert body["error"]["message"] == "No such model. Try m."
+
+
+@pytest.mark.parametrize("body", [b'{"message":"Too many of them."}', b'{"detail":"Too many of them."}'])
+def test_an_error_of_a_gateway_before_the_vendor_says_what_it_says(body: bytes) -> None:
+    assert anthropic.decode_error(429, {}, body).message == "Too many of them."

@@ -14,7 +14,8 @@ _LONGEST_MESSAGE = 500
 
 class _Refusal(msgspec.Struct):
     error: ErrorBody = msgspec.field(default_factory=ErrorBody)
-    request_id: str | None = None
+    message: str = ""  # of gateways before the vendor, some of which have `detail` instead
+    detail: str = ""
 
 
 def decode_error(  # signature: codec.Codec
@@ -22,7 +23,8 @@ def decode_error(  # signature: codec.Codec
 ) -> UpstreamRefused:
     """What an upstream's error reply says; a body of another form becomes the message as far as it is text."""
     try:
-        error = msgspec.json.decode(body, type=_Refusal).error
+        told = msgspec.json.decode(body, type=_Refusal)
+        error = told.error if told.error.message else ErrorBody(told.error.type, told.message or told.detail)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         error = ErrorBody(message=plain_words(body.decode("utf-8", "replace").strip(), _LONGEST_MESSAGE))
     wait = retry_after(headers)
