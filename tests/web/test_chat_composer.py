@@ -26,6 +26,11 @@ PASTE = """([text, picture]) => {
   document.querySelector('textarea').dispatchEvent(event);
 }"""
 
+KEEPS = """() => new Promise((go) => {
+  const asked = indexedDB.open('hostler-drafts');
+  asked.onsuccess = () => go(asked.result.close());
+})"""
+"""The browser opens its database in the order of the requests: once it is open for this, it is for the page."""
 SAFARI_ENTER = """(box) => {
   const event = new KeyboardEvent('keydown', { key: 'Enter', keyCode: 229, bubbles: true, cancelable: true });
   box.dispatchEvent(event);
@@ -105,6 +110,7 @@ async def test_attachments_are_kept_when_the_page_goes_at_once(desk: House, tab:
     room = await chat(tab, desk.server)
     attached = room.page.get_by_role("list", name="Attachments").get_by_role("listitem")
     await expect(room.box).to_be_visible()
+    await room.page.evaluate(KEEPS)
     twice = f"given => {{ const paste = {PASTE}; paste(given); paste(given); location.reload(); }}"
     for count in (2, 4):
         await room.box.focus()

