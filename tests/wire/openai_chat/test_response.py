@@ -222,4 +222,5 @@ def test_finish_words(finish: FinishReason, parts: tuple[Part, ...], word: str) 
 def test_what_a_vendor_adds_to_a_call_is_its_opaque_block() -> None:
     extra = {"google": {"thought_signature": "c2ln"}}
     call = {"id": "c1", "function": {"name": "f", "arguments": "{}"}, "extra_content": extra}
-    assert reply_to({"tool_calls": [call]}).tool_calls[0].opaque == msgspec.json.encode({"extra_content": extra})
+    (made,) = reply_to({"tool_calls": [call]}).tool_calls
+    assert made.opaque == msgspec.json.encode({"type": "function", "extra_content": extra})

@@ -218,5 +218,8 @@ def test_what_a_vendor_adds_to_a_call_goes_back_with_it() -> None:
     chunk = b'{"choices":[{"delta":{"tool_calls":[%b]}}]}'
     end = b'{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}'
     first, second = fold(decoded(frames(chunk % signed, chunk % (call % (b"c2", b"")), end))).tool_calls
-    assert (first.id, first.opaque) == ("c1", b'{"extra_content":{"google":{"thought_signature":"c2ln"}}}')
+    assert (first.id, first.opaque) == (
+        "c1",
+        b'{"type":"function","extra_content":{"google":{"thought_signature":"c2ln"}}}',
+    )
     assert (second.id, second.opaque) == ("c2", None)

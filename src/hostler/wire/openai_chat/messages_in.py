@@ -177,9 +177,12 @@ def signed_chunk(thinking: str, signature: str) -> bytes:
 
 
 def extra_of(call: Members) -> bytes | None:
-    """What a vendor wants to see again with a call, as Google's signatures on this wire (`extra_content`)."""
+    """What a vendor wants to see again with a call, as Google's signatures on this wire (`extra_content`).
+
+    Its type tells it from the blocks of other wires.
+    """
     extra = as_members(call.get("extra_content"))
-    return msgspec.json.encode({"extra_content": extra}) if extra else None
+    return msgspec.json.encode({"type": "function", "extra_content": extra}) if extra else None
 
 
 def _calls(members: Members, index: int) -> list[ToolCall]:
