@@ -46,7 +46,14 @@ def script_of(agent: Agent, wire: str, replies: Sequence[Mapping[str, Any]]) -> 
     """The vendor's script: those replies, then the report once there are results; and a title for whoever wants one."""
     report = [{"when": {"tool_result": True}, "text": REPORT}] if agent.tool else []
     model = {"id": "worker", "replies": [*replies, *report, {"text": "A short title"}]}
-    return {"models": [model], "dialect": "compatible" if wire == "openai-chat" else {}}
+    return {"models": [model], "dialect": dialect_of(wire, replies)}
+
+
+def dialect_of(wire: str, replies: Sequence[Mapping[str, Any]]) -> object:
+    """The habits of servers of the chat wire; only with an index can calls whose pieces take turns be told apart."""
+    if wire != "openai-chat":
+        return {}
+    return {"fields": ["*"]} if any(reply.get("interleave") for reply in replies) else "compatible"
 
 
 def run(agent: Agent, wire: str, folder: Path, *replies: Mapping[str, Any]) -> Ended:
