@@ -141,6 +141,27 @@ def test_a_reply_without_opaque_state_takes_no_room() -> None:
     assert not list(store.entries())
 
 
+def test_what_is_said_twice_gets_back_what_led_to_it_each_time() -> None:
+    """Vendors that bind thinking to what stood before it refuse that of another turn."""
+    store, turns = OpaqueStore(), list[Message]()
+    for number in ("1", "2"):
+        turns.append(Message("user", (said(f"Go on, {number}."),)))
+        store.keep("key", ORIGIN, parts=(signed(number), said("Done.")), behind=turns)
+        turns.append(Message("assistant", (said("Done."),)))
+    back = store.restore("key", ORIGIN, messages=[Message("system", (said("New."),)), *turns])
+    assert [message.parts[0] for message in back if message.role == "assistant"] == [signed("1"), signed("2")]
+    assert restored(store, history(said("Done."))) == of_origin(signed("2"), said("Done.")), "the last one elsewhere"
+
+
+def test_an_id_that_a_server_gives_in_each_conversation_anew_is_no_name() -> None:
+    store, asked = OpaqueStore(), {name: [Message("user", (said(name),))] for name in ("one", "two")}
+    for name, before in asked.items():
+        store.keep("key", ORIGIN, parts=(signed(name), call("f:0")), behind=before)
+    for name, before in asked.items():
+        back = store.restore("key", ORIGIN, messages=[*before, Message("assistant", (call("f:0"),))])
+        assert back[-1].parts == of_origin(signed(name), call("f:0"))
+
+
 def test_readable_thinking_is_kept_for_those_who_want_it_back() -> None:
     store = OpaqueStore()
     reply = Reasoning(text="open"), call("1")
@@ -149,7 +170,7 @@ def test_readable_thinking_is_kept_for_those_who_want_it_back() -> None:
 
 
 def test_what_was_used_least_recently_goes_first() -> None:
-    store = OpaqueStore(most_entries=2)
+    store = OpaqueStore(most_entries=4)
     for name in "12":
         store.keep("key", ORIGIN, parts=(signed(name), said(name)))
     assert restored(store, history(said("1"))) == of_origin(signed("1"), said("1"))
@@ -193,5 +214,5 @@ def test_one_store_tells_another_what_it_keeps_and_not_what_it_was_told() -> Non
     for place, reply in tuple(heard):
         sent = msgspec.json.decode(msgspec.json.encode(reply), type=KeptReply)
         second.put(place, sent)
-    assert len(heard) == 2, "by the call's id, and by what was said"
+    assert len(heard) == 3, "by its place, by the call's id, and by what was said"
     assert list(second.entries()) == list(first.entries())

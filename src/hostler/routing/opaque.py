@@ -4,8 +4,10 @@ Knows: invariant 5 of the design, and its bound. Does not know: wires, sockets, 
 
 A chat client sends its tool results back without the signed thinking that led to the calls, and a signing vendor then
 answers 400. So a reply that holds such state is kept when it passes, under (key, origin, anchor), and stands in the
-history again when that is sent. The anchor is what every client brings back: the id of the reply's first tool call, and
-a digest of what it said and called, for clients whose wire has no ids.
+history again when that is sent. The anchor is what every client brings back: what the reply said and called, behind
+what stood before it ("Done." is said more than once, and some servers count their calls' ids anew in each
+conversation); else, where that was edited, the id of its first tool call; else what it said and called alone, for
+clients whose wire has no ids.
 """
 
 import hashlib
@@ -15,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeGuard, assert_never
 
-from hostler.core.messages import Message, Origin, Part, Reasoning, Refusal, Text, ToolCall, visible_text
+from hostler.core.messages import Message, Origin, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, visible_text
 from hostler.wire.free_text import unwrapped
 
 MOST_ENTRIES = 10_000
@@ -54,12 +56,26 @@ class OpaqueStore:
         self._bytes = 0
         self._entries: OrderedDict[Place, KeptReply] = OrderedDict()
 
-    def keep(self, key_id: str, origin: Origin, *, parts: Sequence[Part], readable: bool = False) -> None:
-        """Remember a reply, if there is opaque state in it; `readable`: its maker wants readable thinking back too."""
+    def keep(
+        self,
+        key_id: str,
+        origin: Origin,
+        *,
+        parts: Sequence[Part],
+        behind: Sequence[Message] = (),
+        readable: bool = False,
+    ) -> None:
+        """Remember a reply, if there is opaque state in it; `behind`: the history as the client sent it.
+
+        `readable`: its maker wants readable thinking back too.
+        """
         if not any(_is_opaque(part) or (readable and isinstance(part, Reasoning)) for part in parts):
             return
         kept = tuple(_flat(part) for part in parts if _is_of_reply(part))
-        for anchor in _anchors(parts):
+        trail = _Trail()
+        for message in behind:
+            trail.add(message)
+        for anchor in _anchors(parts, trail):
             self.share((key_id, origin, anchor), kept)
 
     def share(self, place: Place, reply: KeptReply) -> None:
@@ -77,13 +93,19 @@ class OpaqueStore:
 
     def restore(self, key_id: str, origin: Origin, *, messages: Sequence[Message]) -> list[Message]:
         """A history with kept state back in its place, and foreign opaque state of the same wire left out."""
-        return [self._restore_message(key_id, origin, message=m) if m.role == "assistant" else m for m in messages]
+        trail, restored = _Trail(), list[Message]()
+        for message in messages:
+            own = message.role == "assistant"
+            restored.append(self._restore_message(key_id, origin, message=message, behind=trail) if own else message)
+            if self._entries:
+                trail.add(message)
+        return restored
 
-    def _restore_message(self, key_id: str, origin: Origin, *, message: Message) -> Message:
+    def _restore_message(self, key_id: str, origin: Origin, *, message: Message, behind: "_Trail") -> Message:
         message = _without_foreign(message, origin)
         if not self._entries or any(_is_carried(part, origin) for part in message.parts):
             return message
-        found = (self.find((key_id, origin, anchor)) for anchor in _anchors(message.parts))
+        found = [self.find((key_id, origin, anchor)) for anchor in _anchors(message.parts, behind)]  # all are in use
         kept = next((reply for reply in found if reply is not None), None)
         if kept is None:
             return message
@@ -108,14 +130,53 @@ class OpaqueStore:
             self._bytes -= _size(place, old)
 
 
-def _anchors(parts: Sequence[Part]) -> list[str]:
+class _Trail:
+    """A digest of what was said so far, without what clients do not bring back as it was: ids, thinking, media.
+
+    System text is no part of it, which some clients write anew for each request.
+    """
+
+    __slots__ = ("_digest",)
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, message: Message) -> None:
+        """Go on behind a message."""
+        if message.role not in ("system", "developer"):
+            for said in _words(message.parts):
+                self._digest.update(b"%d:%b" % (len(said), said))
+
+    def behind(self, said: bytes) -> str:
+        """The digest, with something said behind it."""
+        digest = self._digest.copy()
+        digest.update(said)
+        return digest.hexdigest()
+
+
+def _words(parts: Sequence[Part]) -> Iterator[bytes]:
+    """What a message says, calls and brings."""
+    for part in parts:
+        match part:
+            case Text() | Refusal():
+                yield part.text.strip().encode("utf-8", "replace")
+            case ToolCall():
+                yield part.name.encode("utf-8", "replace")
+            case ToolResult():
+                yield from _words(part.content)
+            case _:
+                pass
+
+
+def _anchors(parts: Sequence[Part], behind: _Trail) -> list[str]:
     """What finds a reply again in a client's history, the surest first; none for one that says and calls nothing."""
     calls = [part for part in parts if isinstance(part, ToolCall)]
     text = visible_text(tuple(parts)).strip()
     if not calls and not text:
         return []
-    said = json.dumps([text, *(_said(call)[1:] for call in calls)], sort_keys=True)
-    return [*(call.id for call in calls[:1] if call.id), "said:" + hashlib.sha256(said.encode()).hexdigest()]
+    said = json.dumps([text, *(_said(call)[1:] for call in calls)], sort_keys=True).encode()
+    ids = [call.id for call in calls[:1] if call.id]
+    return ["here:" + behind.behind(said), *ids, "said:" + hashlib.sha256(said).hexdigest()]
 
 
 def _as_called(given: Sequence[Part], kept: tuple[Part, ...]) -> tuple[Part, ...]:

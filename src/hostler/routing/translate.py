@@ -163,7 +163,9 @@ class Translate(Attempt):
 
     def _keep(self, parts: Sequence[Part]) -> None:
         readable = self.candidate.provider.dialect.reasoning_back != "never"
-        self._keeper.keep(self.call.plan.key_id, self.way.origin, parts=parts, readable=readable)
+        if parts:
+            behind = self._sink.request().messages
+            self._keeper.keep(self.call.plan.key_id, self.way.origin, parts=parts, behind=behind, readable=readable)
 
     def _pass_on(self, batch: Sequence[Delta]) -> HostlerError | None:
         """Hand a batch on; an error within it ends the attempt."""
