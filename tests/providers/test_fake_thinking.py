@@ -57,7 +57,10 @@ async def test_a_signature_holds_for_its_conversation_alone(claude: anthropic.As
         with pytest.raises(anthropic.BadRequestError, match="bound to a different conversation"):
             await ask(changed, system="Be long." if changed is turns else "Be brief.")
     dropping = {"type": "adaptive", "block_binding": {"prefix_mismatch_behavior": "drop_block"}}
-    assert await ask(turns, system="Be long.", thinking=dropping)
+    with pytest.raises(anthropic.BadRequestError, match="requires the `anthropic-beta"):
+        await ask(turns, system="Be long.", thinking=dropping)
+    beta = {"anthropic-beta": "another,thinking-binding-controls-2026-08-01"}
+    assert await ask(turns, system="Be long.", thinking=dropping, extra_headers=beta)
 
 
 async def test_text_that_is_left_out_keeps_its_signature(claude: anthropic.AsyncAnthropic) -> None:

@@ -232,5 +232,5 @@ def test_only_deployments_have_a_query() -> None:
 def test_the_dashscope_wires_other_service_and_its_header_for_streams() -> None:
     qwen = provider(DASHSCOPE, "dashscope")
     assert qwen.call_path("chat", "qwen3-vl-plus", stream=False).endswith("/multimodal-generation/generation")
-    assert (qwen.asks(stream=True), qwen.asks(stream=False)) == (b"x-dashscope-sse: enable\r\n", b"")
-    assert provider().asks(stream=True) == b""
+    assert (qwen.asks("m", stream=True), qwen.asks("m", stream=False)) == (b"x-dashscope-sse: enable\r\n", b"")
+    assert provider().asks("m", stream=True) == b""

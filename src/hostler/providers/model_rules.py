@@ -1,8 +1,8 @@
 """What single models of a vendor refuse or want, by name. Knows names and departures; no address, no wire's JSON.
 
-Facts: platform.claude.com/docs (thinking, effort, forced tools, mid-conversation system messages, prefill) and
-developers.openai.com/api/docs/guides (reasoning, prompt caching), read 2026-11-20. A model that nobody told us about is
-taken for one like its family's newest.
+Facts: platform.claude.com/docs (thinking and what it is bound to, effort, forced tools, mid-conversation system
+messages, prefill) and developers.openai.com/api/docs/guides (reasoning, prompt caching), read 2026-11-20. A model that
+nobody told us about is taken for one like its family's newest.
 """
 
 from typing import Final
@@ -33,6 +33,9 @@ CLAUDE: Final = (
     ModelRule(pattern=r"claude-(opus-5-5|fable|mythos)", thinking_forms=("adaptive",)),
     ModelRule(pattern=r"claude-sonnet-5-5", thinking_forms=("adaptive", "between_tools")),
     ModelRule(pattern=r"claude-((opus|sonnet)-5-5|(fable|mythos)-5-[12])", forced_tool_choice="never"),
+    ModelRule(
+        pattern=r"claude-((opus|sonnet|haiku)-(5-[5-9]|[6-9])|(fable|mythos)-(5-[1-9]|[6-9]))", bound_thinking=True
+    ),
     ModelRule(pattern=r"claude-(opus-4-8|opus-5|fable-5|mythos-5)", mid_system=True),
 )
 

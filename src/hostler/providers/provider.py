@@ -50,6 +50,9 @@ WIRE_VERSION: Final = b"2023-06-01"
 """Version header of the `anthropic` wire where neither client nor dialect names one: the newest that still takes
 sampling parameters from every client."""
 
+BINDING: Final = b"thinking-binding-controls-2026-08-01"
+"""platform.claude.com/docs/en/build-with-claude/preserved-thinking: names what a request may say of bound thinking."""
+
 _CHAT_PATHS: Final[Mapping[str, str]] = {
     "chat": "/chat/completions",
     "completions": "/completions",
@@ -218,8 +221,11 @@ class Provider:
         """Whether a request's body names the model; else its path does."""
         return self.wire != GEMINI
 
-    def asks(self, *, stream: bool) -> bytes:
-        """Header lines that say whether a stream is wanted, on the wire where the body does not."""
+    def asks(self, model: str, *, stream: bool) -> bytes:
+        """Header lines that a translated request needs: that a stream is wanted, on the wire whose body does not say
+        it; that thinking which fits no more may be left out, on the wire that has this in a version of its own."""
+        if self.wire == ANTHROPIC and self.dialect.of(model).bound_thinking:
+            return b"anthropic-beta: %b\r\n" % BINDING
         return b"x-dashscope-sse: enable\r\n" if stream and self.wire == DASHSCOPE else b""
 
     def other_path(self, tail: str) -> str:

@@ -77,7 +77,7 @@ class Translate(Attempt):
         self._sink.take_dropped(self.dropped)
         if provider.program is not None:
             return encoded.body
-        return whole_request(request_head(way, target, lines=provider.asks(stream=streams)), encoded.body)
+        return whole_request(request_head(way, target, lines=provider.asks(way.model, stream=streams)), encoded.body)
 
     def _fitted(self, request: ChatRequest) -> tuple[ChatRequest, tuple[str, ...]]:
         """The request as the model can take it, and what it loses thereby."""

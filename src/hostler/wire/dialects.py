@@ -34,6 +34,7 @@ class ModelRule:
     adaptive_thinking: bool | None = None
     thinking_forms: tuple[ThinkingForm, ...] | None = None
     thinking_as: ThinkingAs | None = None
+    bound_thinking: bool | None = None
     forced_tool_choice: ForcedChoice | None = None
     developer_role: bool | None = None
     mid_system: bool | None = None
@@ -103,6 +104,8 @@ class Dialect:
     """The model measures its own thinking, by effort; without it an effort is sent as a budget in tokens."""
     thinking_forms: tuple[ThinkingForm, ...] = ("adaptive", "enabled", "disabled")
     """What of `thinking` on the messages wire is not refused; another form is sent as the nearest, and named."""
+    bound_thinking: bool = False
+    """Thinking that comes back must stand behind what it was made behind; what does not is left out, if asked so."""
     thinking_as: ThinkingAs = "effort"
     """How thinking is asked for on the chat wire."""
     stream_usage: bool = True

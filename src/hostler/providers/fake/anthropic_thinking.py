@@ -23,6 +23,7 @@ from hostler.providers.fake.json_values import (
 
 _LEAST_BUDGET: Final = 1024
 _KINDS: Final = ("adaptive", "enabled", "disabled", "between_tools")
+_BINDING: Final = "thinking-binding-controls-2026-08-01"
 _MADE: Final = re.compile(r"fake-[0-9a-f]{40}")
 _REASONING: Final = ("thinking", "redacted_thinking")
 
@@ -52,6 +53,8 @@ def check_asked(body: Json, rules: Rules) -> None:
     kind = thinking.get("type")
     if not thinking:
         return
+    if "block_binding" in thinking and _BINDING not in rules.headers.get("anthropic-beta", ""):
+        raise Fault(f"thinking.block_binding: this field requires the `anthropic-beta: {_BINDING}` header.")
     if kind not in _KINDS:
         names = ", ".join(f"'{name}'" for name in _KINDS)
         raise Fault(f"thinking: Input tag '{kind}' found using 'type' does not match any of the expected tags: {names}")

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 import msgspec
 
-from hostler.core.messages import Message, Text
+from hostler.core.messages import Message, Reasoning, Text
 from hostler.core.requests import ChatRequest, Sampling, ToolChoice
 from hostler.core.tools import Tool
 from hostler.core.wires import ANTHROPIC
@@ -51,6 +51,7 @@ def _build(request: ChatRequest, dialect: Dialect) -> tuple[dict[str, object], t
     writer.write_sampling()
     writer.write_tools()
     writer.write_reasoning()
+    writer.write_binding()
     writer.write_output_format()
     writer.write_rest()
     return writer.body, tuple(sorted(writer.dropped))
@@ -210,6 +211,17 @@ class _Writer:
             if not self._same_wire and thinking["type"] in ("enabled", "adaptive"):
                 self._still()
 
+    def write_binding(self) -> None:
+        """Let thinking be left out that stands behind something else now: clients of other wires edit what they like.
+
+        Such models think by their own measure unless they are told not to.
+        """
+        if self._same_wire or not self._dialect.bound_thinking or not _brings_thinking(self._request):
+            return
+        if as_members(self.body.get("thinking")).get("type", "adaptive") == "adaptive":
+            binding = {"prefix_mismatch_behavior": "drop_block"}
+            self._section("thinking").update(type="adaptive", block_binding=binding)
+
     def _answers_unthought(self) -> bool:
         """Whether calls are answered that no thinking led to: it may not be switched on then within a budget."""
         turns = cast("list[dict[str, object]]", self.body["messages"])[-2:]
@@ -312,6 +324,11 @@ class _Writer:
         if name not in self._sections:
             self.body[name] = self._sections[name] = {}
         return self._sections[name]
+
+
+def _brings_thinking(request: ChatRequest) -> bool:
+    parts = (part for message in request.messages for part in message.parts if isinstance(part, Reasoning))
+    return any(part.origin is not None and part.origin.wire == ANTHROPIC for part in parts)
 
 
 def _is_begun(messages: list[dict[str, object]]) -> bool:
