@@ -16,6 +16,7 @@ from tests.agents.stage import NOWHERE, ROOT, Place, Play
 
 INSTALLED = ROOT / ".agents"
 MODEL = "up/worker"
+BREAKS = dict.fromkeys(("reset", "close", "error"), "reports")
 Arguments = Callable[[str, str], Mapping[str, Any]]
 
 
@@ -39,7 +40,7 @@ class Agent:
     model: str = MODEL
     within: float = 60.0
     faults: Mapping[str, str] = field(default_factory=dict)
-    """What it does about a stream that breaks off, where it does not go on to the end: `reports`."""
+    """What it does about a refusal (`refused`) or a stream that breaks off, where it does not try again: `reports`."""
     knows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What hostler's user says of the model."""
     unlisted: frozenset[str] = frozenset()
@@ -164,6 +165,7 @@ def qwen(name: str, face: str, *, auth: str, variables: Callable[[Place], Mappin
         variables=variables,
         tool="write_file",
         call=file_call,
+        faults=BREAKS if face == "anthropic" else {},
     )
 
 
@@ -192,6 +194,7 @@ def opencode(name: str, face: str, *, package: str, version: str = "v1") -> Agen
         tool="write",
         call=lambda path, content: {"arguments": {"filePath": path, "content": content}},
         files=settings,
+        faults=BREAKS if face == "anthropic" else {},
     )
 
 
@@ -238,7 +241,7 @@ def llm() -> Agent:
         tool="write_file",
         call=lambda path, content: {"arguments": {"path": path, "content": content}},
         files=files,
-        faults=dict.fromkeys(("reset", "close", "error"), "reports"),
+        faults=BREAKS,
     )
 
 
@@ -254,6 +257,7 @@ def llm_ollama() -> Agent:
         files=lambda place: {f"{place.home}/writing.py": WRITING},
         knows={MODEL: {"tool_calling": True}},
         unlisted=frozenset(("dashscope",)),
+        faults=BREAKS | {"refused": "reports"},
     )
 
 
