@@ -224,3 +224,9 @@ def test_what_a_vendor_adds_to_a_call_is_its_opaque_block() -> None:
     call = {"id": "c1", "function": {"name": "f", "arguments": "{}"}, "extra_content": extra}
     (made,) = reply_to({"tool_calls": [call]}).tool_calls
     assert made.opaque == msgspec.json.encode({"type": "function", "extra_content": extra})
+
+
+def test_what_came_from_a_cache_may_stand_in_the_timings_alone() -> None:
+    counts = {"prompt_tokens": 20, "completion_tokens": 3, "total_tokens": 23}
+    reply = reply_to({"content": "a"}, usage=counts, timings={"cache_n": 15, "prompt_n": 5, "predicted_n": 3})
+    assert reply.usage == Usage(input=5, cache_read=15, output=3)

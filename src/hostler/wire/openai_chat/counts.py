@@ -122,6 +122,16 @@ def _is_left_out(part: int, count: int, *, other: int, reasoning: int, total: in
     return total in (count + part + other, count + part + other + reasoning)
 
 
+def with_timings(usage: Usage, timings: Members) -> Usage:
+    """Counts, with what llama.cpp's server says only in its timings: how much of the prompt came from its cache."""
+    if not usage.known:
+        return read_timings(timings)
+    cached = as_count(timings.get("cache_n"))
+    if cached is None or usage.cache_read is not None or usage.input is None or cached > usage.input:
+        return usage
+    return usage._replace(input=usage.input - cached, cache_read=cached)
+
+
 def read_timings(timings: Members) -> Usage:
     """llama.cpp's own counts; they stand in where `usage` is missing."""
     return Usage(

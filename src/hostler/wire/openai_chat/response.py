@@ -15,7 +15,7 @@ from hostler.wire.fields import Members, as_items, as_members, as_text, parse_ob
 from hostler.wire.losses import REASONING, lost_of_reply
 from hostler.wire.openai_chat.citations import cited_in, sources_of, with_citations, write_citations
 from hostler.wire.openai_chat.content_out import Json
-from hostler.wire.openai_chat.counts import read_finish, read_stop, read_timings, read_usage, write_finish, write_usage
+from hostler.wire.openai_chat.counts import read_finish, read_stop, read_usage, with_timings, write_finish, write_usage
 from hostler.wire.openai_chat.messages_in import arguments_text, chunk_thinking, details_text, extra_of, signed_chunk
 from hostler.wire.openai_errors import body_of, error_of
 from hostler.wire.think_tags import split_tags
@@ -212,8 +212,7 @@ def _raw_details(body: bytes) -> bytes | None:
 
 
 def _usage(members: Members) -> Usage:
-    said = as_members(members.get("usage"))
-    return read_usage(said) if said else read_timings(as_members(members.get("timings")))
+    return with_timings(read_usage(as_members(members.get("usage"))), as_members(members.get("timings")))
 
 
 def _any(parts: tuple[Part, ...], kind: type[Part]) -> bool:

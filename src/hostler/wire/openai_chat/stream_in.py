@@ -27,7 +27,7 @@ from hostler.wire.event_streams import EventStreamDecoder
 from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.openai_chat.calls_in import Calls
 from hostler.wire.openai_chat.citations import cited_in, sources_of
-from hostler.wire.openai_chat.counts import read_finish, read_stop, read_timings, read_usage
+from hostler.wire.openai_chat.counts import read_finish, read_stop, read_usage, with_timings
 from hostler.wire.openai_chat.messages_in import chunk_thinking, details_text, signed_chunk
 from hostler.wire.openai_errors import body_of, error_of
 from hostler.wire.sse import SseEvent
@@ -238,8 +238,9 @@ class StreamDecoder(EventStreamDecoder):
         if not self._started:
             raise UpstreamBroken("The upstream's stream ended without a reply.")
         self._finish("", out)
-        if self._timings and not self._usage.known:
-            out.append(UsageDelta(read_timings(self._timings)))
+        usage = with_timings(self._usage, self._timings)
+        if usage != self._usage:
+            out.append(UsageDelta(usage))
         self.over = True
 
     def _seal(self, out: list[Delta]) -> None:
