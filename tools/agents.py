@@ -27,13 +27,13 @@ def main(arguments: list[str]) -> int:
         print(__doc__)
         return 2
     PLACE.mkdir(exist_ok=True)
-    wrong = install("node", ("package.json", "package-lock.json"), node_commands())
+    wrong = install("node", ("package.json", "package-lock.json"), commands=node_commands())
     for agent in PYTHON_AGENTS:
-        wrong |= install(agent, (f"{agent}.txt",), python_commands(agent))
+        wrong |= install(agent, (f"{agent}.txt",), commands=python_commands(agent))
     return int(wrong)
 
 
-def install(name: str, pins: Sequence[str], commands: Sequence[Sequence[str]]) -> bool:
+def install(name: str, pins: Sequence[str], *, commands: Sequence[Sequence[str]]) -> bool:
     """Run the commands in a folder of that name when it does not follow its pins; whether that went wrong."""
     place = PLACE / name
     follows = place / ".follows"

@@ -23,11 +23,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_is_installed_once_and_again_when_a_pin_changes(place: Path) -> None:
-    assert not agents.install("one", ("pins.txt",), (WRITES,))
+    assert not agents.install("one", ("pins.txt",), commands=(WRITES,))
     assert (place / "made").read_text("utf-8") == "agent==1"
-    assert not agents.install("one", ("pins.txt",), (FAILS,)), "there was nothing to do"
+    assert not agents.install("one", ("pins.txt",), commands=(FAILS,)), "there was nothing to do"
     (agents.PINS / "pins.txt").write_text("agent==2", "utf-8")
-    assert not agents.install("one", ("pins.txt",), (WRITES,))
+    assert not agents.install("one", ("pins.txt",), commands=(WRITES,))
     assert (place / "made").read_text("utf-8") == "agent==2"
 
 
@@ -37,9 +37,9 @@ def test_it_is_installed_once_and_again_when_a_pin_changes(place: Path) -> None:
 def test_what_fails_is_said_and_tried_again(
     place: Path, command: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert agents.install("one", ("pins.txt",), (command,))
+    assert agents.install("one", ("pins.txt",), commands=(command,))
     assert why in capsys.readouterr().out
-    assert not agents.install("one", ("pins.txt",), (WRITES,))
+    assert not agents.install("one", ("pins.txt",), commands=(WRITES,))
     assert (place / "made").is_file()
 
 
