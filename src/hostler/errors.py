@@ -126,6 +126,12 @@ class NotFound(RequestError):
     code = "not_found"
 
 
+class ResponseNotFound(RequestError):
+    """No stored response of that id; status and code are those that clients of OpenAI's know."""
+
+    code = "previous_response_not_found"
+
+
 class ModelNotFound(RequestError):
     """No such model; the hint lists ids that come near."""
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.end_to_end.gate import gate, provider
 from tests.end_to_end.machine import Machine, machine
+from tests.fakes import serving
 
 
 def client_of(address: str) -> openai.AsyncOpenAI:
@@ -42,8 +43,9 @@ async def test_what_was_not_stored_is_not_found(tmp_path: Path) -> None:
     async with machine() as a, gate(tmp_path, provider("a", a)) as door, client_of(door.address) as client:
         unstored = await client.responses.create(model="a/m", input="one", store=False)
         for previous in (unstored.id, "resp_never"):
-            with pytest.raises(openai.NotFoundError, match="not found"):
+            with pytest.raises(openai.BadRequestError, match="not found") as caught:
                 await client.responses.create(model="a/m", input="two", previous_response_id=previous)
+            assert caught.value.code == "previous_response_not_found"
         assert len(a.calls) == 1, "nothing was sent"
 
 
@@ -59,3 +61,36 @@ async def test_an_upstream_of_the_same_wire_keeps_its_own(tmp_path: Path) -> Non
         assert reply.status == 200
         (asked,) = upstream.calls
         assert (asked.path, asked.json["previous_response_id"]) == ("/v1/responses", "resp_theirs")
+
+
+SCRIPT = "strict: true\nmodels: [{id: m, replies: [{text: One.}, {text: Two.}, {text: Three.}]}]"
+
+
+async def test_a_conversation_that_is_kept_here_goes_on_with_any_model(tmp_path: Path) -> None:
+    async with serving(SCRIPT) as fake:
+        entries = [{"id": kind, "kind": kind, "baseUrl": fake.address} for kind in ("anthropic", "openai-responses")]
+        async with gate(tmp_path, *entries) as door, client_of(door.address) as client:
+            first = await client.responses.create(model="anthropic/m", input="one")
+            second = await client.responses.create(
+                model="openai-responses/m", input="two", previous_response_id=first.id
+            )
+            await client.responses.create(model="openai-responses/m", input="three", previous_response_id=second.id)
+            sent = str(fake.requests[-1].json["input"])
+            assert [word for word in ("one", "One.", "two", "Two.", "three") if word not in sent] == []
+
+
+@pytest.mark.parametrize(("vendor", "path"), [("deepseek", ""), ("openrouter", "/api/v1")])
+async def test_a_vendor_that_keeps_no_responses_has_them_kept_here(tmp_path: Path, vendor: str, path: str) -> None:
+    """DeepSeek ignores `previous_response_id`, OpenRouter refuses it, and `store` with it."""
+    async with serving(SCRIPT) as fake:
+        entry = {"id": vendor, "kind": "openai-responses", "baseUrl": f"{fake.address}{path}"}
+        async with gate(tmp_path, entry) as door, client_of(door.address) as client:
+            first = await client.responses.create(model=f"{vendor}/m", input="one", store=True)
+            more = {"input": "two", "previous_response_id": first.id}
+            assert (await client.responses.create(model=f"{vendor}/m", **more)).output_text == "Two."
+            asked = fake.requests[-1].json
+            assert "one" in str(asked["input"]) and "One." in str(asked["input"])
+            for call in (call for call in fake.requests if call.path.endswith("/responses")):
+                assert (call.json["store"], "previous_response_id" in call.json) == (False, False)
+            await client.responses.create(model=f"{vendor}/m", input="x", store=False, metadata={"a": "b"})
+            assert fake.requests[-1].json["metadata"] == {"a": "b"}, "who keeps it himself is passed through"

@@ -127,7 +127,7 @@ _DEEPSEEK: Final = Dialect(
     developer_role=False,
     efforts=("low", "medium", "high", "max"),
 )
-_DEEPSEEK_RESPONSES: Final = Dialect(efforts=("none", "low", "high", "max"))
+_DEEPSEEK_RESPONSES: Final = Dialect(efforts=("none", "low", "high", "max"), stores_responses=False)
 """Its Responses take schemas, keep nothing, and are documented without a version in the path."""
 _MISTRAL: Final = Dialect(
     max_tokens_field="max_tokens",
@@ -376,7 +376,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             env=("OPENROUTER_API_KEY",),
             dialect=_ROUTED,
             also=(
-                Side(wire=OPENAI_RESPONSES, base_url="https://openrouter.ai/api/v1"),
+                Side(OPENAI_RESPONSES, "https://openrouter.ai/api/v1", dialect=Dialect(stores_responses=False)),
                 Side(wire=ANTHROPIC, base_url="https://openrouter.ai/api"),
             ),
             why="its chat wire carries every maker's reasoning in one form; the others serve their own clients",

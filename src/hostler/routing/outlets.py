@@ -48,13 +48,22 @@ class HttpOutlet(Answer):
         tools = self._tools
         self.way = way
         self.number = number
-        if way.passes and not (self.call.plan.limited and must_change(way, self.call.plan, body=self.call.body)):
+        if way.passes and not self._must_change(way):
             return Relay(self.call, way, number, self, tools.scanner)
         if self.call.plan.operation in CONVERTED:
             return Convert(self.call, way, number, self)
         if self._rendering is None:
             self._rendering = Rendering(self, self.call, keeper=tools.keeper)
         return Translate(self.call, way, number=number, sink=self._rendering, keeper=tools.keeper)
+
+    def _must_change(self, way: Way) -> bool:
+        """Whether the client's bytes may not pass through although the wires match."""
+        plan, body = self.call.plan, self.call.body
+        if plan.face == OPENAI_RESPONSES and plan.operation == "chat":
+            stored = StoredResponses(self._tools.keeper, plan.key_id)
+            if stored.takes(body, stored_there=way.candidate.provider.dialect.stores_responses):
+                return True
+        return plan.limited and must_change(way, plan, body=body)
 
     @property
     def codec(self) -> Codec:

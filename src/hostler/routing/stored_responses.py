@@ -8,12 +8,13 @@ import msgspec
 
 from hostler.core.messages import Origin
 from hostler.core.wires import OPENAI_RESPONSES
-from hostler.errors import NotFound
-from hostler.routing.opaque import KeptPart, OpaqueStore
+from hostler.errors import ResponseNotFound
+from hostler.routing.opaque import KeptPart, KeptReply, OpaqueStore
 from hostler.wire.stored_items import continued, input_items
 
 _US = Origin("", OPENAI_RESPONSES, "")
 """Whoever answered: the conversation goes on with any model."""
+_PREVIOUS = b'"previous_response_id"'
 
 
 class _Asked(msgspec.Struct):
@@ -37,14 +38,24 @@ class StoredResponses:
         self._keeper = keeper
         self._key_id = key_id
 
+    def takes(self, body: bytes, *, stored_there: bool) -> bool:
+        """Whether a request that could pass through must not: it goes on from what is kept here, whoever answered
+        then; or its upstream keeps nothing (`stored_there`), and the client means to go on from the reply."""
+        if stored_there and _PREVIOUS not in body:
+            return False
+        asked = _asked(body)
+        if asked.previous_response_id and self._find(asked.previous_response_id) is not None:
+            return True
+        return not stored_there and (asked.store is not False or bool(asked.previous_response_id))
+
     def standing(self, body: bytes) -> bytes:
-        """The request as one that stands for itself. Raises NotFound for a response that is not kept, or no more."""
+        """The request as one that stands for itself. Raises ResponseNotFound for what is not kept, or no more."""
         previous = _asked(body).previous_response_id
         if not previous:
             return body
-        kept = self._keeper.find((self._key_id, _US, previous))
+        kept = self._find(previous)
         if kept is None:
-            raise NotFound(
+            raise ResponseNotFound(
                 f"Previous response with id '{previous[:200]}' not found.",
                 hint="It was never stored here, or too much came since: send the conversation instead.",
             )
@@ -60,6 +71,9 @@ class StoredResponses:
         items = [*input_items(standing), *(bytes(item) for item in response.output)]
         kept = tuple(KeptPart("item", "", opaque=item) for item in items)
         self._keeper.share((self._key_id, _US, response.id), kept)
+
+    def _find(self, response_id: str) -> KeptReply | None:
+        return self._keeper.find((self._key_id, _US, response_id))
 
 
 def _asked(body: bytes) -> _Asked:

@@ -126,6 +126,8 @@ class Dialect:
     """Only streams are served: a whole reply is folded from one."""
     thinking_stream_only: bool = False
     """The same of replies with thinking."""
+    stores_responses: bool = True
+    """Responses can be gone on from by their ids; where not, they are kept by us."""
     incremental_output: bool = True
     """Streams of the dashscope wire can be had piece by piece; without it each piece repeats all before it."""
     models: tuple[ModelRule, ...] = ()

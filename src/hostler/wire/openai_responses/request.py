@@ -344,8 +344,6 @@ class _FieldWriter:
             self.dropped.add("cache_control")
         body.update({"stream": True} if request.stream or self._dialect.stream_only else {})
         body.update({"prompt_cache_key": request.cache_key} if request.cache_key else {})
-        if not (self._same_wire and any(key in request.extra for key in _STORED)):
-            body["store"] = False
         self._extra()
         for name in self._dialect.forbidden:
             if body.pop(name, None) is not None:
@@ -400,3 +398,6 @@ class _FieldWriter:
                 self.body[key] = value
             elif section != "tools[]":  # the tools hold that
                 cast("Json", self.body.setdefault(section, {}))[name] = value
+        stores = self._same_wire and self._dialect.stores_responses
+        if not (stores and any(key in self._request.extra for key in _STORED)):
+            self.body["store"] = False
