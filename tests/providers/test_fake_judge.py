@@ -215,6 +215,7 @@ async def test_keys() -> None:
     async with serving(script) as fake:
         for path, header in (
             ("/v1/chat/completions", {"authorization": "Bearer sk-good"}),
+            ("/openai/v1/chat/completions", {"api-key": "sk-good"}),
             ("/v1/messages", {"x-api-key": "sk-good"}),
             ("/v1/messages", {"authorization": "Bearer sk-good"}),
         ):
@@ -224,3 +225,5 @@ async def test_keys() -> None:
         wrong = await raw_post(fake.address, "/v1/chat/completions", body, {"authorization": "Bearer sk-bad"})
         assert (wrong.status, wrong.json["error"]["code"]) == (401, "invalid_api_key")
         assert msgspec.json.encode(wrong.json).count(b"sk-bad") == 0
+        azure = await raw_post(fake.address, "/openai/v1/responses", {**body, "input": "x"}, {"api-key": "sk-bad"})
+        assert (azure.status, azure.json["error"]["code"]) == (401, "401")

@@ -1,16 +1,21 @@
 """Knows where each vendor looks for a key, and what it says when there is none or another. Does not know the keys."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 from urllib.parse import parse_qs
 
 from hostler.providers.fake.asked import Fault
 from hostler.providers.fake.script import Wire
 
 
+_AZURE: Final = "api-key"
+"""The header of OpenAI's wires where Azure serves them."""
+
+
 def check_key(wire: Wire, headers: Mapping[str, str], *, query: str, keys: Sequence[str]) -> None:
     """Raise Fault in the vendor's words unless the request brings one of the keys; without keys all are welcome."""
     if keys and (sent := _sent(wire, headers, query=query)) not in keys:
-        raise _refused(wire, sent)
+        raise _unsubscribed() if _AZURE in headers else _refused(wire, sent)
 
 
 def _sent(wire: Wire, headers: Mapping[str, str], *, query: str) -> str:
@@ -20,8 +25,18 @@ def _sent(wire: Wire, headers: Mapping[str, str], *, query: str) -> str:
             return headers.get("x-api-key") or bearer
         case "gemini":
             return headers.get("x-goog-api-key") or parse_qs(query).get("key", [""])[0] or bearer
+        case "openai-chat" | "openai-responses":
+            return bearer or headers.get(_AZURE, "")
         case _:
             return bearer
+
+
+def _unsubscribed() -> Fault:
+    text = (
+        "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an "
+        "active subscription and use a correct regional API endpoint for your resource."
+    )
+    return Fault(text, 401, code="401")
 
 
 def _refused(wire: Wire, sent: str) -> Fault:
