@@ -7,7 +7,6 @@ from urllib.parse import parse_qs
 from hostler.providers.fake.asked import Fault
 from hostler.providers.fake.script import Wire
 
-
 _AZURE: Final = "api-key"
 """The header of OpenAI's wires where Azure serves them."""
 
