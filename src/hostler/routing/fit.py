@@ -16,6 +16,7 @@ from hostler.wire.codecs import codec_of
 _MEDIA: Final = (b"image", b"audio", b"video", b"inline", b"data:", b"file")
 """One of these stands in every body that carries a medium, in whatever wire."""
 _TOOLS: Final = b'"tools"'
+_THINKING: Final = b'"reasoning_content"'
 _HINT: Final = (
     "Choose another model; or, if this one can, say so in the overrides file. With [models] checks = "
     '"degrade" what does not fit is left out, with "off" all is sent.'
@@ -54,6 +55,14 @@ def must_change(way: Way, plan: Plan, *, body: bytes) -> bool:
         return False
     request = _read(plan, body)
     return request is not None and bool(misfits(limits, request))
+
+
+def lacks_thinking(way: Way, plan: Plan, *, body: bytes) -> bool:
+    """Whether a chat with tools leaves out the thinking that its vendor demands with each call: most clients know
+    nothing of it, so it is kept here and put back, which takes a translation (opencode #24722)."""
+    if way.candidate.provider.dialect.reasoning_back != "tool-turns" or plan.operation != "chat":
+        return False
+    return _TOOLS in body and _THINKING not in body
 
 
 def _is_suspect(limits: Limits, body: bytes) -> bool:

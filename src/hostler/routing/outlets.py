@@ -16,7 +16,7 @@ from hostler.routing.answer import JSON_HEAD, Answer
 from hostler.routing.attempt import Attempt
 from hostler.routing.call import CONVERTED, Call, Headers, Way
 from hostler.routing.convert import Convert
-from hostler.routing.fit import must_change
+from hostler.routing.fit import lacks_thinking, must_change
 from hostler.routing.opaque import OpaqueStore
 from hostler.routing.relay import Relay
 from hostler.routing.stored_responses import StoredResponses
@@ -63,7 +63,7 @@ class HttpOutlet(Answer):
             stored = StoredResponses(self._tools.keeper, plan.key_id)
             if stored.takes(body, stored_there=way.candidate.provider.dialect.stores_responses):
                 return True
-        return plan.limited and must_change(way, plan, body=body)
+        return lacks_thinking(way, plan, body=body) or (plan.limited and must_change(way, plan, body=body))
 
     @property
     def codec(self) -> Codec:
