@@ -135,8 +135,8 @@ class Asked:
     `model` is the id that the client asked for, `id` our reply id without a wire's prefix, `created` in unix
     seconds; `include_usage` whether a stream on the chat wire ends with a usage chunk; `as_array` whether a stream on
     the gemini wire is one JSON array instead of server-sent events. `request` is what the client sent, where it is
-    known: some wires repeat parts of it in a reply, or spell a call as its tool was offered. `passed`: the last bytes of
-    a stream that went out as an upstream gave them, for an encoder that ends such a stream with an error.
+    known: some wires repeat parts of it in a reply, or spell a call as its tool was offered. `passed`: the last bytes
+    of a stream that went out as an upstream gave them, for an encoder that ends such a stream with an error.
     """
 
     model: str
@@ -147,3 +147,8 @@ class Asked:
     as_array: bool = False
     request: ChatRequest | None = None
     passed: bytes = b""
+
+    def prompt_of(self, usage: Usage) -> int:
+        """All tokens read; our own count stands in where the upstream did not say."""
+        known = usage.input is not None or usage.cache_read is not None
+        return usage.prompt_tokens if known else self.prompt_tokens

@@ -1,21 +1,31 @@
-"""The frame of a decoder for streams of server-sent events. Knows when a stream is broken; knows no wire's events."""
+"""The frame of a decoder for streams, of events, lines or objects. Knows when one is broken; knows no wire's events."""
 
 from abc import ABC, abstractmethod
+from typing import Generic, Protocol, TypeVar
 
 from hostler.core.deltas import Delta, Failed
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.wire.sse import SseDecoder, SseEvent
 
+_Event = TypeVar("_Event")
 
-class EventStreamDecoder(ABC):
+
+class Framing(Protocol[_Event]):
+    """Bytes in, whole events out, however they are cut."""
+
+    def feed(self, data: bytes) -> list[_Event]: ...
+    def flush(self) -> list[_Event]: ...
+
+
+class StreamReader(ABC, Generic[_Event]):
     """Bytes in, deltas out, for one reply. `over`: its end or a failure was read; it is silent from then on."""
 
-    def __init__(self) -> None:
+    def __init__(self, framing: Framing[_Event]) -> None:
         self.over = False
-        self._sse = SseDecoder()
+        self.framing = framing
 
     @abstractmethod
-    def take(self, events: list[SseEvent], out: list[Delta]) -> None:
+    def take(self, events: list[_Event], out: list[Delta]) -> None:
         """Add what `events` say, and set `over` at the reply's end. Raises HostlerError for what ends it badly."""
 
     def feed(self, data: bytes) -> list[Delta]:
@@ -23,7 +33,7 @@ class EventStreamDecoder(ABC):
         out: list[Delta] = []
         if not self.over:
             try:
-                self.take(self._sse.feed(data), out)
+                self.take(self.framing.feed(data), out)
             except HostlerError as error:
                 self._fail(error, out)
         return out
@@ -34,7 +44,7 @@ class EventStreamDecoder(ABC):
         if self.over:
             return out
         try:
-            self.take(self._sse.flush(), out)
+            self.take(self.framing.flush(), out)
         except UpstreamGarbled:
             pass  # a cut event: the stream broke, it is not garbled
         except HostlerError as error:
@@ -50,3 +60,10 @@ class EventStreamDecoder(ABC):
     def _fail(self, error: HostlerError, out: list[Delta]) -> None:
         self.over = True
         out.append(Failed(error))
+
+
+class EventStreamDecoder(StreamReader[SseEvent]):
+    """The same for server-sent events, as most wires have them."""
+
+    def __init__(self) -> None:
+        super().__init__(SseDecoder())

@@ -65,8 +65,7 @@ def read_usage(raw: msgspec.Raw) -> Usage:
 
 def write_usage(usage: Usage, asked: Asked) -> Json:
     """`usageMetadata`, always in numbers: clients do arithmetic on it. An unknown prompt is as long as we counted."""
-    known = usage.input is not None or usage.cache_read is not None
-    prompt = usage.prompt_tokens if known else asked.prompt_tokens
+    prompt = asked.prompt_of(usage)
     counts: Json = {"promptTokenCount": prompt, "candidatesTokenCount": usage.output or 0}
     if usage.cache_read is not None:
         counts["cachedContentTokenCount"] = usage.cache_read

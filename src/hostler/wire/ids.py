@@ -1,4 +1,4 @@
-"""Tool call ids as one dialect accepts them. Knows patterns and digests; does not know any wire's JSON."""
+"""Tool call ids: as one dialect accepts them, and made for calls that have none. Knows digests; no wire's JSON."""
 
 import hashlib
 import re
@@ -34,6 +34,16 @@ class ToolIds:
     def from_wire(self, id_: str) -> str:
         """The id that `to_wire` was given for `id_`; an id that was not mapped is its own origin."""
         return self._mapped.get(id_, id_)
+
+
+def made_call_id(reply: str, slot: int, *, content: str = "") -> str:
+    """The id of a call that came without one: the same for the same reply, and unlike any other of a conversation.
+
+    `reply` is the reply's own id; where it has none, what the call says tells replies apart.
+    """
+    if not reply:
+        reply = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
+    return f"call_{reply.removeprefix('resp_').removeprefix('chatcmpl-')[-40:]}_{slot}"
 
 
 @lru_cache(maxsize=4096)

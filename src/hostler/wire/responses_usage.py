@@ -26,8 +26,7 @@ def read_usage(said_of: Members) -> Usage:
 
 def write_usage(usage: Usage, asked: Asked) -> dict[str, object]:
     """`usage`, always in numbers: clients do arithmetic on it. Our own count stands in for an unknown prompt."""
-    known = usage.input is not None or usage.cache_read is not None
-    prompt = usage.prompt_tokens if known else asked.prompt_tokens
+    prompt = asked.prompt_of(usage)
     return {
         "input_tokens": prompt,
         "input_tokens_details": {"cached_tokens": usage.cache_read or 0, "cache_write_tokens": usage.cache_write or 0},

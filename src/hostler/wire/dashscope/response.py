@@ -3,7 +3,6 @@
 Facts: alibabacloud.com/help/en/model-studio/qwen-api-via-dashscope, /error-code and the `dashscope` SDK 2.0.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -23,6 +22,7 @@ from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import as_count, as_items, as_members, as_text
 from hostler.wire.free_text import wrapped
 from hostler.wire.growing_text import GrowingText, Pieces
+from hostler.wire.ids import made_call_id
 from hostler.wire.losses import lost_of_reply, lost_of_sources
 from hostler.wire.quoting import one_line
 
@@ -181,15 +181,11 @@ class FrameReader:
     def _add(self, call: _OpenCall, text: str, out: list[Delta]) -> None:  # signature: hot path
         if not call.started and (call.name or text):
             call.started = True
-            id_ = call.id or self._made_id(call.slot, f"{call.name}{text}")
+            id_ = call.id or made_call_id(self._reply, call.slot, content=f"{call.name}{text}")
             out.append(deltas.ToolCallStarted(call.slot, id_, call.name))
         new = call.arguments.take(text)
         if new:
             out.append(deltas.ToolCallDelta(call.slot, new))
-
-    def _made_id(self, slot: int, content: str) -> str:
-        """An id for a call that has none: from the reply's own, so that no other call of a conversation has it."""
-        return f"call_{self._reply or hashlib.sha256(content.encode('utf-8', 'replace')).hexdigest()[:16]}_{slot}"
 
     def _finish(self, raw: str, out: list[Delta]) -> None:
         self.finished = True
@@ -287,8 +283,7 @@ def _first(*values: object) -> int | None:
 
 def write_usage(usage: Usage, asked: Asked) -> Json:
     """`usage`, always in numbers. Our own count stands in for an unknown prompt."""
-    known = usage.input is not None or usage.cache_read is not None
-    prompt = usage.prompt_tokens if known else asked.prompt_tokens
+    prompt = asked.prompt_of(usage)
     output = usage.completion_tokens
     counts: Json = {"input_tokens": prompt, "output_tokens": output, "total_tokens": prompt + output}
     if usage.cache_read is not None or usage.cache_write is not None:

@@ -4,7 +4,6 @@ A stream repeats the reply object piece by piece, so that one reader reads both.
 Facts: ai.google.dev/api/generate-content and the types of the `google-genai` SDK 3.4.
 """
 
-import hashlib
 from typing import Final
 
 import msgspec
@@ -36,6 +35,7 @@ from hostler.wire.fields import as_text
 from hostler.wire.gemini.citations import cited_in, write_grounding
 from hostler.wire.gemini.request import HISTORY, Json, signed, signed_part
 from hostler.wire.gemini_counts import FAILURES, read_finish, read_usage, write_finish, write_usage
+from hostler.wire.ids import made_call_id
 from hostler.wire.json_array import ArrayDecoder
 from hostler.wire.losses import lost_of_end, lost_of_part
 from hostler.wire.rpc_status import refused_in_band
@@ -177,17 +177,12 @@ class FrameReader:
         slot, self._slots, self._growing = self._slots, self._slots + 1, False
         text = "{}" if bytes(call.args) == b"null" else bytes(call.args).decode()
         opaque = signed(signature) if signature else None
-        id_ = call.id or self._made_id(slot, f"{call.name}{text}")
+        id_ = call.id or made_call_id(self._reply, slot, content=f"{call.name}{text}")
         self.out += (
             ToolCallStarted(slot, id_, call.name or ""),
             ToolCallDelta(slot, text),
             ToolCallEnded(slot, opaque),
         )
-
-    def _made_id(self, slot: int, content: str) -> str:
-        """An id for a call that has none: from the reply's own id, so that no other call of a conversation has it."""
-        reply = self._reply or hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
-        return f"call_{reply[-40:]}_{slot}"
 
     def _finish(self, raw: str, *, blocked: bool = False) -> None:
         if self.finished:

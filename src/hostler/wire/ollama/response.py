@@ -4,7 +4,6 @@ Facts: docs/api.md and api/types.go of ollama 0.33, and the types of its Python 
 object piece by piece. All counts and durations (nanoseconds) are left out where they are 0.
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -23,6 +22,7 @@ from hostler.wire.call_arguments import as_object
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import as_count, as_items, as_members, as_text, need_items, need_text
+from hostler.wire.ids import made_call_id
 from hostler.wire.losses import lost_of_reply, lost_of_sources
 from hostler.wire.ollama.request import HISTORY, Json
 from hostler.wire.quoting import one_line
@@ -81,7 +81,7 @@ class FrameReader:
         self.finished = False
         self._tags = TagSplitter(tags) if tags else None
         self._started = False
-        self._reply = ""
+        self._reply = ""  # model and time, which tell it apart: replies have no ids here
         self._slots = 0
 
     def take(self, frame: Frame, data: bytes, out: list[deltas.Delta]) -> None:  # signature: hot path
@@ -130,17 +130,12 @@ class FrameReader:
             text = "{}" if arguments == b"null" else arguments.decode()
         slot = self._slots
         self._slots += 1
-        id_ = as_text(call.id) or self._made_id(slot, f"{function.name}{text}")
+        id_ = as_text(call.id) or made_call_id("", slot, content=self._reply or f"{function.name}{text}")
         out += (
             deltas.ToolCallStarted(slot, id_, as_text(function.name)),
             deltas.ToolCallDelta(slot, text),
             deltas.ToolCallEnded(slot),
         )
-
-    def _made_id(self, slot: int, content: str) -> str:
-        """An id for a call that has none: from the reply's own time, so that no other call of a conversation has it."""
-        digest = hashlib.sha256((self._reply or content).encode("utf-8", "replace")).hexdigest()
-        return f"call_{digest[:16]}_{slot}"
 
     def _finish(self, frame: Frame, out: list[deltas.Delta]) -> None:
         self.finished = True
@@ -205,9 +200,8 @@ def tail(finish: FinishReason, raw: str, *, usage: Usage, asked: Asked) -> Json:
     """What the last piece ends with; our own count stands in for an unknown prompt."""
     word = raw if _FROM_WIRE.get(raw) == finish and raw else _TO_WIRE.get(finish, "stop")
     word = "stop" if word == "tool_calls" else word
-    known = usage.input is not None or usage.cache_read is not None
-    prompt = usage.prompt_tokens if known else asked.prompt_tokens
-    return {"done": True, "done_reason": word, "prompt_eval_count": prompt, "eval_count": usage.completion_tokens}
+    counts = {"prompt_eval_count": asked.prompt_of(usage), "eval_count": usage.completion_tokens}
+    return {"done": True, "done_reason": word, **counts}
 
 
 def _thinking(reply: Reply) -> Json:

@@ -16,6 +16,7 @@ from hostler.core.requests import Asked
 from hostler.core.usage import Usage
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.wire.dialects import PLAIN, Dialect
+from hostler.wire.event_streams import StreamReader
 from hostler.wire.losses import CITATIONS, lost_of_delta
 from hostler.wire.ndjson import LineDecoder
 from hostler.wire.ollama.response import FrameReader, decode_frame, encode_error, head, tail, write_call
@@ -24,54 +25,24 @@ from hostler.wire.quoting import one_line, quoted
 _encode = msgspec.json.Encoder().encode
 
 
-class StreamDecoder:
-    """Bytes in, deltas out, of either form. After a failure or the last piece it stays silent."""
+class StreamDecoder(StreamReader[bytes]):
+    """Bytes in, deltas out, of either form. The reply is over with the piece that says so."""
 
     def __init__(self, dialect: Dialect = PLAIN) -> None:
-        self._lines = LineDecoder()
+        super().__init__(LineDecoder())
         self._reader = FrameReader(dialect.reasoning_tags)
-        self._over = False
 
-    def feed(self, data: bytes) -> list[Delta]:
-        """The deltas that `data` completes."""
-        if self._over:
-            return []
-        out: list[Delta] = []
-        try:
-            self._take(self._lines.feed(data), out)
-        except HostlerError as error:
-            self._fail(error, out)
-        return out
-
-    def flush(self) -> list[Delta]:
-        """What is left at the end of the body; a stream without its last piece fails here."""
-        if self._over:
-            return []
-        out: list[Delta] = []
-        try:
-            self._take(self._lines.flush(), out)
-        except UpstreamGarbled:
-            pass  # a cut line: the stream broke, it is not garbled
-        except HostlerError as error:
-            self._fail(error, out)
-        if not self._over:
-            self._fail(UpstreamBroken("The upstream's reply ended before its end."), out)
-        return out
-
-    def _take(self, lines: list[bytes], out: list[Delta]) -> None:
+    def take(self, events: list[bytes], out: list[Delta]) -> None:
+        """Add what the lines say. Raises UpstreamRefused for an error, UpstreamGarbled for what is no piece."""
         reader = self._reader
-        for line in lines:
+        for line in events:
             try:
                 reader.take(decode_frame(line), line, out)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise UpstreamGarbled(f"The upstream sent a line that is no piece: {line[:200]!r}.") from error
             if reader.finished:
-                self._over = True
+                self.over = True
                 return
-
-    def _fail(self, error: HostlerError, out: list[Delta]) -> None:
-        self._over = True
-        out.append(deltas.Failed(error))
 
 
 class StreamEncoder:

@@ -9,8 +9,8 @@ import msgspec
 
 from hostler.core.deltas import Delta, ToolCallDelta, ToolCallEnded, ToolCallStarted
 from hostler.wire.fields import Members, as_count, as_members, as_text
+from hostler.wire.ids import made_call_id
 from hostler.wire.openai_chat.messages_in import arguments_text, extra_of
-from hostler.wire.openai_chat.response import made_id
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class Calls:
 
     def _open(self, fragment: _Fragment) -> _Call:
         slot = len(self._calls)
-        call = _Call(slot, fragment.id or made_id(self.reply, slot), bool(fragment.id))
+        call = _Call(slot, fragment.id or made_call_id(self.reply, slot), bool(fragment.id))
         self._calls.append(call)
         self._by_id[call.id] = call
         if fragment.index is not None:

@@ -12,6 +12,7 @@ from hostler.errors import UpstreamGarbled, WireError
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text, parse_object
+from hostler.wire.ids import made_call_id
 from hostler.wire.losses import REASONING, lost_of_reply
 from hostler.wire.openai_chat.citations import cited_in, sources_of, with_citations, write_citations
 from hostler.wire.openai_chat.content_out import Json
@@ -124,7 +125,7 @@ def read_message(
     legacy = as_members(message.get("function_call"))
     if legacy:
         calls.append({"function": legacy})
-    parts += [_read_call(call, made_id(reply, slot)) for slot, call in enumerate(calls)]
+    parts += [_read_call(call, made_call_id(reply, slot)) for slot, call in enumerate(calls)]
     return tuple(parts)
 
 
@@ -169,11 +170,6 @@ def read_chunks(content: object) -> list[Part]:
         elif text:
             parts.append(Text(text=text))
     return parts
-
-
-def made_id(reply: str, slot: int) -> str:
-    """An id for a call that came without one: unique within a conversation, the same for the same reply."""
-    return f"call_{reply.removeprefix('chatcmpl-')[-40:]}_{slot}"
 
 
 def _read_call(call: Members, default_id: str) -> ToolCall:

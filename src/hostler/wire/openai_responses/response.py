@@ -12,6 +12,7 @@ from hostler.core.usage import Usage
 from hostler.errors import UpstreamGarbled, WireError
 from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.fields import as_members, as_text, parse
+from hostler.wire.ids import made_call_id
 from hostler.wire.openai_errors import error_told
 from hostler.wire.responses_items import Json, said
 from hostler.wire.responses_tools import write_choice, write_tools
@@ -65,11 +66,6 @@ def raise_failed(whole: Whole, body: bytes) -> None:
     """Raise what a response that failed tells of."""
     if whole.error or whole.status in ("failed", "cancelled"):
         raise error_told({"error": whole.error or f"The response was {whole.status}."}, body)
-
-
-def made_call_id(reply: str, position: int) -> str:
-    """The id of a call whose upstream gave none: unlike any other, and the same for the same reply."""
-    return f"call_{reply.removeprefix('resp_')[-40:]}_{position}"
 
 
 def read_finish(whole: Whole, *, calls: bool, refused: bool) -> tuple[FinishReason, str]:

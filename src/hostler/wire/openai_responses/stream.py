@@ -33,9 +33,10 @@ from hostler.wire.codec import Encoded
 from hostler.wire.event_streams import EventStreamDecoder
 from hostler.wire.fields import Members, as_text
 from hostler.wire.free_text import unwrapped
+from hostler.wire.ids import made_call_id
 from hostler.wire.losses import CALL, CONTENT, REASONING, lost_of_end
 from hostler.wire.openai_errors import error_event, error_told, write_error
-from hostler.wire.openai_responses.response import ResponseObject, Whole, made_call_id, raise_failed, read_finish
+from hostler.wire.openai_responses.response import ResponseObject, Whole, raise_failed, read_finish
 from hostler.wire.quoting import one_line, quoted
 from hostler.wire.responses_items import CALLS, Json, item_in, part_of, said, write_citations
 from hostler.wire.responses_tools import spelled
