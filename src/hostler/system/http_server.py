@@ -15,6 +15,7 @@ from hostler.system.http_connection import Connection, Handler, HeadCheck, Limit
 from hostler.system.http_exchange import Exchange, Headers
 from hostler.system.http_framing import HeadReader
 from hostler.system.prompt_write import TurnWrites
+from hostler.system.sockets import spare_pacing
 
 __all__ = ["Exchange", "Handler", "HeadCheck", "Headers", "HttpServer", "Limits", "OnRefusal", "ServerStatistics"]
 
@@ -98,6 +99,8 @@ class HttpServer:
             reuse_port=reuse_port or None,
         )
         self._listeners.append(listener)
+        for sock in listener.sockets:
+            spare_pacing(sock)
         if self._timer is None:
             self._tick()
         bound: int = listener.sockets[0].getsockname()[1]

@@ -18,6 +18,7 @@ from hostler.system.address import Address
 from hostler.system.http_known_head import KnownReply, mask_of
 from hostler.system.prompt_write import PromptWriter, TurnWrites
 from hostler.system.proxy import Proxies, open_tunnel
+from hostler.system.sockets import notice_death, spare_pacing
 
 Headers = list[tuple[bytes, bytes]]
 MAX_HEAD = 256 * 1024
@@ -196,7 +197,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._pool.connections.add(self)
         sock = cast("socket.socket | None", transport.get_extra_info("socket"))
         if sock is not None:
-            _keep_alive(sock)
+            notice_death(sock)
+            spare_pacing(sock)
 
     def data_received(self, data: bytes) -> None:
         if self._receiver is None:  # nobody asked: an answer to nothing, such as a 408 on an idle connection
@@ -497,14 +499,3 @@ def _says_its_length(headers: Headers) -> bool:
         if name in _SIZED:
             return True
     return False
-
-
-def _keep_alive(sock: socket.socket) -> None:
-    """Let the kernel find half-open connections: the first probe after 30 s of silence, five at 10 s intervals."""
-    if sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 5)):
-        number = getattr(socket, option, None)
-        if number is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, number, value)
