@@ -35,6 +35,7 @@ def test_patterns_give_way_to_longer_ones_and_to_the_id() -> None:
         (b'{"models": {"a/m": {"vision": "yes"}}}', "true or false"),
         (b'{"models": {"a/m": {"vision": null}}}', "true or false"),
         (b'{"models": {"a/m": {"input_price": -1}}}', "US dollars per million"),
+        (b'{"models": {"a/m": {"input_price": 1e400}}}', "US dollars per million"),
         (b'{"models": {"a/m": {"price_tiers": "a lot"}}}', "200000: 6/22.5/0.6/7.5"),
         (b'{"models": {"m": {}}}', "provider before a slash"),
         (b'{"models": {"a/m": 1}}', "object of capabilities"),

@@ -3,6 +3,7 @@
 Knows: the fields, yes/no/unknown, how layers of facts merge. Does not know: any model, and where facts come from.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Generic, Literal, TypeVar, cast
@@ -205,4 +206,4 @@ def fits(kind: FieldKind, value: object) -> bool:
         case "tokens":
             return isinstance(value, int) and not isinstance(value, bool) and value >= 0
         case "usd_per_million":
-            return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+            return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
