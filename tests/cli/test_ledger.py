@@ -1,5 +1,8 @@
 """`hostler usage` and `hostler logs`."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.cli.program import Run
@@ -26,7 +29,7 @@ def test_sums_by_model_and_outcome(run: Run) -> None:
     assert (rows["fake/usage"]["requests"], rows["fake/usage"]["ok"], rows["fake/usage"]["output"]) == (2, 2, 6)
     assert rows["fake/usage"]["cost"] is None  # nobody told the price
     shown = run("usage")
-    assert "fake/usage" in shown.out and "unknown" in shown.out
+    assert "fake/usage" in shown.out and shown.out.splitlines()[1].split()[-1] == "-"
     outcomes = {row["group"]: row["requests"] for row in run("usage", "--by", "outcome", "--json").json}
     assert outcomes == {"ok": 2, "error": 1}
     assert run("usage", "--by", "key").status == 0
@@ -41,7 +44,22 @@ def test_the_latest_calls_newest_last(run: Run) -> None:
         ("fake/fail-500", "error"),
     ]
     last = run("logs", "-n", "1").out.splitlines()[-1].split()
-    assert last[3] == "fake/fail-500" and last[7] == "-/-", "what nobody said is not 0"
+    assert last[3] == "fake/fail-500" and last[7:9] == ["-/-", "-"], "what nobody said is not 0"
+
+
+def test_a_cost_is_an_estimate_or_free_or_not_known(run: Run, fake: str, own_folders: Path) -> None:
+    config = own_folders / "config" / "hostler"
+    file = config / "llama-providers.json"
+    document = json.loads(file.read_text())
+    document["providers"].append({**document["providers"][0], "id": "mine", "kind": "vllm"})
+    file.write_text(json.dumps(document))
+    prices = {"input_price": 1, "output_price": 2}
+    (config / "models.json").write_text(json.dumps({"models": {f"{fake}/usage": prices}}))
+    for model in (f"{fake}/usage", f"{fake}/echo", "mine/echo"):
+        run("chat", model, "a", stdin="")
+    costs = {line.split()[0]: line.split("  ")[-1].strip() for line in run("usage").out.splitlines()[1:]}
+    assert costs == {f"{fake}/usage": "~$0.000033", f"{fake}/echo": "-", "mine/echo": "Free (local)"}
+    assert "Free (local)" in run("logs", "-n", "1").out
 
 
 @pytest.mark.usefixtures("called")

@@ -42,7 +42,7 @@ usage = click.Command(
         *LISTING,
     ],
     callback=lazily(UsageOptions, "hostler.cli.work.ledger:show_usage"),
-    help="Show what was used: calls, tokens, cost. A cost that nobody knows is shown as unknown, never as 0.",
+    help="Show what was used: calls, tokens, cost. A cost that nobody knows is shown as -, never as 0.",
 )
 logs = click.Command(
     "logs",

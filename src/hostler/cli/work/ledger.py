@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime
+from typing import Final
 
 from hostler.accounts.ledger_queries import RequestRow, Totals, attempts, find, recent, totals
 from hostler.accounts.tables import MIGRATIONS
@@ -13,9 +14,13 @@ from hostler.cli.options import Places
 from hostler.cli.work import known
 from hostler.cli.work.output import say, show_json, show_table
 from hostler.cli.work.settings import load
+from hostler.core.pricing import FREE, NOT_KNOWN
 from hostler.errors import HostlerError, NotFound
+from hostler.registry.providers_file import ProvidersFile
 from hostler.system.owner import make_private
 from hostler.system.store import Store
+
+_HEADS: Final = ("time", "request", "model", "face", "outcome", "status", "tokens", "cost", "ms", "error")
 
 
 @contextlib.contextmanager
@@ -43,7 +48,8 @@ def show_usage(options: UsageOptions) -> int:
         show_json(rows)
     elif rows:
         heads = (options.by, "calls", "good", "input", "cached", "output", "reasoning", "cost")
-        show_table(heads, [_sums(row) for row in rows])
+        local = _local(options) if options.by in ("model", "provider") else frozenset[str]()
+        show_table(heads, [_sums(row, local) for row in rows])
     else:
         say("No calls yet." if not options.hours else f"No calls in the last {options.hours:g} hours.")
     return DONE
@@ -53,27 +59,27 @@ def show_logs(options: LogsOptions) -> int:
     """The latest calls, or one. Raises NotFound for an id that nobody knows."""
     with _store(options) as store:
         if options.request is not None:
-            return _show_one(store, options.request, as_json=options.json)
+            return _show_one(store, options.request, options=options)
         rows = recent(store, options.lines)[::-1]
     if options.json:
         show_json(rows)
     elif rows:
-        heads = ("time", "request", "model", "face", "outcome", "status", "tokens", "ms", "error")
-        show_table(heads, [_cells(row) for row in rows])
+        local = _local(options)
+        show_table(_HEADS, [_cells(row, local) for row in rows])
     else:
         say("No calls yet.")
     return DONE
 
 
-def _show_one(store: Store, request_id: str, *, as_json: bool) -> int:
+def _show_one(store: Store, request_id: str, *, options: LogsOptions) -> int:
     row = find(store, request_id)
     if row is None:
         raise NotFound(f"There is no call '{request_id}'.", hint="`hostler logs` shows the latest.")
     tries = attempts(store, row.id)
-    if as_json:
+    if options.json:
         show_json({"request": row, "attempts": tries})
         return DONE
-    show_table(("time", "request", "model", "face", "outcome", "status", "tokens", "ms", "error"), [_cells(row)])
+    show_table(_HEADS, [_cells(row, _local(options))])
     cells = [
         (
             str(t.attempt),
@@ -91,7 +97,7 @@ def _show_one(store: Store, request_id: str, *, as_json: bool) -> int:
     return DONE
 
 
-def _cells(row: RequestRow) -> tuple[str, ...]:
+def _cells(row: RequestRow, local: frozenset[str]) -> tuple[str, ...]:
     started = datetime.fromtimestamp(row.started_us / 1e6, UTC).astimezone()
     read = (row.input, row.cache_read, row.cache_write)
     written = (row.output, row.reasoning)
@@ -103,17 +109,31 @@ def _cells(row: RequestRow) -> tuple[str, ...]:
         row.outcome,
         _shown(row.status),
         f"{_total(read)}/{_total(written)}",
+        _cost(row.cost, row.provider, local=local),
         _millis(row.duration_us),
         row.error or "",
     )
 
 
-def _sums(row: Totals) -> tuple[str, ...]:
-    cost = "unknown" if row.cost is None else f"${row.cost:.4f}"
+def _local(places: Places) -> frozenset[str]:
+    """The providers on the user's own machines."""
+    directory = ProvidersFile(load(places)).directory
+    return frozenset(provider.id for provider in directory.providers.values() if provider.local)
+
+
+def _sums(row: Totals, local: frozenset[str]) -> tuple[str, ...]:
+    cost = _cost(row.cost, (row.group or "").partition("/")[0], local=local)
     if row.cost is not None and row.unpriced:
         cost += f" and {row.unpriced} calls of unknown cost"
     counts = (row.input, row.cache_read, row.output, row.reasoning)
     return (row.group or "-", str(row.requests), str(row.ok), *map(_shown, counts), cost)
+
+
+def _cost(cost: float | None, provider: str | None, *, local: frozenset[str]) -> str:
+    """A sum as an estimate: the ledger does not tell what a vendor reported from what was computed."""
+    if cost is None:
+        return NOT_KNOWN
+    return FREE if not cost and provider in local else f"~${cost:.6f}"
 
 
 def _total(counts: tuple[int | None, ...]) -> str:
