@@ -24,9 +24,6 @@ from hostler.wire.losses import lost_of_extra
 
 PROGRAM: Final = "gemini"
 STREAM_TYPE: Final = b"application/x-ndjson"
-TERMS: Final = (
-    "runs Google's own program under your log-in; check its terms: https://geminicli.com/docs/resources/tos-privacy"
-)
 LONGEST_PROMPT: Final = 8 << 20
 """Bytes that the program reads from stdin; the rest it would cut off."""
 LONGEST_LINE: Final = 16 << 20
