@@ -31,3 +31,13 @@ def test_nobody_answers_what_is_forgotten() -> None:
     calls.add("", "f", made_id="call_0")
     calls.forget()
     assert calls.take("", "f") == ""
+
+
+def test_results_that_go_by_order_need_no_name() -> None:
+    calls = WaitingCalls()
+    for made, name in (("call_0", "f"), ("call_1", "g"), ("call_2", "f")):
+        calls.add("", name, made_id=made)
+    assert calls.take("", "g", by_order=True) == "call_1"
+    assert calls.take("", "unheard of", by_order=True) == "call_0"
+    assert calls.take("theirs", "", by_order=True) == "call_2"
+    assert calls.take("", "f", by_order=True) == ""

@@ -128,6 +128,8 @@ class Dialect:
     """The same of replies with thinking."""
     stores_responses: bool = True
     """Responses can be gone on from by their ids; where not, they are kept by us."""
+    counts_input: bool = False
+    """The responses wire's count of input tokens is there."""
     incremental_output: bool = True
     """Streams of the dashscope wire can be had piece by piece; without it each piece repeats all before it."""
     models: tuple[ModelRule, ...] = ()
@@ -142,6 +144,10 @@ class Dialect:
     def of(self, model: str) -> "Dialect":
         """The dialect that `model` speaks, with its API version's refusals."""
         return _resolved(self, model) if self.models or self.api_version else self
+
+    def wants_thinking(self, *, calls: bool) -> bool:
+        """Whether what a model thought goes back with what it said; `calls`: it called tools there."""
+        return self.reasoning_back == "always" or (self.reasoning_back == "tool-turns" and calls)
 
     def __hash__(self) -> int:
         return hash((self.max_tokens_field, self.api_version, len(self.models)))  # of all fields it costs every request

@@ -53,6 +53,12 @@ def read_part(value: object, path: str) -> Text | Refusal | Media:
             raise WireError(f"{path}.type: {kind!r} is not a content part that can be passed on.")
 
 
+def in_words(text: str, name: str) -> str:
+    """A document as text, where there is no other place for it."""
+    title = f' title="{name}"' if name else ""
+    return f"<document{title}>\n{text}\n</document>"
+
+
 def split_data_url(url: str) -> tuple[str, str] | None:
     """Media type and base64 data of a `data:` URL; None for every other URL (also for one without base64)."""
     if not url.startswith("data:"):
@@ -144,8 +150,7 @@ def write_flat_media(part: Media, path: str, *, wire: Wire | None) -> dict[str, 
             hint = f"Choose a model that takes {part.kind}, or leave it out."
             raise Unsupported(f"{path}: this model's interface takes no such {part.kind}.", hint=hint)
         case Media(text=str() as text):
-            title = f' title="{part.name}"' if part.name else ""
-            return {"type": "input_text", "text": f"<document{title}>\n{text}\n</document>"}
+            return {"type": "input_text", "text": in_words(text, part.name)}
         case Media(file_id=str() as file_id):
             return {"type": "input_file", "file_id": file_id}
         case Media(url=str()):

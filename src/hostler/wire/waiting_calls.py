@@ -19,14 +19,15 @@ class WaitingCalls:
         self._names[id_ or made_id] = name
         return id_ or made_id
 
-    def take(self, id_: str, name: str) -> str:
+    def take(self, id_: str, name: str, *, by_order: bool = False) -> str:
         """The id of the call that a result answers, empty where none can be meant.
 
-        It is the one that it names; else the oldest of that name, which must have a made id if the result has one of
-        its own.
+        It is the one that it names; else the oldest of that name, or of any where results go `by_order`; that one must
+        have a made id if the result has one of its own.
         """
         if id_ not in self._names:
-            named = (call for call, called in self._names.items() if called == name)
-            id_ = next((call for call in named if not id_ or call in self._made), id_)
+            meant = [call for call in self._names if not id_ or call in self._made]
+            oldest = meant[0] if meant and by_order else id_
+            id_ = next((call for call in meant if self._names[call] == name), oldest)
         self._names.pop(id_, None)
         return id_

@@ -19,7 +19,6 @@ from hostler.core.messages import (
     Part,
     Reasoning,
     Refusal,
-    Role,
     Text,
     ToolCall,
     ToolResult,
@@ -27,20 +26,21 @@ from hostler.core.messages import (
 from hostler.core.requests import ChatRequest, ReasoningOptions, Sampling, ToolChoice
 from hostler.core.tools import Tool
 from hostler.core.wires import DASHSCOPE
-from hostler.errors import Unsupported, WireError
+from hostler.errors import Unsupported
 from hostler.wire import fields
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import budget_of
-from hostler.wire.fields import Members, as_text, need_items, need_members, need_text, text_or_none
+from hostler.wire.fields import Members, as_text, need_items, need_members, need_text
 from hostler.wire.free_text import without_free_text, wrapped
 from hostler.wire.ids import ToolIds
 from hostler.wire.json_mode import with_format_told
 from hostler.wire.losses import lost_of_extra, lost_of_media, lost_of_request
 from hostler.wire.media_types import read_media
-from hostler.wire.openai_content import read_content
+from hostler.wire.openai_content import in_words, read_content
 from hostler.wire.openai_formats import read_response_format, write_response_format
 from hostler.wire.openai_tools import read_tool_choice, read_tools
+from hostler.wire.role_messages import RoleReader, Spoken, in_order
 from hostler.wire.tool_offers import offer_tools
 
 Json = dict[str, object]
@@ -116,58 +116,11 @@ def _read_thinking(parameters: Members) -> ReasoningOptions | None:
 def _read_messages(given: Members) -> tuple[Message, ...]:
     if given.get("messages") is None:  # the form of before
         return (Message("user", (Text(text=need_text(given.get("prompt"), "input.messages")),)),)
-    reader = _Reader()
-    items = enumerate(need_items(given["messages"], "input.messages"))
-    return tuple(reader.read(need_members(item, path), path) for i, item in items if (path := f"input.messages[{i}]"))
+    return RoleReader(HISTORY, "reasoning_content", _read_spoken).read(given["messages"], "input.messages")
 
 
-class _Reader:
-    """Reads messages in order, and pairs results without an id with the oldest call that waits for one."""
-
-    def __init__(self) -> None:
-        self._waiting: list[str] = []
-
-    def read(self, members: Members, path: str) -> Message:
-        """One message; raises WireError."""
-        parts: tuple[Part, ...]
-        role: Role
-        match as_text(members.get("role")):
-            case "system" | "developer" | "user" as role:
-                parts = _read_content(members.get("content"), f"{path}.content")
-            case "assistant" | "bot":
-                role, parts = "assistant", self._assistant(members, path)
-            case "tool" | "function":
-                role, parts = "tool", (self._result(members, path),)
-            case other:
-                raise WireError(f"{path}.role: {other!r} is none of system, user, assistant, tool.")
-        return Message(role, parts)
-
-    def _assistant(self, members: Members, path: str) -> tuple[Part, ...]:
-        thinking = text_or_none(members, "reasoning_content", path=f"{path}.")
-        parts: list[Part] = [Reasoning(text=thinking, origin=HISTORY)] if thinking else []
-        parts += _read_content(members.get("content"), f"{path}.content")
-        calls: list[ToolCall] = []
-        for position, item in enumerate(need_items(members.get("tool_calls") or [], f"{path}.tool_calls")):
-            place = f"{path}.tool_calls[{position}]"
-            call = need_members(item, place)
-            function = need_members(call.get("function"), f"{place}.function")
-            arguments = function.get("arguments")
-            if arguments is not None and not isinstance(arguments, str):
-                arguments = msgspec.json.encode(arguments).decode()
-            made = f"call_{path.removeprefix('input.messages')[1:-1]}_{position}"
-            name = need_text(function.get("name"), f"{place}.function.name")
-            calls.append(ToolCall(id=as_text(call.get("id")) or made, name=name, arguments=arguments or ""))
-        self._waiting = [call.id for call in calls]
-        return (*parts, *calls)
-
-    def _result(self, members: Members, path: str) -> ToolResult:
-        id_ = as_text(members.get("tool_call_id")) or (self._waiting[0] if self._waiting else "")
-        if not id_:
-            raise WireError(f"{path}.tool_call_id is missing, and no call waits for a result.")
-        self._waiting = [each for each in self._waiting if each != id_]
-        parts = _read_content(members.get("content"), f"{path}.content")
-        content = tuple(Text(text=part.text) if isinstance(part, Refusal) else part for part in parts)
-        return ToolResult(call_id=id_, content=content, name=as_text(members.get("name")))
+def _read_spoken(members: Members, path: str) -> tuple[Spoken, ...]:
+    return _read_content(members.get("content"), f"{path}.content")
 
 
 def _read_content(value: object, path: str) -> tuple[Text | Refusal | Media, ...]:
@@ -215,39 +168,28 @@ class _Writer:
     """Writes one request; `dropped` names what the wire or the dialect cannot say."""
 
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
-        request = with_format_told(request, dialect, wire=DASHSCOPE)
-        self._request, self.dropped = without_free_text(request, _NO_FREE_TEXT)
         self._dialect = dialect
         self._ids = ToolIds(dialect.tool_id_pattern)
-        parts = _flat(request.messages)
+        request, lost = without_free_text(with_format_told(request, dialect, wire=DASHSCOPE), _NO_FREE_TEXT)
+        self._request, self.dropped = in_order(request, dialect, spelled=self._ids.to_wire)
+        self.dropped |= lost
+        parts = _flat(self._request.messages)
         self._in_parts = any(isinstance(part, Media) for part in parts)
         marks = [part for part in parts if isinstance(part, Text | Media) and part.cache is not None]
         self._marked = bool(marks)
         self._unmarked = len(marks) - _MOST_MARKS  # the first ones go: the last one covers most
-        self._written: list[Json] = []
-        self._moved: list[Json] = []  # media out of tool results, as messages of the user
 
     def messages(self) -> list[Json]:
-        """All messages; media leave the results of tools where the dialect demands it."""
-        leading = True
-        for message in self._request.messages:
-            self.dropped |= {"messages[].name"} if message.name else set()
-            results = [part for part in message.parts if isinstance(part, ToolResult)]
-            for result in results:
-                self._result(result)
-            if len(results) < len(message.parts) or not results:
-                self._spoken(message, leading=leading)
-            leading = leading and message.role in ("system", "developer")
-        return [*self._written, *self._moved]
+        """All messages, in their order."""
+        return [self._message(message) for message in self._request.messages]
 
-    def _spoken(self, message: Message, *, leading: bool) -> None:
+    def _message(self, message: Message) -> Json:
+        result = message.parts[0] if message.parts else None
+        return self._result(result) if isinstance(result, ToolResult) else self._spoken(message)
+
+    def _spoken(self, message: Message) -> Json:
         content = self._content(message.parts, "" if message.role == "assistant" else "\n\n")
-        role: str = {"developer": "system", "tool": "user"}.get(message.role, message.role)
-        if role == "system" and not (leading or self._dialect.mid_system):
-            self.dropped.add("messages[].role")
-            text = "\n\n".join(part.text for part in message.parts if isinstance(part, Text))
-            role, content = "user", f"<system>\n{text}\n</system>"
-        written: Json = {"role": role, "content": content}
+        written: Json = {"role": message.role, "content": content}
         calls = [part for part in message.parts if isinstance(part, ToolCall)]
         thinking = [part for part in message.parts if isinstance(part, Reasoning)]
         shown = "\n\n".join(part.text for part in thinking if self._goes_back(part, calls=bool(calls)) and part.text)
@@ -255,13 +197,11 @@ class _Writer:
             written["reasoning_content"] = shown
         if calls:
             written["tool_calls"] = [self._call(call) for call in calls]
-        self._written += [*self._moved, written]
-        self._moved = []
+        return written
 
     def _goes_back(self, part: Reasoning, *, calls: bool) -> bool:
         """The vendor wants no thinking back, and bills it; a dialect may want it."""
-        policy = self._dialect.reasoning_back
-        if part.opaque is None and (policy == "always" or (policy == "tool-turns" and calls)):
+        if part.opaque is None and self._dialect.wants_thinking(calls=calls):
             return True
         self.dropped.add("messages[].reasoning")
         return False
@@ -290,20 +230,12 @@ class _Writer:
             self.dropped.add("messages[].cache_control")
         return {} if self._unmarked >= 0 else {"cache_control": {"type": "ephemeral"}}
 
-    def _result(self, result: ToolResult) -> None:
+    def _result(self, result: ToolResult) -> Json:
         if result.cache is not None:
             self.dropped.add("messages[].cache_control")
         self.dropped |= {"messages[].content[].is_error"} if result.is_error else set()
         id_ = self._ids.to_wire(result.call_id)
-        media = [part for part in result.content if isinstance(part, Media)]
-        content: Sequence[Text | Media] = result.content
-        if media and not self._dialect.tool_result_media:
-            kinds = ", ".join(part.kind for part in media)
-            texts = [part for part in content if isinstance(part, Text)]
-            content = [*texts, Text(text=f"[{kinds}: see the next user message]")]
-            moved = [Text(text=f"From the result of tool call {id_}:"), *media]
-            self._moved.append({"role": "user", "content": self._content(moved)})
-        self._written.append({"role": "tool", "tool_call_id": id_, "content": self._content(content)})
+        return {"role": "tool", "tool_call_id": id_, "content": self._content(result.content)}
 
     def _call(self, call: ToolCall) -> Json:
         if call.opaque is not None:
@@ -396,8 +328,7 @@ def _flat(messages: Sequence[Message]) -> list[Part]:
 
 def _write_media(part: Media, request: ChatRequest) -> Json:
     if part.text is not None:
-        title = f' title="{part.name}"' if part.name else ""
-        return {"text": f"<document{title}>\n{part.text}\n</document>"}
+        return {"text": in_words(part.text, part.name)}
     ours = (part.origin.wire if part.origin else request.wire) == DASHSCOPE
     if part.kind == "document" or (part.file_id is not None and not ours):
         hint = "It takes images, sound and films as base64 data or by URL, and documents as text."

@@ -9,22 +9,23 @@ from typing import Final, Literal, cast
 
 import msgspec
 
-from hostler.core.messages import Media, Message, Origin, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
+from hostler.core.messages import Media, Message, Origin, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from hostler.core.requests import ChatRequest, Effort, OutputFormat, ReasoningOptions, Sampling
 from hostler.core.tools import Tool
 from hostler.core.wires import OLLAMA
 from hostler.errors import Unsupported, WireError
 from hostler.wire import fields
-from hostler.wire.call_arguments import as_json_text, as_object
+from hostler.wire.call_arguments import as_object
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import EFFORTS, effort_word, nearest_effort
-from hostler.wire.fields import Members, as_text, need_items, need_members, need_text, text_or_none
+from hostler.wire.fields import Members, need_items, need_members, need_text, text_or_none
 from hostler.wire.free_text import without_free_text
 from hostler.wire.losses import lost_of_extra, lost_of_media, lost_of_request
 from hostler.wire.media_types import read_media
-from hostler.wire.openai_content import read_content
+from hostler.wire.openai_content import in_words, read_content
 from hostler.wire.openai_tools import read_tools
+from hostler.wire.role_messages import RoleReader, Spoken, in_order
 from hostler.wire.tool_offers import offer_tools
 
 Json = dict[str, object]
@@ -47,11 +48,10 @@ _DEFAULTS: Final[Members] = {
 def decode_request(body: bytes) -> ChatRequest:
     """The request that a client posted to `/api/chat`, perhaps only to load or unload the model. Raises WireError."""
     members = fields.parse_object(body)
-    reader = _Reader()
     value = members.get("messages")
-    for index, item in enumerate([] if value is None else need_items(value, "messages")):
-        reader.read(index, need_members(item, f"messages[{index}]"))
-    return _read_settings(members, _READ, messages=reader.messages, tools=read_tools(members))
+    reader = RoleReader(HISTORY, "thinking", _read_spoken)
+    messages = () if value is None else reader.read(value, "messages")
+    return _read_settings(members, _READ, messages=messages, tools=read_tools(members))
 
 
 def decode_prompt(body: bytes) -> ChatRequest:
@@ -121,69 +121,9 @@ def _read_format(value: object) -> OutputFormat | None:
     return OutputFormat("json_schema", need_members(value, "format"))
 
 
-class _Reader:
-    """Reads messages in order. Calls without ids get one from their place; results find their call by its id, else by
-    its name, else by their order."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self._waiting: dict[str, str] = {}  # calls without a result: id and name
-        self._made: set[str] = set()
-
-    def read(self, index: int, members: Members) -> None:
-        path = f"messages[{index}]"
-        parts: tuple[Part, ...]
-        role: Role
-        match need_text(members.get("role"), f"{path}.role").lower():
-            case "system" | "developer" | "user" as role:
-                parts = self._spoken(members, path)
-            case "assistant":
-                role, parts = "assistant", self._assistant(members, index)
-            case "tool" | "function":
-                role, parts = "tool", (self._result(members, path),)
-            case other:
-                raise WireError(f"{path}.role: {other!r} is none of system, user, assistant, tool.")
-        self.messages.append(Message(role, parts))
-
-    def _spoken(self, members: Members, path: str) -> tuple[Text | Refusal | Media, ...]:
-        content = read_content(members.get("content"), f"{path}.content")
-        return (*content, *_read_images(members.get("images"), f"{path}.images"))
-
-    def _assistant(self, members: Members, index: int) -> tuple[Part, ...]:
-        path = f"messages[{index}]"
-        thinking = text_or_none(members, "thinking", path=f"{path}.")
-        parts: list[Part] = [Reasoning(text=thinking, origin=HISTORY)] if thinking else []
-        parts += self._spoken(members, path)
-        self._waiting = {}
-        for position, item in enumerate(need_items(members.get("tool_calls") or [], f"{path}.tool_calls")):
-            place = f"{path}.tool_calls[{position}]"
-            parts.append(self._call(need_members(item, place), place, made_id=f"call_{index}_{position}"))
-        return tuple(parts)
-
-    def _call(self, item: Members, path: str, *, made_id: str) -> ToolCall:
-        function = need_members(item.get("function"), f"{path}.function")
-        name, id_ = need_text(function.get("name"), f"{path}.function.name"), as_text(item.get("id"))
-        if not id_:
-            id_ = made_id
-            self._made.add(id_)
-        self._waiting[id_] = name
-        return ToolCall(id=id_, name=name, arguments=as_json_text(function.get("arguments")))
-
-    def _result(self, members: Members, path: str) -> ToolResult:
-        given = as_text(members.get("tool_call_id"))
-        name = as_text(members.get("tool_name")) or as_text(members.get("name"))
-        id_ = given if given in self._waiting else self._find(name, only_made=bool(given)) or given
-        if not id_:
-            raise WireError(f"{path}: no call waits for a result.")
-        self._waiting.pop(id_, None)
-        spoken = self._spoken(members, path)
-        content = tuple(Text(text=part.text) if isinstance(part, Refusal) else part for part in spoken)
-        return ToolResult(call_id=id_, content=content, name=name)
-
-    def _find(self, name: str, *, only_made: bool) -> str:
-        """The first call that waits for a result, of that name if there is one; "" for none."""
-        open_ids = [id_ for id_ in self._waiting if id_ in self._made or not only_made]
-        return next((id_ for id_ in open_ids if self._waiting[id_] == name), open_ids[0] if open_ids else "")
+def _read_spoken(members: Members, path: str) -> tuple[Spoken, ...]:
+    content = read_content(members.get("content"), f"{path}.content")
+    return (*content, *_read_images(members.get("images"), f"{path}.images"))
 
 
 def _read_images(value: object, path: str) -> list[Media]:
@@ -218,25 +158,19 @@ class _Writer:
     """Writes one request; `dropped` names what the wire or the dialect cannot say."""
 
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
-        self._request, self.dropped = without_free_text(request, _NO_FREE_TEXT)
         self._dialect = dialect.of(request.model)
-        self._written: list[Json] = []
-        self._moved: list[Json] = []  # images out of tool results, as messages of the user
+        request, lost = without_free_text(request, _NO_FREE_TEXT)
+        self._request, self.dropped = in_order(request, self._dialect)
+        self.dropped |= lost
         self._names: dict[str, str] = {}  # tools by the ids of their calls
-        self._leading = True
 
     def messages(self) -> list[Json]:
-        """All messages; one may become several."""
-        for message in self._request.messages:
-            if message.name:
-                self.dropped.add("messages[].name")
-            results = [part for part in message.parts if isinstance(part, ToolResult)]
-            for result in results:
-                self._result(result)
-            if len(results) < len(message.parts) or not results:
-                self._spoken(message)
-            self._leading = self._leading and message.role in ("system", "developer")
-        return [*self._written, *self._moved]
+        """All messages, in their order."""
+        return [self._message(message) for message in self._request.messages]
+
+    def _message(self, message: Message) -> Json:
+        result = message.parts[0] if message.parts else None
+        return self._result(result) if isinstance(result, ToolResult) else self._spoken(message)
 
     def settings(self, body: Json) -> Json:
         """Add all that a request says beside its messages."""
@@ -268,36 +202,27 @@ class _Writer:
         if options:
             body["options"] = options
 
-    def _spoken(self, message: Message) -> None:
-        text, images = self._content(message.parts, "" if message.role == "assistant" else "\n\n")
-        role = "system" if message.role == "developer" else message.role
-        if role == "system" and not (self._leading or self._dialect.mid_system):
-            self.dropped.add("messages[].role")
-            role, text = "user", f"<system>\n{text}\n</system>"
-        written: Json = {"role": "user" if role == "tool" else role, "content": text}
+    def _spoken(self, message: Message) -> Json:
+        written = self._content(message.parts, "" if message.role == "assistant" else "\n\n")
         thinking = [part for part in message.parts if isinstance(part, Reasoning)]
         calls = [part for part in message.parts if isinstance(part, ToolCall)]
         shown = "\n\n".join(part.text for part in thinking if self._goes_back(part, calls=bool(calls)) and part.text)
         if shown:
             written["thinking"] = shown
-        if images:
-            written["images"] = images
         if calls:
             written["tool_calls"] = [self._call(call) for call in calls]
-        self._written += [*self._moved, written]
-        self._moved = []
+        return {"role": message.role, **written}
 
     def _goes_back(self, part: Reasoning, *, calls: bool) -> bool:
         """Readable thinking is sent where this wire's history had it, and elsewhere if the dialect wants it."""
-        policy = self._dialect.reasoning_back
-        wanted = part.opaque is None and (policy == "always" or (policy == "tool-turns" and calls))
+        wanted = part.opaque is None and self._dialect.wants_thinking(calls=calls)
         if wanted or part.origin is None or part.origin.wire == OLLAMA:
             return True
         self.dropped.add("messages[].reasoning")
         return False
 
-    def _content(self, parts: Sequence[Part], between: str) -> tuple[str, list[str]]:
-        """Text and images, of which the wire knows no order."""
+    def _content(self, parts: Sequence[Part], between: str = "\n\n") -> Json:
+        """Text, and images, of which the wire knows no order."""
         texts: list[str] = []
         images: list[str] = []
         for part in parts:
@@ -309,36 +234,26 @@ class _Writer:
                 texts.append(part.text)
             elif isinstance(part, Media):
                 self._media(part, texts, images=images)
-        return between.join(texts), images
+        return {"content": between.join(texts), **({"images": images} if images else {})}
 
     def _media(self, part: Media, texts: list[str], *, images: list[str]) -> None:
         self.dropped |= lost_of_media(part)
         if part.text is not None:
-            title = f' title="{part.name}"' if part.name else ""
-            texts.append(f"<document{title}>\n{part.text}\n</document>")
+            texts.append(in_words(part.text, part.name))
         elif part.data is not None and part.kind in ("image", "audio"):
             images.append(part.data)
         else:
             hint = "It takes images and sound as base64 data, and documents as text."
             raise Unsupported(f"This model's interface does not take this {part.kind}.", hint=hint)
 
-    def _result(self, result: ToolResult) -> None:
+    def _result(self, result: ToolResult) -> Json:
         if result.cache is not None:
             self.dropped.add("messages[].cache_control")
         if result.is_error:
             self.dropped.add("messages[].content[].is_error")
-        text, images = self._content(result.content, "\n\n")
-        written: Json = {"role": "tool", "content": text, "tool_call_id": result.call_id}
         name = result.name or self._names.get(result.call_id, "")
-        if name:
-            written["tool_name"] = name
-        if images and self._dialect.tool_result_media:
-            written["images"] = images
-        elif images:
-            written["content"] = "\n\n".join([*([text] if text else []), "[image: see the next user message]"])
-            said = f"From the result of tool call {result.call_id}:"
-            self._moved.append({"role": "user", "content": said, "images": images})
-        self._written.append(written)
+        named = {"tool_name": name} if name else {}
+        return {"role": "tool", "tool_call_id": result.call_id, **named, **self._content(result.content)}
 
     def _call(self, call: ToolCall) -> Json:
         if call.opaque is not None:

@@ -6,7 +6,7 @@ from hostler.core.messages import Media, Refusal, Text
 from hostler.core.wires import OPENAI_CHAT, OPENAI_RESPONSES
 from hostler.errors import Unsupported
 from hostler.wire.dialects import Dialect
-from hostler.wire.openai_content import AUDIO_TYPES
+from hostler.wire.openai_content import AUDIO_TYPES, in_words
 
 Json = dict[str, object]
 Spoken = Text | Refusal | Media
@@ -110,8 +110,7 @@ def write_part(part: Spoken) -> Json:
 
 def _write_document(part: Media) -> Json:
     if part.text is not None:
-        title = f' title="{part.name}"' if part.name else ""
-        return {"type": "text", "text": f"<document{title}>\n{part.text}\n</document>"}
+        return {"type": "text", "text": in_words(part.text, part.name)}
     if part.data is None:
         raise Unsupported(
             "A document by URL cannot be sent to this upstream.", hint="Send its content as base64 data instead."

@@ -25,7 +25,9 @@ from hostler.wire.json_mode import with_format_told
 from hostler.wire.losses import lost_of_extra
 from hostler.wire.openai_content import read_content, write_flat_media
 from hostler.wire.responses_items import Json, said
+from hostler.wire.role_messages import of_result
 from hostler.wire.tool_offers import offer_tools
+from hostler.wire.waiting_calls import WaitingCalls
 
 _LONGEST_USER: Final = 64
 _FEWEST_TOKENS: Final = 16  # the vendor refuses a lower limit
@@ -39,6 +41,13 @@ _IDLE: Final[Members] = {
     "background": False, "include": [], "metadata": {}, "service_tier": "auto", "store": False, "truncation": "disabled"
 }  # fmt: skip
 """What a field says that asks for nothing; such a field is not kept, so that nobody names it as lost."""
+_COUNTED: Final = frozenset(
+    {
+        "model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text",
+        "truncation", "conversation", "previous_response_id",
+    }
+)  # fmt: skip
+"""developers.openai.com/api/reference/resources/responses: what a count of input tokens takes."""
 _STORED: Final = ("previous_response_id", "conversation", "background", "store")  # in vain without a stored reply
 
 
@@ -99,7 +108,7 @@ class _Reader:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self._said: list[Part] = []
-        self._waiting: list[str] = []
+        self._waiting = WaitingCalls()
 
     def read(self, item: Members, raw: bytes, *, path: str) -> None:
         role = item.get("role")
@@ -117,7 +126,8 @@ class _Reader:
                 raise WireError(f"{path}.name is required.")
             case str():
                 parts = said(item, raw, call_id=f"call_{len(self.messages)}_{len(self._said)}")
-                self._waiting += [part.id for part in parts if isinstance(part, ToolCall)]
+                for call in (part for part in parts if isinstance(part, ToolCall)):
+                    self._waiting.add(call.id, call.name, made_id="")
                 self._said += parts
             case _:
                 raise WireError(f"{path}.type is required.")
@@ -133,12 +143,10 @@ class _Reader:
         self.messages.append(Message(role, parts))
 
     def _result(self, item: Members, path: str) -> ToolResult:
-        call_id = as_text(item.get("call_id")) or (self._waiting[0] if self._waiting else "")
+        call_id = self._waiting.take(as_text(item.get("call_id")), "", by_order=True)
         if not call_id:
             raise WireError(f"{path}.call_id is missing, and no call waits for a result.")
-        self._waiting = [each for each in self._waiting if each != call_id]
-        parts = read_content(item.get("output"), f"{path}.output")
-        content = tuple(Text(text=part.text) if isinstance(part, Refusal) else part for part in parts)
+        content = of_result(read_content(item.get("output"), f"{path}.output"))
         return ToolResult(call_id=call_id, content=content, name=as_text(item.get("name")))
 
 
@@ -159,6 +167,13 @@ def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
     writer.body |= {"input": items.items} | ({"instructions": items.instructions} if items.instructions else {})
     writer.write()
     return Encoded(msgspec.json.encode(writer.body), tuple(sorted(writer.dropped)))
+
+
+def encode_count_tokens(request: ChatRequest, dialect: Dialect) -> Encoded:
+    """The body for `/v1/responses/input_tokens`: the same, without what does not count."""
+    encoded = encode_request(request, dialect)
+    body = msgspec.json.decode(encoded.body, type=dict[str, Raw])
+    return Encoded(msgspec.json.encode({k: v for k, v in body.items() if k in _COUNTED}), encoded.dropped)
 
 
 def _ours(part: Text | Reasoning | ToolCall) -> bytes:
@@ -276,8 +291,7 @@ class _ItemWriter:
             self.items.append({"type": "message", "role": "assistant", "content": part.text})
 
     def _reasoning(self, part: Reasoning, *, calls: bool) -> None:
-        policy = self._dialect.reasoning_back
-        back = policy == "always" or (policy == "tool-turns" and calls)
+        back = self._dialect.wants_thinking(calls=calls)
         if _ours(part):
             self.items.append(Raw(_ours(part)))
         elif part.text and back and (part.origin is None or part.origin.wire == OPENAI_RESPONSES):
