@@ -30,7 +30,8 @@ def list_models(resolver: Resolver, wire: Wire, *, query: str) -> bytes:
     """
     entries = [entry for entry in resolver.models() if entry.listed]
     if wire == GEMINI:
-        return gemini_operations.encode_models([_gemini_card(entry) for entry in entries])
+        counting = _counting(resolver)
+        return gemini_operations.encode_models([_gemini_card(entry, counting) for entry in entries])
     if wire == ANTHROPIC:
         return msgspec.json.encode(_page(entries, query))
     return msgspec.json.encode({"object": "list", "data": [_chat_card(entry) for entry in entries]})
@@ -42,7 +43,7 @@ def show_model(resolver: Resolver, wire: Wire, *, name: str) -> bytes:
         raise ModelNotFound(f"There is no model with a name of {len(name)} characters.")
     entry = _find(resolver, name)
     if wire == GEMINI:
-        return gemini_operations.encode_model(_gemini_card(entry)._replace(name=name))
+        return gemini_operations.encode_model(_gemini_card(entry, _counting(resolver))._replace(name=name))
     card = _message_card(entry) if wire == ANTHROPIC else _chat_card(entry)
     return msgspec.json.encode({**card, "id": name})
 
@@ -85,14 +86,20 @@ def _ollama_card(entry: ModelEntry) -> model_cards.ModelCard:
     return model_cards.ModelCard(name=entry.id, created=entry.created, size=entry.size, facts=entry.capabilities)
 
 
-def _gemini_card(entry: ModelEntry) -> gemini_operations.ModelCard:
+def _counting(resolver: Resolver) -> frozenset[str]:
+    """The providers that can count a request's tokens."""
+    providers = (entry.provider for entry in resolver.providers())
+    return frozenset(each.id for each in providers if each.side("count_tokens", GEMINI).path("count_tokens"))
+
+
+def _gemini_card(entry: ModelEntry, counting: frozenset[str]) -> gemini_operations.ModelCard:
     facts = entry.capabilities
     return gemini_operations.ModelCard(
         name=entry.id,
         input_limit=entry.context,
         output_limit=facts.max_output.value if facts.max_output else None,
         thinking=facts.reasoning.value if facts.reasoning else None,
-        methods=("generateContent", "streamGenerateContent", "countTokens"),
+        methods=("generateContent", "streamGenerateContent", *(("countTokens",) if entry.provider in counting else ())),
     )
 
 

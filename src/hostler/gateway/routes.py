@@ -64,6 +64,7 @@ _FACES: Final[dict[str, Face]] = {
     "/v1/images/edits": Face(OPENAI_CHAT, "image_edits"),
     "/v1/images/variations": Face(OPENAI_CHAT, "image_variations"),
     "/v1/responses": Face(OPENAI_RESPONSES, "chat"),
+    "/v1/responses/input_tokens": Face(OPENAI_RESPONSES, "count_tokens"),
     "/v1/messages": Face(ANTHROPIC, "chat"),
     "/v1/messages/count_tokens": Face(ANTHROPIC, "count_tokens"),
     "/api/chat": Face(OLLAMA, "chat", streams=True),

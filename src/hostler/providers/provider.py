@@ -193,7 +193,8 @@ class Provider:
     def path(self, operation: Operation) -> str | None:
         """The request path of an operation; None where this provider has none.
 
-        `count_tokens` is always in the `anthropic` wire's shape, also at providers that speak another wire.
+        `count_tokens` is in the shape of the gemini and responses wires there, elsewhere in that of the `anthropic`
+        wire, whatever the provider speaks otherwise.
         """
         return self.paths.get(operation)
 
@@ -285,6 +286,8 @@ def _paths(provider: Provider) -> Mapping[str, str]:
         return {**_GEMINI_ACTIONS, "models": provider.other_path("/models")}
     tails = _PATHS[provider.wire]
     paths = {operation: provider.other_path(tail) for operation, tail in tails.items()}
+    if provider.dialect.counts_input and provider.wire == OPENAI_RESPONSES:
+        paths["count_tokens"] = provider.other_path("/responses/input_tokens")
     if KINDS[provider.kind].counts_tokens:
         paths["count_tokens"] = provider.other_path(_MESSAGES_PATHS["count_tokens"])
     return paths

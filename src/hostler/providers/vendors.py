@@ -96,6 +96,7 @@ class Vendor:
 _OPENAI: Final = Dialect(
     forbidden=("top_k", "min_p"),
     efforts=("none", "minimal", "low", "medium", "high", "xhigh"),
+    counts_input=True,
     models=model_rules.OPENAI,
 )
 _SIGNED: Final = Dialect(

@@ -16,7 +16,7 @@ from hostler.accounts.ledger import CallKind, encode_kind
 from hostler.core.messages import Origin
 from hostler.core.pricing import price_of
 from hostler.core.requests import ChatRequest
-from hostler.core.wires import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, Wire
+from hostler.core.wires import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
 from hostler.providers.provider import Header, Operation, Provider
 from hostler.registry.resolver import Candidate, Route
 from hostler.system.http_known_head import KnownReply
@@ -202,7 +202,7 @@ def side_for(provider: Provider, operation: Operation, *, wire: Wire) -> tuple[P
 def shape_of(wire: Wire, operation: Operation) -> Wire:
     """The wire whose shape an operation has: servers share those of what is no chat."""
     if operation in COUNTS:
-        return wire if wire == GEMINI else ANTHROPIC
+        return wire if wire in (GEMINI, OPENAI_RESPONSES) else ANTHROPIC
     if operation in EMBEDS:
         return wire if wire in (GEMINI, OLLAMA) else OPENAI_CHAT
     return wire
