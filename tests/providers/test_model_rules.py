@@ -6,7 +6,8 @@ from dataclasses import fields
 import pytest
 
 from hostler.core.wires import ANTHROPIC, OPENAI_CHAT
-from hostler.providers.vendors import KINDS, VENDORS
+from hostler.providers.kinds import KINDS
+from hostler.providers.vendors import VENDORS
 from hostler.wire.dialects import Dialect
 
 _CLAUDE = VENDORS["anthropic"].dialect

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, WIRES, Wire
 from hostler.errors import ConfigError, ProviderNotReady
+from hostler.providers.kinds import KINDS
 from hostler.providers.provider import Credentials, Provider, auth_header, is_key, read_base_url, wire_defaults
-from hostler.providers.vendors import KINDS
 from hostler.system.address import Address, parse_base_url, split_url
 from hostler.wire.dialects import Dialect
 

@@ -10,8 +10,9 @@ import pytest
 
 from hostler.core.wires import WIRES
 from hostler.providers import vendors
+from hostler.providers.kinds import ENGINE, KINDS, LEGACY_KIND, VENDOR_KINDS
 from hostler.providers.provider import Access, Credentials, Provider, from_vendor
-from hostler.providers.vendors import ENGINE, KINDS, LEGACY_KIND, VENDOR_KINDS, VENDORS, Vendor
+from hostler.providers.vendors import VENDORS, Vendor
 from hostler.registry.directory import from_document
 from hostler.registry.file_format import ID_PATTERN, parse
 from hostler.settings import Settings

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from hostler.providers.vendors import KINDS, VENDORS
+from hostler.providers.kinds import KINDS
+from hostler.providers.vendors import VENDORS
 from hostler.registry.file_format import Document, ProviderEntry, TimeoutsEntry, check
 
 PAGE = Path(__file__).parents[2] / "docs" / "providers.md"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostler.errors import ConfigError
-from hostler.providers.vendors import KINDS
+from hostler.providers.kinds import KINDS
 from hostler.registry.file_format import MAX_BYTES, check, parse, schema
 from tests.registry.cases import DESIGN_FILE, document, machine
 

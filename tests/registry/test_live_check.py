@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from hostler.providers.kinds import KINDS
 from hostler.providers.provider import (
     Access,
     Credentials,
@@ -24,7 +25,7 @@ from hostler.providers.provider import (
     read_base_url,
     wire_defaults,
 )
-from hostler.providers.vendors import KINDS, VENDORS
+from hostler.providers.vendors import VENDORS
 from hostler.registry.live_check import Finding, Probe, check_live
 from hostler.system.address import Address
 from tests.fakes import StartFake, fake_vendor

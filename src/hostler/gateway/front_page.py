@@ -12,7 +12,7 @@ from hostler import __version__
 from hostler.accounts.keys import Keys
 from hostler.engines.engine import EngineStatus
 from hostler.providers.client_lines import ANY_KEY, ClientLine, client_lines, curl_line
-from hostler.providers.vendors import HERE
+from hostler.providers.kinds import HERE
 from hostler.registry.resolver import ModelEntry, ProviderEntry, Resolver
 
 MOST_MODELS = 200

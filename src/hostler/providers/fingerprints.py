@@ -7,8 +7,8 @@ Does not know: sockets, the providers file.
 from collections.abc import Generator, Mapping
 from typing import Final, cast
 
+from hostler.providers.kinds import KINDS
 from hostler.providers.model_lists import Answer, Ask, Json
-from hostler.providers.vendors import KINDS
 
 USUAL_PORTS: Final[tuple[int, ...]] = tuple(
     sorted({kind.port for kind in KINDS.values() if kind.port is not None} | {10240, 8081, 8090})

@@ -13,9 +13,9 @@ from urllib.parse import quote
 import msgspec
 
 from hostler.errors import UpstreamBroken
+from hostler.providers.kinds import KINDS, Loading
 from hostler.providers.model_lists import Answer, Ask
 from hostler.providers.provider import Provider
-from hostler.providers.vendors import KINDS, Loading
 
 Stage = Literal["loading", "loaded", "unloading"]
 Json = Mapping[str, object]

@@ -15,19 +15,8 @@ from urllib.parse import quote
 
 from hostler.core.wires import ANTHROPIC, DASHSCOPE, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Wire
 from hostler.errors import ConfigError, ProviderNotReady
-from hostler.providers.vendors import (
-    ENGINE,
-    KINDS,
-    VENDOR_KINDS,
-    VENDORS,
-    VERSIONS,
-    AuthStyle,
-    Kind,
-    Listing,
-    Runs,
-    Side,
-    Vendor,
-)
+from hostler.providers.kinds import ENGINE, KINDS, VENDOR_KINDS, Kind
+from hostler.providers.vendors import VENDORS, VERSIONS, AuthStyle, Listing, Runs, Side, Vendor
 from hostler.system.address import Address, parse_base_url, split_url
 from hostler.system.program import Program
 from hostler.wire.codec import UpstreamCodec

@@ -11,6 +11,7 @@ from typing import Final, Literal, Protocol
 
 from hostler.engines.recipe import Recipe, demo_recipe, with_paths_from
 from hostler.errors import ConfigError
+from hostler.providers.kinds import ENGINE, HERE, KINDS, LEGACY_KIND, row_of
 from hostler.providers.provider import (
     HEADERS,
     Access,
@@ -25,7 +26,7 @@ from hostler.providers.provider import (
     read_base_url,
     wire_defaults,
 )
-from hostler.providers.vendors import ENGINE, HERE, KINDS, LEGACY_KIND, VENDORS, AuthStyle, row_of
+from hostler.providers.vendors import VENDORS, AuthStyle
 from hostler.registry.file_format import Document, ProviderEntry, TimeoutsEntry, read_recipe
 from hostler.settings import Settings
 from hostler.system.address import Address

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hostler.engines.download import Report
 from hostler.engines.hub import hub_of
 from hostler.engines.pull import Ports, Pulled, pull
-from hostler.providers.vendors import HERE
+from hostler.providers.kinds import HERE
 from hostler.registry.file_edit import add_engine_model
 from hostler.settings import Settings
 from hostler.system.owner import make_private

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from hostler.errors import ConfigError, StorageError
-from hostler.providers.vendors import ENGINE, HERE, LEGACY_KIND
+from hostler.providers.kinds import ENGINE, HERE, LEGACY_KIND
 from hostler.registry.directory import LEGACY_ID
 from hostler.registry.file_format import Document, ProviderEntry, check, refusal
 from hostler.registry.json_places import JsonText

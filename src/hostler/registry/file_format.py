@@ -16,8 +16,9 @@ from msgspec import Meta, Struct
 
 from hostler.engines.recipe import OTHER_NAMES, Recipe, recipe_from_dict
 from hostler.errors import ConfigError
+from hostler.providers.kinds import ENGINE, HERE, KINDS
 from hostler.providers.provider import read_base_url
-from hostler.providers.vendors import ENGINE, HERE, KINDS, VENDORS
+from hostler.providers.vendors import VENDORS
 from hostler.registry.json_places import Path, line_of, show
 from hostler.system.address import split_url
 

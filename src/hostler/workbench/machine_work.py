@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from hostler.errors import HostlerError, RequestError, UpstreamError, UpstreamRefused, UpstreamTimeout
+from hostler.providers.kinds import KINDS
 from hostler.providers.loading import Loader, Order, Resident, loader_of
 from hostler.providers.provider import Provider
-from hostler.providers.vendors import KINDS
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.directory import DirectorySource
 from hostler.registry.questions import Asker, converse, target_of

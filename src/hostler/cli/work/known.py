@@ -15,7 +15,7 @@ from hostler.core.capabilities import as_json
 from hostler.core.capabilities import facts as known_facts
 from hostler.core.model_id import ModelId
 from hostler.errors import HostlerError, ModelNotFound
-from hostler.providers.vendors import HERE
+from hostler.providers.kinds import HERE
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.directory import DEMO
 from hostler.registry.discovery import Discovery

@@ -11,7 +11,7 @@ from hostler import __version__
 from hostler.app import App, Listening, is_loopback
 from hostler.cli.work import engine_found
 from hostler.providers.client_lines import ANY_KEY, client_lines, curl_line
-from hostler.providers.vendors import HERE
+from hostler.providers.kinds import HERE
 from hostler.system.listening import EVERYWHERE, outside_urls
 
 KEY = "YOUR_KEY"
