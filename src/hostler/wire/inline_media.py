@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from hostler.core.messages import Media, MediaKind
+from hostler.core.wires import Wire
+from hostler.errors import Unsupported
 
 _KINDS: Final[Mapping[str, MediaKind]] = {"image": "image", "audio": "audio", "video": "video"}
 _TYPES: Final[Mapping[MediaKind, str]] = {
@@ -37,6 +39,14 @@ def type_by_name(url: str) -> str:
     path = url.partition("://")[2].partition("#")[0].partition("?")[0].partition("/")[2]
     _, dot, ending = path.rpartition(".")
     return _ENDINGS.get(ending.lower(), "") if dot else ""
+
+
+def refuse_foreign_file(part: Media, path: str, *, given_on: Wire | None, taken_by: tuple[Wire, ...]) -> None:
+    """Raise Unsupported for a file that lies with another vendor; without an origin it is of the wire `given_on`."""
+    wire = part.origin.wire if part.origin is not None else given_on
+    if part.file_id is not None and wire is not None and wire not in taken_by:
+        hint = "Send the file itself, as base64 data or as a URL."
+        raise Unsupported(f"{path}: the file id '{part.file_id}' belongs to another vendor.", hint=hint)
 
 
 def inline_data(media: Media) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ from typing import Final
 from hostler.core.deltas import Delta, Finished, PartEnded, ReasoningSealed, ToolCallEnded
 from hostler.core.messages import Media, Part, Reasoning, Text, ToolCall, ToolResult
 from hostler.core.requests import ChatRequest, Reply
+from hostler.core.wires import Wire
 
 CONTENT: Final = "message.content[].opaque"
 REASONING: Final = "message.reasoning.opaque"
@@ -22,6 +23,23 @@ def lost_of_request(request: ChatRequest) -> set[str]:
 def lost_of_extra(request: ChatRequest) -> set[str]:
     """On other wires than its own: what nobody else has a word for, unless it says no or nothing."""
     return {name for name, value in request.extra.items() if value is not None and value is not False}
+
+
+def own_extra(
+    request: ChatRequest, wire: Wire, *, sections: tuple[str, ...], dropped: set[str]
+) -> list[tuple[str, str, object]]:
+    """What only `wire` knows, each with its section (empty: the top level) and its name there.
+
+    What another wire knows goes to `dropped`. Lists are sections, too; else a field's name may hold a dot itself.
+    """
+    if request.wire != wire:
+        dropped |= lost_of_extra(request)
+        return []
+    parted = ((key.partition("."), value) for key, value in request.extra.items())
+    return [
+        (one, two, value) if one in sections or "[]" in one else ("", f"{one}{dot}{two}", value)
+        for (one, dot, two), value in parted
+    ]
 
 
 def lost_of_media(part: Media, *, titled: bool = True) -> set[str]:

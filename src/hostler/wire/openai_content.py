@@ -9,6 +9,7 @@ from hostler.core.messages import CacheMark, Media, MediaKind, Refusal, Text
 from hostler.core.wires import OPENAI_CHAT, OPENAI_RESPONSES, Wire
 from hostler.errors import Unsupported, WireError
 from hostler.wire.fields import Members, as_members, as_text, need_items, need_members, need_text, text_or_none
+from hostler.wire.inline_media import refuse_foreign_file
 
 AUDIO_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 """The sound formats that the wire publishes, by its own names."""
@@ -134,10 +135,7 @@ def _cache_mark(part: Members) -> CacheMark | None:
 
 def write_flat_media(part: Media, path: str, *, wire: Wire | None) -> dict[str, object]:
     """A media part as the Responses wire has it; raises Unsupported. `wire` is where the request came from."""
-    origin = part.origin.wire if part.origin is not None else wire
-    if part.file_id is not None and origin not in (None, OPENAI_RESPONSES, OPENAI_CHAT):
-        hint = "Send the file itself, as base64 data or as a URL."
-        raise Unsupported(f"{path}: the file id '{part.file_id}' belongs to another vendor.", hint=hint)
+    refuse_foreign_file(part, path, given_on=wire, taken_by=(OPENAI_RESPONSES, OPENAI_CHAT))
     fallback = "image/png" if part.kind == "image" else "application/pdf"
     url = part.url or f"data:{part.media_type or fallback};base64,{part.data or ''}"
     match part:

@@ -306,7 +306,7 @@ def test_calls_that_interleave_are_written_whole_and_cut_ones_survive() -> None:
     ]) + encoder.finish()  # fmt: skip
     calls = [call for line in body.splitlines() for call in msgspec.json.decode(line)["message"].get("tool_calls", [])]
     assert [(call["id"], call["function"]["arguments"]) for call in calls] == [
-        ("b", {"y": 2}), ("a", {"x": 1}), ("c", {"INVALID_JSON": '{"z'}),
+        ("a", {"x": 1}), ("b", {"y": 2}), ("c", {"INVALID_JSON": '{"z'}),
     ]  # fmt: skip
     assert encoder.dropped == {"message.tool_calls[].arguments"}
 

@@ -35,7 +35,7 @@ from hostler.wire.fields import Members, as_text, need_items, need_members, need
 from hostler.wire.free_text import without_free_text, wrapped
 from hostler.wire.ids import ToolIds
 from hostler.wire.json_mode import with_format_told
-from hostler.wire.losses import lost_of_extra, lost_of_media, lost_of_request
+from hostler.wire.losses import lost_of_media, lost_of_request, own_extra
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import in_words, read_content
 from hostler.wire.openai_formats import read_response_format, write_response_format
@@ -52,6 +52,7 @@ CUMULATIVE: Final = "parameters.incremental_output"
 _NO_FREE_TEXT: Final = Dialect(custom_tools=False)
 _NUMBERS: Final = ("temperature", "top_p", "presence_penalty")
 _WHOLES: Final = ("top_k", "seed")
+_SECTIONS: Final = ("input", "parameters")
 _READ: Final = frozenset((
     *_NUMBERS, *_WHOLES, "max_tokens", "stop", "tools", "tool_choice", "parallel_tool_calls", "response_format",
     "enable_thinking", "thinking_budget", "result_format", "incremental_output", "stream",
@@ -311,13 +312,10 @@ class _Writer:
         return {"enable_thinking": True, "thinking_budget": budget}
 
     def _extra(self, parameters: Json, body: Json) -> None:
-        ours = self._request.wire == DASHSCOPE
-        self.dropped |= set() if ours else lost_of_extra(self._request)
-        for key, value in self._request.extra.items() if ours else ():
-            section, found, name = key.partition(".")
-            if not found:
-                body.setdefault(key, value)
-            elif key != CUMULATIVE:
+        for section, name, value in own_extra(self._request, DASHSCOPE, sections=_SECTIONS, dropped=self.dropped):
+            if not section:
+                body.setdefault(name, value)
+            elif f"{section}.{name}" != CUMULATIVE:
                 (parameters if section == "parameters" else cast("Json", body["input"])).setdefault(name, value)
 
 

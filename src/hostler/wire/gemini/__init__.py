@@ -14,7 +14,7 @@ from hostler.wire.dialects import Dialect
 from hostler.wire.fields import parse_object
 from hostler.wire.gemini.request import DUMMY_SIGNATURE, decode_request, encode_request
 from hostler.wire.gemini.response import decode_response, encode_response
-from hostler.wire.gemini.stream import StreamDecoder, StreamEncoder, stream_decoder, stream_encoder
+from hostler.wire.gemini.stream import StreamDecoder, StreamEncoder
 from hostler.wire.gemini_operations import (
     ModelCard,
     decode_count_tokens_reply,
@@ -35,6 +35,8 @@ KEEPALIVE: Final = b""
 """None: a comment ends the stream for clients of the SDK with aiohttp."""
 STREAM_TYPE: Final = b"text/event-stream"
 REQUEST_ID: Final = b"x-request-id"
+stream_decoder: Final = StreamDecoder
+stream_encoder: Final = StreamEncoder
 
 
 def decode_count_tokens(body: bytes) -> ChatRequest:

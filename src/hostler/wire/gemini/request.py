@@ -16,7 +16,7 @@ import msgspec
 from hostler.core.messages import Media, Message, Origin, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from hostler.core.requests import ChatRequest, OutputFormat, Sampling
 from hostler.core.wires import GEMINI
-from hostler.errors import Unsupported, WireError
+from hostler.errors import WireError
 from hostler.wire import fields
 from hostler.wire.call_arguments import as_json_text, as_object
 from hostler.wire.codec import Encoded
@@ -24,8 +24,8 @@ from hostler.wire.dialects import Dialect
 from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.gemini_thinking import generation, read_thinking, write_thinking
 from hostler.wire.gemini_tools import read_choice, read_tools, write_tools
-from hostler.wire.inline_media import inline_data, media_kind, type_by_name, usual_type
-from hostler.wire.losses import lost_of_extra, lost_of_media, lost_of_request
+from hostler.wire.inline_media import inline_data, media_kind, refuse_foreign_file, type_by_name, usual_type
+from hostler.wire.losses import lost_of_media, lost_of_request, own_extra
 from hostler.wire.proto_json import json_schema, read_list, read_object, standard_base64
 from hostler.wire.turns import Turn, Turns
 from hostler.wire.waiting_calls import WaitingCalls
@@ -42,10 +42,13 @@ _NO_SIGNATURES: Final = tuple(
     for form in (text, b64encode(text.encode()).decode())
 )
 _MOST_STOPS: Final = 5
-_SETTINGS: Final = {
-    "temperature": "temperature", "top_p": "topP", "top_k": "topK", "seed": "seed",
-    "presence_penalty": "presencePenalty", "frequency_penalty": "frequencyPenalty",
+_NUMBERS: Final = {
+    "temperature": "temperature", "top_p": "topP", "presence_penalty": "presencePenalty",
+    "frequency_penalty": "frequencyPenalty",
 }  # fmt: skip
+_WHOLES: Final = {"top_k": "topK", "seed": "seed"}
+_SETTINGS: Final = {**_NUMBERS, **_WHOLES}
+_SECTIONS: Final = ("generationConfig", "toolConfig")
 _READ: Final = frozenset(("contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "model"))
 _READ_SETTINGS: Final = frozenset((
     *_SETTINGS.values(), "maxOutputTokens", "stopSequences", "responseMimeType", "responseSchema",
@@ -227,12 +230,8 @@ def _read_sampling(config: Members) -> Sampling:
     path = "generationConfig."
     stops = fields.need_items(config.get("stopSequences") or [], f"{path}stopSequences")
     return Sampling(
-        temperature=fields.number_or_none(config, "temperature", path=path),
-        top_p=fields.number_or_none(config, "topP", path=path),
-        top_k=fields.whole_or_none(config, "topK", path=path),
-        seed=fields.whole_or_none(config, "seed", path=path),
-        presence_penalty=fields.number_or_none(config, "presencePenalty", path=path),
-        frequency_penalty=fields.number_or_none(config, "frequencyPenalty", path=path),
+        **{name: fields.number_or_none(config, key, path=path) for name, key in _NUMBERS.items()},
+        **{name: fields.whole_or_none(config, key, path=path) for name, key in _WHOLES.items()},
         stop=tuple(fields.need_text(stop, f"{path}stopSequences[{index}]") for index, stop in enumerate(stops)),
     )
 
@@ -280,7 +279,6 @@ class _Writer:
         self.dropped: set[str] = set()
         self._request = request
         self._dialect = dialect
-        self._same_wire = request.wire == GEMINI
         self._signs = (generation(request.model) or 0) >= 3
         self._names: dict[str, str] = {}  # tools by the ids of their calls
 
@@ -334,9 +332,7 @@ class _Writer:
             return written
         if part.origin is not None and part.origin.wire == GEMINI:
             return signed_part(written, part.opaque) or written
-        self.dropped.add(
-            "messages[].tool_calls[].opaque" if isinstance(part, ToolCall) else "messages[].content[].opaque"
-        )
+        self.dropped.add(f"messages[].{'tool_calls' if isinstance(part, ToolCall) else 'content'}[].opaque")
         return written
 
     def write_result(self, result: ToolResult, path: str) -> tuple[Json, list[Json]]:
@@ -344,11 +340,8 @@ class _Writer:
             self.dropped.add("messages[].cache_control")
         text = "\n".join(part.text for part in result.content if isinstance(part, Text))
         name = result.name or self._names.get(result.call_id, "tool")
-        answer: Json = {
-            "id": result.call_id,
-            "name": name,
-            "response": {"error" if result.is_error else "output": text},
-        }
+        said = {"error" if result.is_error else "output": text}
+        answer: Json = {"id": result.call_id, "name": name, "response": said}
         media = [self._media(part, path) for part in result.content if isinstance(part, Media)]
         inside = [part for part in media if self._fits_result(part)]
         if inside:
@@ -366,11 +359,7 @@ class _Writer:
         inline = inline_data(part)
         if inline is not None:
             return {"inlineData": {"mimeType": inline[0], "data": inline[1]}}
-        if part.file_id is not None and (part.origin.wire if part.origin else self._request.wire) not in (None, GEMINI):
-            raise Unsupported(
-                f"{path}: the file id '{part.file_id}' belongs to another vendor.",
-                hint="Send the file itself, as base64 data or as a URL.",
-            )
+        refuse_foreign_file(part, path, given_on=self._request.wire, taken_by=(GEMINI,))
         told = part.media_type or type_by_name(part.url or "")
         kind = told or ("" if part.kind == "document" else usual_type(part.kind))
         return {"fileData": {**({"mimeType": kind} if kind else {}), "fileUri": part.file_id or part.url or ""}}
@@ -414,12 +403,10 @@ class _Writer:
 
     def _write_extra(self, body: Json) -> None:
         self.dropped |= lost_of_request(self._request)
-        self.dropped |= set() if self._same_wire else lost_of_extra(self._request)
-        for key, value in self._request.extra.items() if self._same_wire else ():
-            section, found, name = key.partition(".")
-            if found and section in ("generationConfig", "toolConfig"):
+        for section, name, value in own_extra(self._request, GEMINI, sections=_SECTIONS, dropped=self.dropped):
+            if not section:
+                body.setdefault(name, value)
+            elif section in _SECTIONS:
                 cast("Json", body.setdefault(section, {})).setdefault(name, value)
-            elif "[" not in section:
-                body.setdefault(key, value)
             elif section != "tools[]":
-                self.dropped.add(key)
+                self.dropped.add(f"{section}.{name}")

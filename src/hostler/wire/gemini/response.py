@@ -1,38 +1,26 @@
 """Replies of this wire, both ways: parts, finish reasons, usage. Knows the reply object; does not know its framing.
 
 A stream repeats the reply object piece by piece, so that one reader reads both.
-Facts: ai.google.dev/api/generate-content and the types of the `google-genai` SDK 3.4.
+Facts: ai.google.dev/api/generate-content, its #GroundingMetadata and #CitationMetadata, and the types of the
+`google-genai` SDK 3.4.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from hostler.core.deltas import (
-    Cited,
-    Delta,
-    Finished,
-    PartEnded,
-    ReasoningDelta,
-    ReasoningSealed,
-    Started,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallEnded,
-    ToolCallStarted,
-    UsageDelta,
-    fold,
-)  # fmt: skip
-from hostler.core.messages import Media, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from hostler.core import deltas
+from hostler.core.deltas import Delta, ReasoningDelta, TextDelta
+from hostler.core.messages import Citation, Media, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from hostler.core.requests import Asked, Reply
 from hostler.core.usage import Usage
 from hostler.errors import UpstreamBroken, UpstreamGarbled
 from hostler.wire.call_arguments import as_object
 from hostler.wire.codec import Encoded
 from hostler.wire.dialects import PLAIN, Dialect
-from hostler.wire.fields import as_text
-from hostler.wire.gemini.citations import cited_in, write_grounding
+from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.gemini.request import HISTORY, Json, signed, signed_part
 from hostler.wire.gemini_counts import FAILURES, read_finish, read_usage, write_finish, write_usage
 from hostler.wire.ids import made_call_id
@@ -112,19 +100,15 @@ class FrameReader:
             if not self._started:
                 self._started = True
                 self._reply = frame.response_id or ""
-                self.out.append(Started(self._reply, frame.model_version or ""))
+                self.out.append(deltas.Started(self._reply, frame.model_version or ""))
                 self.report_usage()
             for candidate in frame.candidates or []:
                 if not candidate.index:
                     self._take_candidate(candidate)
         except _UNREADABLE as error:
             raise UpstreamGarbled(f"The upstream's reply cannot be read: {error}.") from error
-        if (
-            frame.prompt_feedback
-            and not frame.candidates
-            and (raw := as_text(frame.prompt_feedback.get("blockReason")))
-        ):
-            self._finish(raw, blocked=True)
+        if frame.prompt_feedback and not frame.candidates:
+            self._finish(as_text(frame.prompt_feedback.get("blockReason")), blocked=True)
         if self.finished:
             self.report_usage()
 
@@ -135,7 +119,7 @@ class FrameReader:
         usage, self._last_usage = read_usage(self._last_usage), _NULL
         if usage not in (self._usage, Usage()):
             self._usage = usage
-            self.out.append(UsageDelta(usage))
+            self.out.append(deltas.UsageDelta(usage))
 
     def _take_candidate(self, candidate: _Candidate) -> None:
         if candidate.content is not None:
@@ -155,23 +139,23 @@ class FrameReader:
 
     def _take_citations(self, candidate: _Candidate) -> None:
         """What the answer rests on; frames may repeat it."""
-        for citation in cited_in(candidate.grounding_metadata or {}, candidate.citation_metadata or {}):
+        for citation in _cited_in(candidate.grounding_metadata or {}, candidate.citation_metadata or {}):
             if citation.url not in self._cited:
                 self._cited.add(citation.url)
-                self.out.append(Cited(citation))
+                self.out.append(deltas.Cited(citation))
 
     def _take_whole(self, part: _Part, raw: msgspec.Raw) -> None:
         """A signed part, or one that only this wire knows: code that was run, a picture, a search."""
         if self._growing:
             self._growing = False
-            self.out.append(PartEnded())
+            self.out.append(deltas.PartEnded())
         if part.text is None:
-            self.out.append(PartEnded(bytes(raw)))
+            self.out.append(deltas.PartEnded(bytes(raw)))
             return
         if part.text:
             self.out.append(ReasoningDelta(part.text) if part.thought else TextDelta(part.text))
         opaque = signed(part.thought_signature or "")
-        self.out.append(ReasoningSealed(opaque) if part.thought else PartEnded(opaque))
+        self.out.append(deltas.ReasoningSealed(opaque) if part.thought else deltas.PartEnded(opaque))
 
     def _take_call(self, call: _Call, signature: str | None) -> None:
         slot, self._slots, self._growing = self._slots, self._slots + 1, False
@@ -179,16 +163,16 @@ class FrameReader:
         opaque = signed(signature) if signature else None
         id_ = call.id or made_call_id(self._reply, slot, content=f"{call.name}{text}")
         self.out += (
-            ToolCallStarted(slot, id_, call.name or ""),
-            ToolCallDelta(slot, text),
-            ToolCallEnded(slot, opaque),
+            deltas.ToolCallStarted(slot, id_, call.name or ""),
+            deltas.ToolCallDelta(slot, text),
+            deltas.ToolCallEnded(slot, opaque),
         )
 
     def _finish(self, raw: str, *, blocked: bool = False) -> None:
-        if self.finished:
+        if self.finished or not raw:
             return
         self.finished = True
-        self.out.append(Finished("content_filter" if blocked else read_finish(raw, calls=self._slots > 0), raw))
+        self.out.append(deltas.Finished("content_filter" if blocked else read_finish(raw, calls=self._slots > 0), raw))
 
 
 def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
@@ -201,7 +185,7 @@ def decode_response(body: bytes, dialect: Dialect = PLAIN) -> Reply:
     for piece in ArrayDecoder(len(body)).feed(body) if body.lstrip()[:1] == b"[" else [body]:
         reader.take(piece)
     reader.report_usage()
-    reply = fold(reader.out, HISTORY)
+    reply = deltas.fold(reader.out, HISTORY)
     if not reply.parts and not reader.finished:
         raise UpstreamGarbled(f"The upstream's reply holds no candidate: {body[:200]!r}.")
     return reply
@@ -242,3 +226,20 @@ def write_part(part: Part, dropped: set[str]) -> Json | None:
             return whole
         dropped |= lost_of_part(part)
     return None if written.get("text") == "" else written
+
+
+def _cited_in(grounding: Members, cited: Members) -> Iterator[Citation]:
+    """The addresses that an answer rests on: pages, retrieved documents and places, and what it quotes."""
+    for item in as_items(grounding.get("groundingChunks")):
+        for source in map(as_members, as_members(item).values()):
+            if url := as_text(source.get("uri")):
+                yield Citation(url, as_text(source.get("title")))
+    for item in as_items(cited.get("citationSources") or cited.get("citations")):
+        source = as_members(item)
+        if url := as_text(source.get("uri")):
+            yield Citation(url, as_text(source.get("title")))
+
+
+def write_grounding(citations: Sequence[Citation]) -> dict[str, object]:
+    """`groundingMetadata`, as of a search: which words each source supports is not known of other wires' answers."""
+    return {"groundingChunks": [{"web": {"uri": each.url, "title": each.title}} for each in citations]}

@@ -4,102 +4,85 @@ Facts: `streamGenerateContent` with and without `alt=sse`. There is no end mark;
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 import msgspec
 
-from hostler.core.deltas import (
-    Cited,
-    Delta,
-    Failed,
-    Finished,
-    PartEnded,
-    ReasoningDelta,
-    ReasoningSealed,
-    RefusalDelta,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallEnded,
-    ToolCallStarted,
-    UsageDelta,
-)  # fmt: skip
-from hostler.core.messages import Citation, Part, Reasoning, Text, ToolCall
+from hostler.core import deltas
+from hostler.core.deltas import Delta, ReasoningDelta, RefusalDelta, TextDelta
+from hostler.core.messages import Citation, Part, Reasoning, Text
 from hostler.core.requests import Asked
 from hostler.core.usage import Usage
-from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
+from hostler.errors import HostlerError, UpstreamBroken
 from hostler.wire.dialects import PLAIN, Dialect
-from hostler.wire.gemini.citations import write_grounding
-from hostler.wire.gemini.response import FrameReader, write_part
+from hostler.wire.event_streams import StreamReader
+from hostler.wire.gemini.response import FrameReader, write_grounding, write_part
 from hostler.wire.gemini_counts import FAILURES, write_finish, write_usage
 from hostler.wire.json_array import ArrayDecoder
 from hostler.wire.losses import lost_of_end
 from hostler.wire.quoting import one_line, quoted
 from hostler.wire.rpc_status import encode_error
 from hostler.wire.sse import SseDecoder
+from hostler.wire.whole_calls import WholeCalls
 
 _HEAD: Final = b'{"candidates":[{"content":{"parts":['
 
 
-class StreamDecoder:
-    """Bytes in, deltas out, for one reply. The first byte tells which framing it has."""
+class _Frames:
+    """Bytes in, whole frames out, of either framing: the first byte tells which it is."""
 
     def __init__(self) -> None:
-        self._reader = FrameReader()
         self._sse = SseDecoder()
         self._array: ArrayDecoder | None = None
         self._begun = False
-        self._over = False
 
-    def feed(self, data: bytes) -> list[Delta]:
-        """The deltas that `data` completes."""
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that `data` completes."""
         if not self._begun:
             data = data.lstrip(b"\r\n\t ")
             self._begun = bool(data)
             self._array = ArrayDecoder() if data[:1] == b"[" else None
-        return self._read(data, last=False)
+        return self._array.feed(data) if self._array is not None else [event.data for event in self._sse.feed(data)]
 
-    def flush(self) -> list[Delta]:
-        """What is left when the body ended; a reply without a finish reason is a broken one."""
-        out = self._read(b"", last=True)
-        if not self._over:
-            self._over = True
-            if not self._reader.finished:
-                self._reader.report_usage()
-                out.append(Failed(UpstreamBroken("The upstream's reply ended before its end.")))
-        return out
+    def flush(self) -> list[bytes]:
+        """What is left at the end of the body."""
+        return [] if self._array is not None else [event.data for event in self._sse.flush()]
 
-    def _read(self, data: bytes, *, last: bool) -> list[Delta]:
-        if self._over:
-            return []
-        out = self._reader.out = []
+
+class StreamDecoder(StreamReader[bytes]):
+    """Bytes in, deltas out, for one reply. Usage may follow the finish reason, so that it is read to the body's end."""
+
+    def __init__(self, dialect: Dialect = PLAIN) -> None:
+        del dialect  # nobody departs from this wire in replies
+        super().__init__(_Frames())
+        self._reader = FrameReader()
+
+    def take(self, events: list[bytes], out: list[Delta]) -> None:
+        """Add what the frames say. Raises UpstreamRefused for an error, UpstreamGarbled for what is no frame."""
+        self._reader.out = out
         try:
-            if self._array is not None:
-                frames = self._array.feed(data)
-            else:
-                frames = [event.data for event in (self._sse.flush() if last else self._sse.feed(data))]
-            for frame in frames:
+            for frame in events:
                 self._reader.take(frame)
-        except HostlerError as error:
-            if last and isinstance(error, UpstreamGarbled):  # a cut frame: the stream broke, it is not garbled
-                return out
-            self._over = True
+        except HostlerError:
             self._reader.report_usage()
-            out.append(Failed(error))
-        return out
+            raise
+
+    def end_early(self, out: list[Delta]) -> None:
+        """There is no end mark: a reply without a finish reason is a broken one."""
+        if not self._reader.finished:
+            self._reader.report_usage()
+            super().end_early(out)
 
 
 class StreamEncoder:
-    """Deltas in, bytes out. A call is whole on this wire: it is held back until it ended, and those before it."""
+    """Deltas in, bytes out: an array of frames where `asked.as_array`, else server-sent events."""
 
     def __init__(self, asked: Asked) -> None:
         self.dropped: set[str] = set()
         self._asked = asked
-        self._calls: dict[int, ToolCall] = {}
-        self._fragments: dict[int, list[str]] = {}
-        self._ended: set[int] = set()
+        self._calls = WholeCalls(asked.id)
         self._usage = Usage()
-        self._finished = Finished("unknown")
+        self._finished = deltas.Finished("unknown")
         self._citations: list[Citation] = []
         self._begun = False
         self._lead = (b",\r\n" if asked.passed else b"[") if asked.as_array else b"data: "
@@ -124,8 +107,8 @@ class StreamEncoder:
         if finished.reason == "error" and finished.raw not in FAILURES:
             return self.fail(UpstreamBroken("The upstream failed while it was answering."))
         out: list[bytes] = []
-        self._ended.update(self._calls)
-        self._write_calls(out)
+        for call in self._calls.rest():
+            self._write(call, out)
         reason = quoted(write_finish(finished.reason, finished.raw))
         grounding = b""
         if self._citations:
@@ -147,39 +130,27 @@ class StreamEncoder:
                 self._write(Text(text=text), out)
             case ReasoningDelta(text):
                 self._write(Reasoning(text=text), out)
-            case ReasoningSealed(opaque):
+            case deltas.ReasoningSealed(opaque):
                 self._write(Reasoning(opaque=opaque), out)
-            case PartEnded(opaque):
+            case deltas.PartEnded(opaque):
                 self._write(Text(text="", opaque=opaque), out)
-            case ToolCallStarted(slot, id_, name, custom):
-                self._calls[slot] = ToolCall(id=id_ or f"call_{self._asked.id}_{slot}", name=name, custom=custom)
-                self._fragments[slot] = []
-            case ToolCallDelta(slot, text):
-                self._fragments[slot].append(text)
-            case ToolCallEnded(slot, opaque):
-                self._calls[slot] = replace(self._calls[slot], opaque=opaque)
-                self._ended.add(slot)
-                self._write_calls(out)
+            case deltas.ToolCallStarted() | deltas.ToolCallDelta() | deltas.ToolCallEnded():
+                for call in self._calls.take(delta):
+                    self._write(call, out)
             case _:
                 self._note(delta)
 
     def _note(self, delta: Delta) -> None:
         match delta:
-            case Cited(citation):
+            case deltas.Cited(citation):
                 self._citations.append(citation)
-            case UsageDelta(usage):
+            case deltas.UsageDelta(usage):
                 self._usage = self._usage.replaced_by(usage)
-            case Finished():
+            case deltas.Finished():
                 self._finished = delta
                 self.dropped |= lost_of_end(delta)
             case _:
                 pass  # our own id and model go out, and errors come by `fail`
-
-    def _write_calls(self, out: list[bytes]) -> None:
-        for slot in sorted(self._calls):
-            if slot not in self._ended:
-                return
-            self._write(replace(self._calls.pop(slot), arguments="".join(self._fragments.pop(slot))), out)
 
     def _write(self, part: Part, out: list[bytes]) -> None:
         written = write_part(part, self.dropped)
@@ -188,14 +159,3 @@ class StreamEncoder:
             if not self._begun:
                 self._begun = True
                 self._lead = b",\r\n" if self._asked.as_array else self._lead
-
-
-def stream_decoder(dialect: Dialect = PLAIN) -> StreamDecoder:
-    """A decoder for one stream, of either framing."""
-    del dialect  # nobody departs from this wire in replies
-    return StreamDecoder()
-
-
-def stream_encoder(asked: Asked) -> StreamEncoder:
-    """An encoder for one stream: an array where `asked.as_array`, else server-sent events."""
-    return StreamEncoder(asked)

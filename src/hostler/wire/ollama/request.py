@@ -21,7 +21,7 @@ from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import EFFORTS, effort_word, nearest_effort
 from hostler.wire.fields import Members, need_items, need_members, need_text, text_or_none
 from hostler.wire.free_text import without_free_text
-from hostler.wire.losses import lost_of_extra, lost_of_media, lost_of_request
+from hostler.wire.losses import lost_of_media, lost_of_request, own_extra
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import in_words, read_content
 from hostler.wire.openai_tools import read_tools
@@ -35,6 +35,7 @@ HISTORY: Final = Origin("", OLLAMA, "")
 _NO_FREE_TEXT: Final = Dialect(custom_tools=False)
 _LEVELS: Final = ("low", "medium", "high", "max")
 _NUMBERS: Final = ("temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty")
+_SECTIONS: Final = ("options",)
 _READ: Final = frozenset(("model", "messages", "tools", "stream", "format", "think", "options"))
 _READ_PROMPT: Final = frozenset(("model", "prompt", "system", "images", "stream", "format", "think", "options"))
 _READ_OPTIONS: Final = frozenset((*_NUMBERS, "top_k", "seed", "stop", "num_predict"))
@@ -191,14 +192,11 @@ class _Writer:
         return body
 
     def _extra(self, body: Json, options: Json) -> None:
-        ours = self._request.wire == OLLAMA
-        self.dropped |= set() if ours else lost_of_extra(self._request)
-        for key, value in self._request.extra.items() if ours else ():
-            section, found, name = key.partition(".")
-            if found and section == "options":
+        for section, name, value in own_extra(self._request, OLLAMA, sections=_SECTIONS, dropped=self.dropped):
+            if section == "options":
                 options[name] = value
             else:
-                body.setdefault(key, value)
+                body.setdefault(name, value)
         if options:
             body["options"] = options
 

@@ -10,7 +10,15 @@ from typing import Final
 import msgspec
 
 from hostler.core import deltas
-from hostler.core.deltas import Delta, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, ToolCallEnded
+from hostler.core.deltas import (
+    Delta,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    ToolCallEnded,
+    ToolCallStarted,
+)
 from hostler.core.messages import ToolCall
 from hostler.core.requests import Asked
 from hostler.core.usage import Usage
@@ -21,6 +29,7 @@ from hostler.wire.losses import CITATIONS, lost_of_delta
 from hostler.wire.ndjson import LineDecoder
 from hostler.wire.ollama.response import FrameReader, decode_frame, encode_error, head, tail, write_call
 from hostler.wire.quoting import one_line, quoted
+from hostler.wire.whole_calls import WholeCalls
 
 _encode = msgspec.json.Encoder().encode
 
@@ -61,7 +70,8 @@ class StreamEncoder:
         self._usage = Usage()
         self._finished = deltas.Finished("stop")
         self._failed = False
-        self._calls: dict[int, tuple[deltas.ToolCallStarted, list[str]]] = {}
+        self._calls = WholeCalls(asked.id)
+        self._slots = 0
         start = one_line(_encode(head(asked)))[:-1]
         said = b',"response":' if prompt else b',"message":{"role":"assistant","content":'
         self._text_start: Final = start + said
@@ -85,8 +95,7 @@ class StreamEncoder:
         if self._failed:
             return b""
         out: list[bytes] = []
-        for slot in sorted(self._calls):
-            self._write_call(slot, out)
+        self._write_calls(self._calls.rest(), out)
         now, start = self._clock(), self._begun_at
         first = self._first_at or now
         said = {"response": ""} if self._prompt else {"message": {"role": "assistant", "content": ""}}
@@ -106,15 +115,9 @@ class StreamEncoder:
                 if not self._first_at:
                     self._first_at = self._clock()
                 out += (self._text_start, b'"","thinking":', quoted(text), self._end)
-            case ToolCallDelta(slot, text):
-                if slot in self._calls:
-                    self._calls[slot][1].append(text)
-            case deltas.ToolCallStarted(slot=slot):
-                self._calls[slot] = (delta, [])
-            case ToolCallEnded(slot):
+            case ToolCallStarted() | ToolCallDelta() | ToolCallEnded():
                 self.dropped |= lost_of_delta(delta)
-                if slot in self._calls:
-                    self._write_call(slot, out)
+                self._write_calls(self._calls.take(delta), out)
             case deltas.Finished(reason="error"):  # no word for it, and a last piece would make it whole
                 out.append(self.fail(UpstreamBroken("The upstream failed while it was answering.")))
             case _:
@@ -132,11 +135,11 @@ class StreamEncoder:
             case _:  # a piece has no word for the rest; failures come through `fail`
                 self.dropped |= lost_of_delta(delta)
 
-    def _write_call(self, slot: int, out: list[bytes]) -> None:
-        started, fragments = self._calls.pop(slot)
-        if self._prompt:
-            self.dropped.add("message.tool_calls")
-            return
-        call = ToolCall(id=started.id, name=started.name, arguments="".join(fragments), custom=started.custom)
-        written = one_line(_encode([write_call(call, slot, dropped=self.dropped)]))
-        out += (self._text_start, b'"","tool_calls":', written, self._end)
+    def _write_calls(self, calls: list[ToolCall], out: list[bytes]) -> None:
+        for call in calls:
+            if self._prompt:
+                self.dropped.add("message.tool_calls")
+                continue
+            written = one_line(_encode([write_call(call, self._slots, dropped=self.dropped)]))
+            self._slots += 1
+            out += (self._text_start, b'"","tool_calls":', written, self._end)

@@ -22,7 +22,7 @@ from hostler.wire.fields import Members, as_text, need_items, need_members, need
 from hostler.wire.free_text import without_free_text
 from hostler.wire.ids import ToolIds
 from hostler.wire.json_mode import with_format_told
-from hostler.wire.losses import lost_of_extra
+from hostler.wire.losses import own_extra
 from hostler.wire.openai_content import read_content, write_flat_media
 from hostler.wire.responses_items import Json, said
 from hostler.wire.role_messages import of_result
@@ -31,6 +31,7 @@ from hostler.wire.waiting_calls import WaitingCalls
 
 _LONGEST_USER: Final = 64
 _FEWEST_TOKENS: Final = 16  # the vendor refuses a lower limit
+_SECTIONS: Final = ("reasoning", "text")
 _READ: Final = frozenset(
     {
         "model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "max_output_tokens", "user",
@@ -358,7 +359,7 @@ class _FieldWriter:
             self.dropped.add("cache_control")
         body.update({"stream": True} if request.stream or self._dialect.stream_only else {})
         body.update({"prompt_cache_key": request.cache_key} if request.cache_key else {})
-        self._extra()
+        self._extra(request)
         for name in self._dialect.forbidden:
             if body.pop(name, None) is not None:
                 self.dropped.add(name)
@@ -404,12 +405,10 @@ class _FieldWriter:
                 reasoning["summary"] = "auto"  # without it nothing of the thinking can be read
         self.body["reasoning"] = reasoning
 
-    def _extra(self) -> None:
-        self.dropped |= set() if self._same_wire else lost_of_extra(self._request)
-        for key, value in self._request.extra.items() if self._same_wire else ():
-            section, found, name = key.partition(".")
-            if not found:
-                self.body[key] = value
+    def _extra(self, request: ChatRequest) -> None:
+        for section, name, value in own_extra(request, OPENAI_RESPONSES, sections=_SECTIONS, dropped=self.dropped):
+            if not section:
+                self.body[name] = value
             elif section != "tools[]":  # the tools hold that
                 cast("Json", self.body.setdefault(section, {}))[name] = value
         stores = self._same_wire and self._dialect.stores_responses
