@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from hostler.core.deltas import Delta, Finished, PartEnded, ReasoningSealed, ToolCallEnded
-from hostler.core.messages import Media, Part, Reasoning, Text, ToolCall, ToolResult
+from hostler.core.messages import Media, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from hostler.core.requests import ChatRequest, Reply
 from hostler.core.wires import Wire
 
@@ -49,6 +49,18 @@ def lost_of_media(part: Media, *, titled: bool = True) -> set[str]:
         lost.add("messages[].content[].filename")
     if part.detail not in ("", "auto"):
         lost.add("messages[].content[].image_url.detail")
+    return lost
+
+
+def lost_of_said(part: Part) -> set[str]:
+    """What of a request's part has no place on wires without cache marks, other wires' state and results' failures."""
+    lost = set[str]()
+    if not isinstance(part, Refusal | Reasoning) and part.cache is not None:
+        lost.add("messages[].cache_control")
+    if isinstance(part, Text | ToolCall) and part.opaque is not None:
+        lost.add("messages[].content[].opaque" if isinstance(part, Text) else "messages[].tool_calls[].opaque")
+    if isinstance(part, ToolResult) and part.is_error:
+        lost.add("messages[].content[].is_error")
     return lost
 
 

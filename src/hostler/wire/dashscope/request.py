@@ -35,7 +35,7 @@ from hostler.wire.fields import Members, as_text, need_items, need_members, need
 from hostler.wire.free_text import without_free_text, wrapped
 from hostler.wire.ids import ToolIds
 from hostler.wire.json_mode import with_format_told
-from hostler.wire.losses import lost_of_media, lost_of_request, own_extra
+from hostler.wire.losses import lost_of_media, lost_of_request, lost_of_said, own_extra
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import in_words, read_content
 from hostler.wire.openai_formats import read_response_format, write_response_format
@@ -212,8 +212,6 @@ class _Writer:
         for part in parts:
             if isinstance(part, Text) and part.opaque is not None:
                 self.dropped.add("messages[].content[].opaque")
-            if isinstance(part, ToolCall) and part.cache is not None:
-                self.dropped.add("messages[].cache_control")
             if isinstance(part, Text | Refusal) and part.text:
                 written.append({"text": part.text, **self._mark(part)})
             elif isinstance(part, Media):
@@ -232,15 +230,12 @@ class _Writer:
         return {} if self._unmarked >= 0 else {"cache_control": {"type": "ephemeral"}}
 
     def _result(self, result: ToolResult) -> Json:
-        if result.cache is not None:
-            self.dropped.add("messages[].cache_control")
-        self.dropped |= {"messages[].content[].is_error"} if result.is_error else set()
+        self.dropped |= lost_of_said(result)
         id_ = self._ids.to_wire(result.call_id)
         return {"role": "tool", "tool_call_id": id_, "content": self._content(result.content)}
 
     def _call(self, call: ToolCall) -> Json:
-        if call.opaque is not None:
-            self.dropped.add("messages[].tool_calls[].opaque")
+        self.dropped |= lost_of_said(call)
         arguments = wrapped(call.arguments) if call.custom else call.arguments or "{}"
         function = {"name": call.name, "arguments": arguments}
         return {"id": self._ids.to_wire(call.id), "type": "function", "function": function}

@@ -21,7 +21,7 @@ from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import EFFORTS, effort_word, nearest_effort
 from hostler.wire.fields import Members, need_items, need_members, need_text, text_or_none
 from hostler.wire.free_text import without_free_text
-from hostler.wire.losses import lost_of_media, lost_of_request, own_extra
+from hostler.wire.losses import lost_of_media, lost_of_request, lost_of_said, own_extra
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import in_words, read_content
 from hostler.wire.openai_tools import read_tools
@@ -224,10 +224,7 @@ class _Writer:
         texts: list[str] = []
         images: list[str] = []
         for part in parts:
-            if isinstance(part, Text | Media | ToolCall) and part.cache is not None:
-                self.dropped.add("messages[].cache_control")
-            if isinstance(part, Text) and part.opaque is not None:
-                self.dropped.add("messages[].content[].opaque")
+            self.dropped |= lost_of_said(part)
             if isinstance(part, Text | Refusal) and part.text:
                 texts.append(part.text)
             elif isinstance(part, Media):
@@ -245,17 +242,12 @@ class _Writer:
             raise Unsupported(f"This model's interface does not take this {part.kind}.", hint=hint)
 
     def _result(self, result: ToolResult) -> Json:
-        if result.cache is not None:
-            self.dropped.add("messages[].cache_control")
-        if result.is_error:
-            self.dropped.add("messages[].content[].is_error")
+        self.dropped |= lost_of_said(result)
         name = result.name or self._names.get(result.call_id, "")
         named = {"tool_name": name} if name else {}
         return {"role": "tool", "tool_call_id": result.call_id, **named, **self._content(result.content)}
 
     def _call(self, call: ToolCall) -> Json:
-        if call.opaque is not None:
-            self.dropped.add("messages[].tool_calls[].opaque")
         self._names[call.id] = call.name
         arguments = as_object(call, "messages[].tool_calls[].arguments", dropped=self.dropped)
         return {"id": call.id, "function": {"name": call.name, "arguments": arguments}}

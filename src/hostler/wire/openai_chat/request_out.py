@@ -75,7 +75,7 @@ class _FieldsWriter:
             body["user"] = request.user
         self._cache()
         self._stream()
-        self._depart()
+        self.dropped |= self._dialect.depart(body)
 
     def _limit(self) -> None:
         limit = self._request.max_tokens
@@ -85,19 +85,6 @@ class _FieldsWriter:
             if limit < 1:  # a wire that may only fill its cache asks for no tokens at all
                 self.dropped.add("max_tokens")
             self._body[self._dialect.max_tokens_field] = max(limit, 1)
-
-    def _depart(self) -> None:
-        """Leave out, rename and add what the vendor wants so."""
-        body = self._body
-        for name in self._dialect.forbidden:
-            if name in body:
-                del body[name]
-                self.dropped.add(name)
-        for name, theirs in self._dialect.renamed:
-            if name in body:
-                body[theirs] = body.pop(name)
-        for name, value in self._dialect.constants:
-            body.setdefault(name, value)
 
     def _unforced(self, reasoning: ReasoningOptions | None) -> ReasoningOptions | None:
         """The same, or no thinking where none goes with a call that is forced: the call matters more."""

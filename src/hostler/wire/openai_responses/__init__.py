@@ -5,33 +5,23 @@ Does not know sockets, providers, keys or stored responses. The names are those 
 
 from typing import Final
 
-from hostler.core.requests import Asked
 from hostler.core.wires import OPENAI_RESPONSES
-from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.openai_errors import decode_error as decode_error
 from hostler.wire.openai_errors import encode_error as encode_error
 from hostler.wire.openai_responses.request import decode_request as decode_request
-from hostler.wire.openai_responses.request import encode_count_tokens as encode_count_tokens
 from hostler.wire.openai_responses.request import encode_request as encode_request
-from hostler.wire.openai_responses.response import decode_count_tokens_reply as decode_count_tokens_reply
 from hostler.wire.openai_responses.response import decode_response as decode_response
-from hostler.wire.openai_responses.response import encode_count_tokens_reply as encode_count_tokens_reply
-from hostler.wire.openai_responses.stream import StreamDecoder, StreamEncoder
+from hostler.wire.openai_responses.stream import StreamDecoder as StreamDecoder
+from hostler.wire.openai_responses.stream import StreamEncoder as StreamEncoder
 from hostler.wire.openai_responses.stream import encode_response as encode_response
+from hostler.wire.responses_counts import decode_count_tokens_reply as decode_count_tokens_reply
+from hostler.wire.responses_counts import encode_count_tokens as encode_count_tokens
+from hostler.wire.responses_counts import encode_count_tokens_reply as encode_count_tokens_reply
 
 NAME: Final = OPENAI_RESPONSES
 KEEPALIVE: Final = b": keep-alive\n\n"
 STREAM_TYPE: Final = b"text/event-stream"
 REQUEST_ID: Final = b"x-request-id"
 decode_count_tokens = decode_request
-
-
-def stream_decoder(dialect: Dialect = PLAIN) -> StreamDecoder:
-    """A decoder for one stream."""
-    del dialect  # its reader takes what every known server writes
-    return StreamDecoder()
-
-
-def stream_encoder(asked: Asked) -> StreamEncoder:
-    """An encoder for one stream."""
-    return StreamEncoder(asked)
+stream_decoder: Final = StreamDecoder
+stream_encoder: Final = StreamEncoder

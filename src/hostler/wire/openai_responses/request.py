@@ -22,7 +22,7 @@ from hostler.wire.fields import Members, as_text, need_items, need_members, need
 from hostler.wire.free_text import without_free_text
 from hostler.wire.ids import ToolIds
 from hostler.wire.json_mode import with_format_told
-from hostler.wire.losses import own_extra
+from hostler.wire.losses import lost_of_said, own_extra
 from hostler.wire.openai_content import read_content, write_flat_media
 from hostler.wire.responses_items import Json, said
 from hostler.wire.role_messages import of_result
@@ -42,13 +42,6 @@ _IDLE: Final[Members] = {
     "background": False, "include": [], "metadata": {}, "service_tier": "auto", "store": False, "truncation": "disabled"
 }  # fmt: skip
 """What a field says that asks for nothing; such a field is not kept, so that nobody names it as lost."""
-_COUNTED: Final = frozenset(
-    {
-        "model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text",
-        "truncation", "conversation", "previous_response_id",
-    }
-)  # fmt: skip
-"""developers.openai.com/api/reference/resources/responses: what a count of input tokens takes."""
 _STORED: Final = ("previous_response_id", "conversation", "background", "store")  # in vain without a stored reply
 
 
@@ -170,13 +163,6 @@ def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
     return Encoded(msgspec.json.encode(writer.body), tuple(sorted(writer.dropped)))
 
 
-def encode_count_tokens(request: ChatRequest, dialect: Dialect) -> Encoded:
-    """The body for `/v1/responses/input_tokens`: the same, without what does not count."""
-    encoded = encode_request(request, dialect)
-    body = msgspec.json.decode(encoded.body, type=dict[str, Raw])
-    return Encoded(msgspec.json.encode({k: v for k, v in body.items() if k in _COUNTED}), encoded.dropped)
-
-
 def _ours(part: Text | Reasoning | ToolCall) -> bytes:
     """A part's opaque block if it is an item of this wire, else nothing."""
     return part.opaque or b"" if part.origin is not None and part.origin.wire == OPENAI_RESPONSES else b""
@@ -284,10 +270,7 @@ class _ItemWriter:
         if _ours(part):
             self.items.append(Raw(_ours(part)))
             return
-        if part.opaque is not None:
-            self.dropped.add("messages[].content[].opaque")
-        if part.cache is not None:
-            self.dropped.add("messages[].cache_control")
+        self.dropped |= lost_of_said(part)
         if part.text:
             self.items.append({"type": "message", "role": "assistant", "content": part.text})
 
@@ -304,24 +287,18 @@ class _ItemWriter:
     def _call(self, call: ToolCall) -> None:
         if call.custom:
             self._custom_ids.add(call.id)
-        if call.cache is not None:
-            self.dropped.add("messages[].cache_control")
         if _ours(call):
             self._raw_ids.add(call.id)
             self.items.append(Raw(_ours(call)))
             return
-        if call.opaque is not None:
-            self.dropped.add("messages[].tool_calls[].opaque")
+        self.dropped |= lost_of_said(call)
         kind, key = ("custom_tool_call", "input") if call.custom else ("function_call", "arguments")
         text = call.arguments if call.custom else call.arguments or "{}"
         names = responses_tools.spelled(call.name, self._request)
         self.items.append({"type": kind, "call_id": self._ids.to_wire(call.id), **names, key: text})
 
     def _result(self, result: ToolResult, path: str) -> None:
-        if result.is_error:
-            self.dropped.add("messages[].content[].is_error")
-        if result.cache is not None:
-            self.dropped.add("messages[].cache_control")
+        self.dropped |= lost_of_said(result)
         kind = "custom_tool_call_output" if result.call_id in self._custom_ids else "function_call_output"
         call_id = result.call_id if result.call_id in self._raw_ids else self._ids.to_wire(result.call_id)
         self.items.append({"type": kind, "call_id": call_id, "output": self._content(result.content, path)})
@@ -360,11 +337,7 @@ class _FieldWriter:
         body.update({"stream": True} if request.stream or self._dialect.stream_only else {})
         body.update({"prompt_cache_key": request.cache_key} if request.cache_key else {})
         self._extra(request)
-        for name in self._dialect.forbidden:
-            if body.pop(name, None) is not None:
-                self.dropped.add(name)
-        body.update({theirs: body.pop(name) for name, theirs in self._dialect.renamed if name in body})
-        body.update({name: value for name, value in self._dialect.constants if name not in body})
+        self.dropped |= self._dialect.depart(body)
 
     def _sampling(self, sampling: Sampling) -> None:
         given = {"temperature": sampling.temperature, "top_p": sampling.top_p}

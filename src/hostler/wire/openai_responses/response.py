@@ -11,7 +11,7 @@ from hostler.core.requests import Asked, ChatRequest, FinishReason, Reply
 from hostler.core.usage import Usage
 from hostler.errors import UpstreamGarbled, WireError
 from hostler.wire.dialects import PLAIN, Dialect
-from hostler.wire.fields import as_count, as_members, as_text, parse, parse_object
+from hostler.wire.fields import as_members, as_text, parse
 from hostler.wire.ids import made_call_id
 from hostler.wire.openai_errors import error_told
 from hostler.wire.responses_items import Json, said
@@ -122,19 +122,3 @@ def _echoed(tool: object) -> object:
     """A tool of the client's as a reply repeats it: whether a function is strict has to be told, if only as null."""
     members = as_members(tool)
     return {"strict": None, **members} if members.get("type") == "function" else tool
-
-
-def decode_count_tokens_reply(body: bytes) -> int:
-    """The count that an upstream gave; raises UpstreamGarbled when there is none."""
-    try:
-        count = as_count(parse_object(body).get("input_tokens"))
-    except WireError:
-        count = None
-    if count is None:
-        raise UpstreamGarbled("The reply is no token count.")
-    return count
-
-
-def encode_count_tokens_reply(tokens: int) -> bytes:
-    """The reply to a count, for a client."""
-    return msgspec.json.encode({"object": "response.input_tokens", "input_tokens": tokens})

@@ -9,27 +9,14 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from hostler.core.deltas import (
-    Cited,
-    Delta,
-    Finished,
-    PartEnded,
-    ReasoningDelta,
-    ReasoningSealed,
-    RefusalDelta,
-    Started,
-    TextDelta,
-    ToolCallDelta,
-    ToolCallEnded,
-    ToolCallStarted,
-    UsageDelta,
-    unfold,
-)
+from hostler.core import deltas
+from hostler.core.deltas import Delta, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, ToolCallEnded
 from hostler.core.messages import Reasoning, Refusal, Text, ToolCall
 from hostler.core.requests import Asked, Reply
 from hostler.errors import HostlerError, UpstreamBroken, UpstreamGarbled
 from hostler.wire.blocks import Block, BlockWriter
 from hostler.wire.codec import Encoded
+from hostler.wire.dialects import PLAIN, Dialect
 from hostler.wire.event_streams import EventStreamDecoder
 from hostler.wire.fields import Members, as_text
 from hostler.wire.free_text import unwrapped
@@ -91,7 +78,8 @@ _decode_item = msgspec.json.Decoder(Json).decode
 class StreamDecoder(EventStreamDecoder):
     """Bytes in, deltas out, for one reply. After a failure or its terminal event it stays silent."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect = PLAIN) -> None:
+        del dialect  # it takes what every known server writes
         super().__init__()
         self._items: dict[int, _Item] = {}
         self._ended: set[object] = set()  # what tells whole items: their ids, and place and kind where those change
@@ -144,7 +132,7 @@ class StreamDecoder(EventStreamDecoder):
     def _start(self, whole: Whole, out: list[Delta]) -> None:
         if not self._started:
             self._started, self._reply = True, whole.id or ""
-            out.append(Started(self._reply, whole.model or ""))
+            out.append(deltas.Started(self._reply, whole.model or ""))
 
     def _begin_item(self, index: int, item: Members, *, out: list[Delta]) -> None:
         self._items[index] = _Item()
@@ -156,7 +144,7 @@ class StreamDecoder(EventStreamDecoder):
         self._slots += 1
         call = said({**item, "arguments": "", "input": ""}, b"", call_id=made_call_id(self._reply, slot))[0]
         if isinstance(call, ToolCall):
-            out.append(ToolCallStarted(slot, call.id, call.name, call.custom))
+            out.append(deltas.ToolCallStarted(slot, call.id, call.name, call.custom))
         return slot
 
     def _grow(self, item: _Item, kind: str, *, read: _Event, out: list[Delta]) -> None:
@@ -184,13 +172,13 @@ class StreamDecoder(EventStreamDecoder):
             match part:
                 case Reasoning(text=text, opaque=opaque):
                     out += [ReasoningDelta(text)] if text and not item.grown else []
-                    out.append(PartEnded() if opaque is None else ReasoningSealed(opaque))
+                    out.append(deltas.PartEnded() if opaque is None else deltas.ReasoningSealed(opaque))
                 case Text(text=text, opaque=opaque):
                     out += [TextDelta(text)] if text and not item.grown else []
-                    out += [*map(Cited, part.citations), PartEnded(opaque)]
+                    out += [*map(deltas.Cited, part.citations), deltas.PartEnded(opaque)]
                 case Refusal(text=text):
                     self._refused = True
-                    out += [PartEnded()] if item.grown else [RefusalDelta(text), PartEnded()]
+                    out += [deltas.PartEnded()] if item.grown else [RefusalDelta(text), deltas.PartEnded()]
                 case ToolCall(arguments=arguments, opaque=opaque):
                     slot = item.slot if item.slot >= 0 else self._start_call(members, out)
                     out += [ToolCallDelta(slot, arguments)] if arguments and not item.grown else []
@@ -206,8 +194,8 @@ class StreamDecoder(EventStreamDecoder):
             if not _marks(item, index) & self._ended:
                 self._end_item(index, bytes(raw), out=out)
         out += [ToolCallEnded(item.slot) for item in self._items.values() if item.slot >= 0]
-        out += [UsageDelta(read_usage(whole.usage))] if whole.usage else []
-        out.append(Finished(*read_finish(whole, calls=self._slots > 0, refused=self._refused)))
+        out += [deltas.UsageDelta(read_usage(whole.usage))] if whole.usage else []
+        out.append(deltas.Finished(*read_finish(whole, calls=self._slots > 0, refused=self._refused)))
         self.over = True
 
 
@@ -396,6 +384,6 @@ def encode_response(reply: Reply, asked: Asked) -> Encoded:
     if reply.finish == "error":
         raise UpstreamBroken("The upstream failed while it was answering.")
     encoder = _WholeEncoder(asked)
-    encoder.encode(unfold(reply))
+    encoder.encode(deltas.unfold(reply))
     encoder.end_blocks([])
     return Encoded(bytes(encoder.whole()[1]), tuple(sorted(encoder.dropped)))
