@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hostler.core.messages import Message, Origin, Part, Reasoning, Refusal, Text, ToolCall
 from hostler.core.requests import ChatRequest
 from hostler.core.wires import ANTHROPIC, OPENAI_RESPONSES
-from hostler.routing.opaque import KeptReply, OpaqueStore, Place
+from hostler.routing.opaque import MOST_BYTES, KeptPart, KeptReply, OpaqueStore, Place
 
 ORIGIN = Origin("vendor", ANTHROPIC, "model")
 OTHER = Origin("vendor", ANTHROPIC, "another")
@@ -177,6 +177,8 @@ def test_what_was_used_least_recently_goes_first() -> None:
     store.keep("key", ORIGIN, parts=(signed("3"), said("3")))
     assert restored(store, history(said("2"))) == (said("2"),)
     assert restored(store, history(said("1"))) != (said("1"),)
+    store.put(("key", ORIGIN, "large"), (KeptPart("item", "", opaque=bytes(MOST_BYTES + 1)),))
+    assert restored(store, history(said("1"))) != (said("1"),), "nothing goes for what cannot be kept"
     small = OpaqueStore(most_bytes=1)
     small.keep("key", ORIGIN, parts=(signed("1"), call("1")))
     assert not list(small.entries())

@@ -117,8 +117,10 @@ class OpaqueStore:
         return iter(tuple(self._entries.items()))
 
     def put(self, place: Place, reply: KeptReply) -> None:
-        """Keep what another process saw."""
+        """Keep what another process saw; what alone is more than all may be would only drive the rest out."""
         self._forget(place)
+        if _size(place, reply) > self._most_bytes:
+            return
         self._entries[place] = reply
         self._bytes += _size(place, reply)
         while self._entries and (len(self._entries) > self._most_entries or self._bytes > self._most_bytes):
