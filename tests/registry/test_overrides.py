@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from hostler.core.capabilities import USER, answer
+from hostler.core.capabilities import USER, answer, facts
 from hostler.errors import ConfigError
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.matrix import Matrix
@@ -76,6 +77,8 @@ async def test_an_edit_counts_at_once_and_a_bad_one_leaves_the_last_good_state(t
     try:
         path.write_bytes(text(**{"a/m": {"vision": True}}))
         await wait_until(lambda: answer(matrix.capabilities("a/m").vision) == "yes")
+        known = facts(matrix.capabilities("a/m"))
+        assert all(fact.source and re.fullmatch(r"\d{4}-\d\d-\d\d", fact.as_of) for fact in known.values()), known
         written = path.with_suffix(".new")
         written.write_bytes(text(**{"a/m": {"vison": False}}))
         written.replace(path)

@@ -194,7 +194,11 @@ _QWEN: Final = Dialect(
 """Its own wire wants system text at the beginning alone."""
 _QWEN_KEYS: Final = ("DASHSCOPE_API_KEY", "QWEN_API_KEY", "ALIBABA_API_KEY")
 _QWEN_RESPONSES: Final = "/api/v2/apps/protocols/compatible-mode/v1"
-_CHECKED: Final = "2026-11-20"
+_HUB_KEYS: Final = (
+    "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN", "HUGGINGFACE_API_KEY", "HUGGINGFACEHUB_API_TOKEN",
+)  # fmt: skip
+CHECKED: Final = "2026-11-20"
+"""When the rows, and those of kinds, were last compared with what is published."""
 VENDORS: Final[Mapping[str, Vendor]] = {
     row.id: row
     for row in (
@@ -208,7 +212,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             also=(Side(wire=OPENAI_CHAT, base_url="https://api.openai.com/v1", dialect=_OPENAI),),
             why="only responses carry reasoning from turn to turn; chat is kept for chat clients",
             docs="https://platform.openai.com/docs/api-reference/responses",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="anthropic",
@@ -221,7 +225,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             listing="cards",
             why="its own wire; the compatible one loses thinking and caching",
             docs="https://platform.claude.com/docs/en/api/messages",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="gemini",
@@ -233,7 +237,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             listing="resources",
             why="its own wire; the compatible one has no signatures, files or safety reasons",
             docs="https://ai.google.dev/api/generate-content",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="gemini-cli",
@@ -246,7 +250,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             note="runs Google's own program under your log-in there; its terms say what that may be used for",
             why="for a log-in instead of a key; the program `gemini`, text alone",
             docs="https://geminicli.com/docs/resources/tos-privacy/",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="deepseek",
@@ -263,7 +267,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             ),
             why="chat has its reasoning in the open, for every model; the others serve their own clients",
             docs="https://api-docs.deepseek.com",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="minimax",
@@ -275,7 +279,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             listing="cards",
             why="its chat wire hides thinking within the text",
             docs="https://platform.minimax.io/docs/api-reference/text-anthropic-api",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="minimax-cn",
@@ -287,7 +291,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             listing="cards",
             why="its chat wire hides thinking within the text",
             docs="https://platform.minimaxi.com/docs/api-reference/text-anthropic-api",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         *(
             Vendor(
@@ -305,7 +309,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
                 ),
                 why="its own wire has every parameter of thinking and caching; the others serve their own clients",
                 docs="https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-dashscope",
-                checked=_CHECKED,
+                checked=CHECKED,
             )
             for id_, region, host, env in (
                 ("qwen", "international", "dashscope-intl.aliyuncs.com", _QWEN_KEYS),
@@ -322,7 +326,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             dialect=_XAI,
             why="its chat wire is deprecated, and cannot carry encrypted reasoning",
             docs="https://docs.x.ai/developers/model-capabilities/text/best-practices",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="meta",
@@ -337,7 +341,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             ),
             why="only responses carry its encrypted reasoning",
             docs="https://dev.meta.ai/docs",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="llama",
@@ -347,7 +351,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             env=("LLAMA_API_KEY",),
             dialect=_OLD_LIMIT,
             docs="https://llama.developer.meta.com/docs",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="mistral",
@@ -357,14 +361,14 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             env=("MISTRAL_API_KEY",),
             dialect=_MISTRAL,
             docs="https://docs.mistral.ai/api",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="openrouter",
             label="OpenRouter",
             wire=OPENAI_CHAT,
             base_url="https://openrouter.ai/api/v1",
-            env=("OPENROUTER_API_KEY",),
+            env=("OPENROUTER_API_KEY", "OR_API_KEY"),
             dialect=_ROUTED,
             also=(
                 Side(OPENAI_RESPONSES, "https://openrouter.ai/api/v1", dialect=Dialect(stores_responses=False)),
@@ -372,7 +376,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             ),
             why="its chat wire carries every maker's reasoning in one form; the others serve their own clients",
             docs="https://openrouter.ai/docs/api-reference",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="groq",
@@ -382,29 +386,29 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             env=("GROQ_API_KEY",),
             dialect=_GROQ,
             docs="https://console.groq.com/docs/openai",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="together",
             label="Together AI",
             wire=OPENAI_CHAT,
             base_url="https://api.together.ai/v1",
-            env=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY"),
+            env=("TOGETHER_API_KEY", "TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHER_AI_TOKEN"),
             dialect=_HOST,
             docs="https://docs.together.ai/docs/inference/openai-compatibility",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="fireworks",
             label="Fireworks AI",
             wire=OPENAI_CHAT,
             base_url="https://api.fireworks.ai/inference/v1",
-            env=("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY"),
+            env=("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY", "FIREWORKSAI_API_KEY", "FIREWORKS_AI_TOKEN"),
             dialect=_HOST,
             also=(Side(wire=ANTHROPIC, base_url="https://api.fireworks.ai/inference"),),
             why="its models' own chat; messages are served for their own clients",
             docs="https://docs.fireworks.ai/api-reference",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="cerebras",
@@ -414,7 +418,7 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             env=("CEREBRAS_API_KEY",),
             dialect=_FAST,
             docs="https://inference-docs.cerebras.ai/api-reference",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="nvidia",
@@ -424,17 +428,17 @@ VENDORS: Final[Mapping[str, Vendor]] = {
             env=("NVIDIA_API_KEY", "NVIDIA_NIM_API_KEY", "NIM_API_KEY", "NGC_API_KEY"),
             dialect=_OLD_LIMIT,
             docs="https://docs.api.nvidia.com/nim/reference",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
         Vendor(
             id="huggingface",
             label="Hugging Face",
             wire=OPENAI_CHAT,
             base_url="https://router.huggingface.co/v1",
-            env=("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN", "HUGGINGFACE_API_KEY"),
+            env=("HF_TOKEN", *_HUB_KEYS),
             dialect=_OLD_LIMIT,
             docs="https://huggingface.co/docs/inference-providers",
-            checked=_CHECKED,
+            checked=CHECKED,
         ),
     )
 }

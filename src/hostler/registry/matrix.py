@@ -10,6 +10,7 @@ from hostler.core.capabilities import Capabilities, Fact, make, merge
 from hostler.engines.recipe import DEMO_MODEL, Recipe
 from hostler.providers.model_data import ModelData
 from hostler.providers.provider import Provider
+from hostler.providers.vendors import CHECKED
 from hostler.registry.catalogue import Catalogue
 from hostler.registry.directory import Directory, DirectorySource
 from hostler.registry.model_files import ModelFiles
@@ -121,7 +122,9 @@ class Matrix:
 
 def _of_provider(provider: Provider, model: str) -> Capabilities:
     return Capabilities(
-        vendor=Fact(provider.label, KIND), model=Fact(model, KIND), local=Fact(True, KIND) if provider.local else None
+        vendor=Fact(provider.label, KIND, CHECKED),
+        model=Fact(model, KIND, CHECKED),
+        local=Fact(True, KIND, CHECKED) if provider.local else None,
     )
 
 

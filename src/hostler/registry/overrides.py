@@ -8,6 +8,7 @@ import difflib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, cast
@@ -105,11 +106,13 @@ class OverridesFile:
             if self.status.exists or self.status.error:
                 self._tell(OverridesStatus(self.path, exists=False))
         else:
-            self._take_text(reading.data, settled=settled)
+            written = reading.signature[0] / 1e9 if reading.signature else 0.0
+            as_of = datetime.fromtimestamp(written, UTC).date().isoformat()
+            self._take_text(reading.data, as_of=as_of, settled=settled)
 
-    def _take_text(self, data: bytes, *, settled: bool) -> None:
+    def _take_text(self, data: bytes, *, as_of: str, settled: bool) -> None:
         try:
-            overrides = read_overrides(data, str(self.path))
+            overrides = read_overrides(data, str(self.path), as_of=as_of)
         except ConfigError as error:
             self._retry = not settled
             if settled:
@@ -132,8 +135,11 @@ class OverridesFile:
             self._publish("overrides.loaded", {"path": str(self.path), "models": len(status.overrides.models)})
 
 
-def read_overrides(data: bytes, where: str) -> Overrides:
-    """What a text says. Raises ConfigError with line and place of the first thing that is wrong, and near names."""
+def read_overrides(data: bytes, where: str, *, as_of: str = "") -> Overrides:
+    """What a text says, as of an ISO date.
+
+    Raises ConfigError with line and place of the first thing that is wrong, and near names.
+    """
     try:
         if len(data) > MAX_BYTES:
             raise Refused(f"the file is larger than {MAX_BYTES >> 20} MiB")
@@ -159,11 +165,11 @@ def read_overrides(data: bytes, where: str) -> Overrides:
             raise wrong((_KEY, rule), "a model's id has a provider before a slash")
         if not isinstance(said, dict):
             raise wrong((_KEY, rule), "it must be an object of capabilities")
-        read[rule] = _said(cast("dict[str, object]", said), (_KEY, rule), wrong=wrong)
+        read[rule] = _said(cast("dict[str, object]", said), (_KEY, rule), as_of=as_of, wrong=wrong)
     return Overrides(read)
 
 
-def _said(said: Mapping[str, object], place: Place, *, wrong: Callable[..., ConfigError]) -> Capabilities:
+def _said(said: Mapping[str, object], place: Place, *, as_of: str, wrong: Callable[..., ConfigError]) -> Capabilities:
     """One model's facts."""
     for name, value in said.items():
         if name not in FIELDS:
@@ -171,7 +177,7 @@ def _said(said: Mapping[str, object], place: Place, *, wrong: Callable[..., Conf
             raise wrong((*place, name), "there is no such capability", near[0] if near else "")
         if not fits(FIELDS[name].kind, value):
             raise wrong((*place, name), f"it must be {_KINDS[FIELDS[name].kind]}")
-    return make(cast("Mapping[str, Scalar]", said), source=USER)
+    return make(cast("Mapping[str, Scalar]", said), source=USER, as_of=as_of)
 
 
 def _is_wild(rule: str) -> bool:
