@@ -1,17 +1,20 @@
 """What several wires lack alike, by the names that a client is told. Knows the core's words; knows no wire's JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from dataclasses import fields
 from typing import Final
 
 from hostler.core.deltas import Delta, Finished, PartEnded, ReasoningSealed, ToolCallEnded
 from hostler.core.messages import Media, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
-from hostler.core.requests import ChatRequest, Reply
+from hostler.core.requests import ChatRequest, Reply, Sampling
 from hostler.core.wires import Wire
 
 CONTENT: Final = "message.content[].opaque"
 REASONING: Final = "message.reasoning.opaque"
 CALL: Final = "message.tool_calls[].opaque"
 CITATIONS: Final = "message.content[].citations"
+
+_SAMPLING: Final = tuple(field.name for field in fields(Sampling))
 
 
 def lost_of_request(request: ChatRequest) -> set[str]:
@@ -23,6 +26,12 @@ def lost_of_request(request: ChatRequest) -> set[str]:
 def lost_of_extra(request: ChatRequest) -> set[str]:
     """On other wires than its own: what nobody else has a word for, unless it says no or nothing."""
     return {name for name, value in request.extra.items() if value is not None and value is not False}
+
+
+def lost_of_sampling(sampling: Sampling, *, known: Container[str]) -> set[str]:
+    """What is given of it, and not `known`; a penalty of 0 asks for nothing."""
+    given = {name: getattr(sampling, name) for name in _SAMPLING if name not in known}
+    return {name for name, value in given.items() if value or (name == "seed" and value is not None)}
 
 
 def own_extra(

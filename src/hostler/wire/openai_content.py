@@ -5,11 +5,12 @@ The two spell images and files differently, and clients mix them up: either spel
 
 from typing import Final
 
-from hostler.core.messages import CacheMark, Media, MediaKind, Refusal, Text
+from hostler.core.messages import CacheMark, Media, MediaKind, Part, Refusal, Text
 from hostler.core.wires import OPENAI_CHAT, OPENAI_RESPONSES, Wire
 from hostler.errors import Unsupported, WireError
 from hostler.wire.fields import Members, as_members, as_text, need_items, need_members, need_text, text_or_none
 from hostler.wire.inline_media import refuse_foreign_file
+from hostler.wire.losses import lost_of_said
 
 AUDIO_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 """The sound formats that the wire publishes, by its own names."""
@@ -133,8 +134,32 @@ def _cache_mark(part: Members) -> CacheMark | None:
     return None
 
 
-def write_flat_media(part: Media, path: str, *, wire: Wire | None) -> dict[str, object]:
-    """A media part as the Responses wire has it; raises Unsupported. `wire` is where the request came from."""
+def write_flat_part(part: Part, path: str, *, wire: Wire | None, dropped: set[str]) -> dict[str, object] | None:
+    """A part of a content as the Responses wire has it; None where nothing is left of it. Raises Unsupported.
+
+    `wire` is where the request came from: marks of the prompt cache are only passed on, as only the newest models of
+    the vendor take them.
+    """
+    written: dict[str, object] | None = None
+    match part:
+        case Media(name=name, kind=kind):
+            dropped |= {"messages[].content[].filename"} if name and kind != "document" else set()
+            written = _write_flat_media(part, path, wire=wire)
+        case Text(text=text) | Refusal(text=text):
+            written = {"type": "input_text", "text": text} if text else None
+        case _:
+            dropped.add("messages[].content[].opaque")
+    lost = lost_of_said(part)
+    if wire == OPENAI_RESPONSES and written is not None and isinstance(part, Text | Media) and part.cache is not None:
+        ttl = {"ttl": "12h"} if part.cache == "1h" else {}
+        written["prompt_cache_breakpoint"] = {"mode": "explicit", **ttl}
+        lost.discard("messages[].cache_control")
+    dropped |= lost
+    return written
+
+
+def _write_flat_media(part: Media, path: str, *, wire: Wire | None) -> dict[str, object]:
+    """A media part; raises Unsupported. `wire` is where the request came from."""
     refuse_foreign_file(part, path, given_on=wire, taken_by=(OPENAI_RESPONSES, OPENAI_CHAT))
     fallback = "image/png" if part.kind == "image" else "application/pdf"
     url = part.url or f"data:{part.media_type or fallback};base64,{part.data or ''}"

@@ -75,7 +75,9 @@ def _notes(pieces: list[Members]) -> list[Members]:
 
 
 def write_citations(block: Block) -> list[Json]:
-    """The `annotations` of a block's text, each of all of it."""
+    """The `annotations` of a block's text: those of the item that it is, else each of all of it."""
+    if ours := item_in(block):
+        return [dict(note) for note in _notes([as_members(piece) for piece in as_items(ours.get("content"))])]
     place: Json = {"start_index": 0, "end_index": sum(map(len, block.text))}
     return [{"type": "url_citation", "url": each.url, "title": each.title, **place} for each in block.citations]
 

@@ -38,3 +38,13 @@ def offer_tools(
     if choice.mode in ("required", "named"):
         dropped.add("tool_choice")
     return (() if choice.mode == "none" else tools), None
+
+
+def write_parallel(request: ChatRequest, dialect: Dialect, *, offered: bool, dropped: set[str]) -> dict[str, bool]:
+    """The switch for parallel calls on wires that have it, if anything is `offered` and the dialect knows it, too."""
+    if request.parallel_tool_calls is None:
+        return {}
+    if offered and dialect.parallel_tool_calls:
+        return {"parallel_tool_calls": request.parallel_tool_calls}
+    dropped.add("parallel_tool_calls")
+    return {}

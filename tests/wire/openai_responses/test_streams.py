@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostler.core.deltas import (
+    Cited,
     Delta,
     Failed,
     Finished,
@@ -26,7 +27,7 @@ from hostler.core.deltas import (
     fold,
     unfold,
 )
-from hostler.core.messages import Message, Origin, Reasoning, Refusal, Text, ToolCall
+from hostler.core.messages import Citation, Message, Origin, Reasoning, Refusal, Text, ToolCall
 from hostler.core.requests import Asked, ChatRequest, Reply
 from hostler.core.tools import Tool
 from hostler.core.usage import Usage
@@ -464,3 +465,18 @@ def test_an_item_with_another_id_in_each_event_is_told_once() -> None:
     called = [{"type": "function_call", "id": "odd_2", "call_id": "call_1", "name": "f", "arguments": "{}"}]
     reply = fold(wire.stream_decoder().feed(stream(*events, end={"output": said + called})))
     assert (reply.text, [call.id for call in reply.tool_calls]) == ("Mist", ["call_1"])
+
+
+def test_the_sources_of_an_item_of_this_wire_are_those_that_it_names() -> None:
+    noted = {"type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 0, "end_index": 2}
+    for notes in ([], [noted]):
+        content = [{"type": "output_text", "text": "Hay.", "annotations": notes, "logprobs": []}]
+        ours = msgspec.json.encode(
+            {"id": "m", "type": "message", "role": "assistant", "content": content, "phase": "x"}
+        )
+        encoder = wire.stream_encoder(ASKED)
+        cited = Cited(Citation("https://a.example", "A"))
+        body = encoder.encode([TextDelta("Hay."), cited, PartEnded(ours), Finished("stop", "stop")]) + encoder.finish()
+        told = [event.model_dump() for event in read_events(body)]
+        assert [e["annotation"] for e in told if e["type"] == "response.output_text.annotation.added"] == notes
+        assert [e["part"]["annotations"] for e in told if e["type"] == "response.content_part.done"] == [notes]

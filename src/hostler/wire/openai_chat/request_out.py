@@ -22,7 +22,7 @@ from hostler.wire.losses import lost_of_extra
 from hostler.wire.openai_chat.content_out import Json
 from hostler.wire.openai_chat.messages_out import MessagesWriter
 from hostler.wire.openai_chat.thinking import is_on, write_thinking
-from hostler.wire.tool_offers import offer_tools
+from hostler.wire.tool_offers import offer_tools, write_parallel
 
 _NO_ARGUMENTS: Final[Members] = {"type": "object", "properties": {}}
 _encode = msgspec.json.Encoder().encode
@@ -135,11 +135,7 @@ class _FieldsWriter:
             body["tool_choice"] = _choice_object(choice, offered) if named else choice.mode
         if offered:
             body["tools"] = [self._tool(tool) for tool in offered]
-        if request.parallel_tool_calls is not None:
-            if offered and self._dialect.parallel_tool_calls:
-                body["parallel_tool_calls"] = request.parallel_tool_calls
-            else:
-                self.dropped.add("parallel_tool_calls")
+        body |= write_parallel(request, self._dialect, offered=bool(offered), dropped=self.dropped)
 
     def _tool(self, tool: Tool) -> Json | msgspec.Raw:
         if tool.cache is not None:

@@ -22,11 +22,11 @@ from hostler.wire.fields import Members, as_text, need_items, need_members, need
 from hostler.wire.free_text import without_free_text
 from hostler.wire.ids import ToolIds
 from hostler.wire.json_mode import with_format_told
-from hostler.wire.losses import lost_of_said, own_extra
-from hostler.wire.openai_content import read_content, write_flat_media
+from hostler.wire.losses import lost_of_said, lost_of_sampling, own_extra
+from hostler.wire.openai_content import read_content, write_flat_part
 from hostler.wire.responses_items import Json, said
 from hostler.wire.role_messages import of_result
-from hostler.wire.tool_offers import offer_tools
+from hostler.wire.tool_offers import offer_tools, write_parallel
 from hostler.wire.waiting_calls import WaitingCalls
 
 _LONGEST_USER: Final = 64
@@ -163,9 +163,11 @@ def encode_request(request: ChatRequest, dialect: Dialect) -> Encoded:
     return Encoded(msgspec.json.encode(writer.body), tuple(sorted(writer.dropped)))
 
 
-def _ours(part: Text | Reasoning | ToolCall) -> bytes:
+def _ours(part: Part) -> bytes:
     """A part's opaque block if it is an item of this wire, else nothing."""
-    return part.opaque or b"" if part.origin is not None and part.origin.wire == OPENAI_RESPONSES else b""
+    if not isinstance(part, Text | Reasoning | ToolCall) or part.origin is None:
+        return b""
+    return part.opaque or b"" if part.origin.wire == OPENAI_RESPONSES else b""
 
 
 class _ItemWriter:
@@ -195,50 +197,31 @@ class _ItemWriter:
             for part in message.parts:
                 if isinstance(part, ToolResult):
                     self._result(part, path)
-            self._say("user", spoken, path=path)
+            self._say("user", self._content(spoken, path))
 
     def _system(self, message: Message, path: str) -> None:
         texts = [part.text for part in message.parts if isinstance(part, Text)]
         several = len(texts) > 1 and self._same_wire
         if message.role == "developer" or self.items or self.instructions or several or len(texts) < len(message.parts):
             role = "developer" if message.role == "developer" and self._dialect.developer_role else "system"
-            self._say(role, message.parts, path=path)
+            self._say(role, self._content(message.parts, path))
             return
         self.instructions = "\n\n".join(text for text in texts if text)
-        if any(isinstance(part, Text) and part.cache is not None for part in message.parts):
-            self.dropped.add("messages[].cache_control")
+        self.dropped = self.dropped.union(*map(lost_of_said, message.parts))
 
-    def _say(self, role: Role, parts: tuple[Part, ...], *, path: str) -> None:
-        content = self._content(parts, path)
+    def _say(self, role: Role, content: str | list[Json]) -> None:
         if content:
             self.items.append({"type": "message", "role": role, "content": content})
 
     def _content(self, parts: tuple[Part, ...], path: str) -> str | list[Json]:
         """A message's content or a call's output: one text as itself, else an array."""
-        written = [each for i, part in enumerate(parts) if (each := self._piece(part, f"{path}.content[{i}]"))]
+        pieces = (
+            write_flat_part(part, f"{path}.content[{index}]", wire=self._request.wire, dropped=self.dropped)
+            for index, part in enumerate(parts)
+        )
+        written = [piece for piece in pieces if piece is not None]
         if not written or (len(written) == 1 and written[0].keys() == {"type", "text"}):
             return str(written[0]["text"]) if written else ""
-        return written
-
-    def _piece(self, part: Part, path: str) -> Json | None:
-        written: Json | None = None
-        match part:
-            case Media():
-                written = write_flat_media(part, path, wire=self._request.wire)
-                self.dropped |= {"messages[].content[].filename"} if part.name and part.kind != "document" else set()
-            case Text(text=text, opaque=opaque) if opaque is None or text:
-                self.dropped |= {"messages[].content[].opaque"} if opaque is not None else set()
-                written = {"type": "input_text", "text": text} if text else None
-            case Refusal(text=text):
-                written = {"type": "input_text", "text": text}
-            case _:
-                self.dropped.add("messages[].content[].opaque")
-        if written is not None and isinstance(part, Text | Media) and part.cache is not None:
-            if self._same_wire:  # only the newest models of the vendor take marks
-                ttl = {"ttl": "12h"} if part.cache == "1h" else {}
-                written["prompt_cache_breakpoint"] = {"mode": "explicit", **ttl}
-            else:
-                self.dropped.add("messages[].cache_control")
         return written
 
     def _assistant(self, message: Message, path: str) -> None:
@@ -246,33 +229,31 @@ class _ItemWriter:
         answered = len(self.items)
         for part in message.parts:
             before = len(self.items)
-            match part:
-                case Reasoning():
-                    self._reasoning(part, calls=calls)
-                    continue
-                case Text():
-                    self._spoken(part)
-                case Refusal(text=text):
-                    content = [{"type": "refusal", "refusal": text}]
-                    self.items.append({"type": "message", "role": "assistant", "content": content})
-                case ToolCall():
-                    self._call(part)
-                case ToolResult():
-                    self._result(part, path)
-                case Media():
-                    self.dropped.add(f"messages[].{part.kind}")
+            if isinstance(part, Reasoning):
+                self._reasoning(part, calls=calls)
+                continue
+            self._said(part, path)
             answered = len(self.items) if len(self.items) > before else answered
         if answered < len(self.items):  # the vendor refuses reasoning that nothing follows
             del self.items[answered:]
             self.dropped.add("messages[].reasoning")
 
-    def _spoken(self, part: Text) -> None:
-        if _ours(part):
-            self.items.append(Raw(_ours(part)))
-            return
-        self.dropped |= lost_of_said(part)
-        if part.text:
-            self.items.append({"type": "message", "role": "assistant", "content": part.text})
+    def _said(self, part: Text | Refusal | Media | ToolCall | ToolResult, path: str) -> None:
+        ours = _ours(part)
+        match part:
+            case ToolCall():
+                self._call(part, ours)
+            case Text() if ours:
+                self.items.append(Raw(ours))
+            case Text(text=text):
+                self.dropped |= lost_of_said(part)
+                self._say("assistant", text)
+            case Refusal(text=text):
+                self._say("assistant", [{"type": "refusal", "refusal": text}])
+            case ToolResult():
+                self._result(part, path)
+            case Media(kind=kind):
+                self.dropped.add(f"messages[].{kind}")
 
     def _reasoning(self, part: Reasoning, *, calls: bool) -> None:
         back = self._dialect.wants_thinking(calls=calls)
@@ -284,12 +265,12 @@ class _ItemWriter:
         elif part.text or part.opaque is not None:
             self.dropped.add("messages[].reasoning")
 
-    def _call(self, call: ToolCall) -> None:
+    def _call(self, call: ToolCall, ours: bytes) -> None:
         if call.custom:
             self._custom_ids.add(call.id)
-        if _ours(call):
+        if ours:
             self._raw_ids.add(call.id)
-            self.items.append(Raw(_ours(call)))
+            self.items.append(Raw(ours))
             return
         self.dropped |= lost_of_said(call)
         kind, key = ("custom_tool_call", "input") if call.custom else ("function_call", "arguments")
@@ -342,11 +323,7 @@ class _FieldWriter:
     def _sampling(self, sampling: Sampling) -> None:
         given = {"temperature": sampling.temperature, "top_p": sampling.top_p}
         self.body.update((name, value) for name, value in given.items() if value is not None)
-        for name in ("top_k", "min_p", "presence_penalty", "frequency_penalty", "stop"):
-            if getattr(sampling, name):
-                self.dropped.add(name)
-        if sampling.seed is not None:
-            self.dropped.add("seed")
+        self.dropped |= lost_of_sampling(sampling, known=given)
 
     def _tools(self) -> None:
         request = self._request
@@ -357,11 +334,7 @@ class _FieldWriter:
                 self.dropped.add("tools[].cache_control")
         if choice is not None:
             self.body["tool_choice"] = responses_tools.write_choice(choice, request)
-        if request.parallel_tool_calls is not None:
-            if offered and self._dialect.parallel_tool_calls:
-                self.body["parallel_tool_calls"] = request.parallel_tool_calls
-            else:
-                self.dropped.add("parallel_tool_calls")
+        self.body |= write_parallel(request, self._dialect, offered=bool(offered), dropped=self.dropped)
 
     def _reasoning(self) -> None:
         options = self._request.reasoning

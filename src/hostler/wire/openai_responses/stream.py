@@ -58,16 +58,13 @@ class _Event(Struct, gc=False):
     response: Raw = Raw()
 
 
-class _Item:
+class _Item(Struct, gc=False):
     """An output item while it grows."""
 
-    __slots__ = ("grown", "seen", "slot", "source")
-
-    def __init__(self, slot: int = -1) -> None:
-        self.slot = slot
-        self.grown = False  # something of it came in pieces
-        self.source = ""  # which of the two kinds of thinking is read
-        self.seen = 0  # the last part of its summary
+    slot: int = -1
+    grown: bool = False  # something of it came in pieces
+    source: str = ""  # which of the two kinds of thinking is read
+    seen: int = 0  # the last part of its summary
 
 
 _decode = msgspec.json.Decoder(_Event).decode
