@@ -471,12 +471,11 @@ def test_the_sources_of_an_item_of_this_wire_are_those_that_it_names() -> None:
     noted = {"type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 0, "end_index": 2}
     for notes in ([], [noted]):
         content = [{"type": "output_text", "text": "Hay.", "annotations": notes, "logprobs": []}]
-        ours = msgspec.json.encode(
-            {"id": "m", "type": "message", "role": "assistant", "content": content, "phase": "x"}
-        )
+        said: Json = {"id": "m", "type": "message", "role": "assistant", "status": "completed", "phase": "commentary"}
+        ours = msgspec.json.encode({**said, "content": content})
         encoder = wire.stream_encoder(ASKED)
         cited = Cited(Citation("https://a.example", "A"))
         body = encoder.encode([TextDelta("Hay."), cited, PartEnded(ours), Finished("stop", "stop")]) + encoder.finish()
-        told = [event.model_dump() for event in read_events(body)]
+        told = [msgspec.json.decode(line[6:]) for line in body.splitlines() if line.startswith(b"data: ")]
         assert [e["annotation"] for e in told if e["type"] == "response.output_text.annotation.added"] == notes
         assert [e["part"]["annotations"] for e in told if e["type"] == "response.content_part.done"] == [notes]
