@@ -151,15 +151,15 @@ class Dialect:
 
     def depart(self, body: dict[str, object]) -> set[str]:
         """Leave out of a request's fields, rename and add what the vendor wants so; what was left out."""
-        lost = {name for name in self.forbidden if name in body}
-        for name in lost:
+        dropped = {name for name in self.forbidden if name in body}
+        for name in dropped:
             del body[name]
         for name, theirs in self.renamed:
             if name in body:
                 body[theirs] = body.pop(name)
         for name, value in self.constants:
             body.setdefault(name, value)
-        return lost
+        return dropped
 
     def __hash__(self) -> int:
         return hash((self.max_tokens_field, self.api_version, len(self.models)))  # of all fields it costs every request

@@ -7,7 +7,6 @@ from typing import Final
 from hostler.core.deltas import Delta, Finished, PartEnded, ReasoningSealed, ToolCallEnded
 from hostler.core.messages import Media, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from hostler.core.requests import ChatRequest, Reply, Sampling
-from hostler.core.wires import Wire
 
 CONTENT: Final = "message.content[].opaque"
 REASONING: Final = "message.reasoning.opaque"
@@ -32,23 +31,6 @@ def lost_of_sampling(sampling: Sampling, *, known: Container[str]) -> set[str]:
     """What is given of it, and not `known`; a penalty of 0 asks for nothing."""
     given = {name: getattr(sampling, name) for name in _SAMPLING if name not in known}
     return {name for name, value in given.items() if value or (name == "seed" and value is not None)}
-
-
-def own_extra(
-    request: ChatRequest, wire: Wire, *, sections: tuple[str, ...], dropped: set[str]
-) -> list[tuple[str, str, object]]:
-    """What only `wire` knows, each with its section (empty: the top level) and its name there.
-
-    What another wire knows goes to `dropped`. Lists are sections, too; else a field's name may hold a dot itself.
-    """
-    if request.wire != wire:
-        dropped |= lost_of_extra(request)
-        return []
-    parted = ((key.partition("."), value) for key, value in request.extra.items())
-    return [
-        (one, two, value) if one in sections or "[]" in one else ("", f"{one}{dot}{two}", value)
-        for (one, dot, two), value in parted
-    ]
 
 
 def lost_of_media(part: Media, *, titled: bool = True) -> set[str]:

@@ -35,11 +35,12 @@ from hostler.wire.fields import Members, as_text, need_items, need_members, need
 from hostler.wire.free_text import without_free_text, wrapped
 from hostler.wire.ids import ToolIds
 from hostler.wire.json_mode import with_format_told
-from hostler.wire.losses import lost_of_media, lost_of_request, lost_of_said, own_extra
+from hostler.wire.losses import lost_of_media, lost_of_request, lost_of_said
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import in_words, read_content
 from hostler.wire.openai_formats import read_response_format, write_response_format
 from hostler.wire.openai_tools import read_tool_choice, read_tools
+from hostler.wire.own_fields import own_extra
 from hostler.wire.role_messages import RoleReader, Spoken, in_order
 from hostler.wire.tool_offers import offer_tools
 

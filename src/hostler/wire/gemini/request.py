@@ -25,7 +25,8 @@ from hostler.wire.fields import Members, as_items, as_members, as_text
 from hostler.wire.gemini_thinking import generation, read_thinking, write_thinking
 from hostler.wire.gemini_tools import read_choice, read_tools, write_tools
 from hostler.wire.inline_media import inline_data, media_kind, refuse_foreign_file, type_by_name, usual_type
-from hostler.wire.losses import lost_of_media, lost_of_request, lost_of_sampling, own_extra
+from hostler.wire.losses import lost_of_media, lost_of_request, lost_of_sampling
+from hostler.wire.own_fields import own_extra
 from hostler.wire.proto_json import json_schema, read_list, read_object, standard_base64
 from hostler.wire.turns import Turn, Turns
 from hostler.wire.waiting_calls import WaitingCalls

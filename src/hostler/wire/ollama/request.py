@@ -21,10 +21,11 @@ from hostler.wire.dialects import Dialect
 from hostler.wire.efforts import EFFORTS, effort_word, nearest_effort
 from hostler.wire.fields import Members, need_items, need_members, need_text, text_or_none
 from hostler.wire.free_text import without_free_text
-from hostler.wire.losses import lost_of_media, lost_of_request, lost_of_said, own_extra
+from hostler.wire.losses import lost_of_media, lost_of_request, lost_of_said
 from hostler.wire.media_types import read_media
 from hostler.wire.openai_content import in_words, read_content
 from hostler.wire.openai_tools import read_tools
+from hostler.wire.own_fields import own_extra
 from hostler.wire.role_messages import RoleReader, Spoken, in_order
 from hostler.wire.tool_offers import offer_tools
 

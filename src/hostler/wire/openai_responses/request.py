@@ -22,8 +22,9 @@ from hostler.wire.fields import Members, as_text, need_items, need_members, need
 from hostler.wire.free_text import without_free_text
 from hostler.wire.ids import ToolIds
 from hostler.wire.json_mode import with_format_told
-from hostler.wire.losses import lost_of_said, lost_of_sampling, own_extra
+from hostler.wire.losses import lost_of_said, lost_of_sampling
 from hostler.wire.openai_content import read_content, write_flat_part
+from hostler.wire.own_fields import own_extra
 from hostler.wire.responses_items import Json, said
 from hostler.wire.role_messages import of_result
 from hostler.wire.tool_offers import offer_tools, write_parallel
