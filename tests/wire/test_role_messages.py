@@ -14,8 +14,8 @@ CALL = Message("assistant", (ToolCall(id="a/b", name="f"),))
 
 def ordered(*messages: Message, mid_system: bool = True, media: bool = False) -> tuple[tuple[Message, ...], set[str]]:
     dialect = replace(PLAIN, mid_system=mid_system, tool_result_media=media)
-    request, lost = in_order(ChatRequest(model="m", messages=messages), dialect, spelled=lambda id_: id_.upper())
-    return request.messages, lost
+    found, lost = in_order(ChatRequest(model="m", messages=messages), dialect, spelled=lambda id_: id_.upper())
+    return tuple(found), lost
 
 
 def test_results_stand_alone_and_before_what_is_said_beside_them() -> None:

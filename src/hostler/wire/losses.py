@@ -1,6 +1,6 @@
 """What several wires lack alike, by the names that a client is told. Knows the core's words; knows no wire's JSON."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Set
 from dataclasses import fields
 from typing import Final
 
@@ -13,6 +13,8 @@ REASONING: Final = "message.reasoning.opaque"
 CALL: Final = "message.tool_calls[].opaque"
 CITATIONS: Final = "message.content[].citations"
 
+_STATED: Final = (Text, ToolCall)
+_NOTHING: Final = frozenset[str]()
 _SAMPLING: Final = tuple(field.name for field in fields(Sampling))
 
 
@@ -43,15 +45,19 @@ def lost_of_media(part: Media, *, titled: bool = True) -> set[str]:
     return lost
 
 
-def lost_of_said(part: Part) -> set[str]:
+def lost_of_said(part: Part) -> Set[str]:
     """What of a request's part has no place on wires without cache marks, other wires' state and results' failures."""
-    lost = set[str]()
+    if isinstance(part, _STATED):
+        if part.cache is None and part.opaque is None:  # nearly all
+            return _NOTHING
+        name = "messages[].content[].opaque" if isinstance(part, Text) else "messages[].tool_calls[].opaque"
+        lost = set[str]() if part.opaque is None else {name}
+    elif isinstance(part, ToolResult):
+        lost = {"messages[].content[].is_error"} if part.is_error else set[str]()
+    else:
+        lost = set[str]()
     if not isinstance(part, Refusal | Reasoning) and part.cache is not None:
         lost.add("messages[].cache_control")
-    if isinstance(part, Text | ToolCall) and part.opaque is not None:
-        lost.add("messages[].content[].opaque" if isinstance(part, Text) else "messages[].tool_calls[].opaque")
-    if isinstance(part, ToolResult) and part.is_error:
-        lost.add("messages[].content[].is_error")
     return lost
 
 

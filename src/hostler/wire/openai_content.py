@@ -153,7 +153,7 @@ def write_flat_part(part: Part, path: str, *, wire: Wire | None, dropped: set[st
     if wire == OPENAI_RESPONSES and written is not None and isinstance(part, Text | Media) and part.cache is not None:
         ttl = {"ttl": "12h"} if part.cache == "1h" else {}
         written["prompt_cache_breakpoint"] = {"mode": "explicit", **ttl}
-        lost.discard("messages[].cache_control")
+        lost -= {"messages[].cache_control"}
     dropped |= lost
     return written
 

@@ -95,8 +95,8 @@ def of_result(spoken: Sequence[Spoken]) -> tuple[Text | Media, ...]:
 
 def in_order(
     request: ChatRequest, dialect: Dialect, *, spelled: Callable[[str], str] = str
-) -> tuple[ChatRequest, set[str]]:
-    """The request with messages that such a wire takes, and what is lost by that. `spelled`: a call's id on the wire.
+) -> tuple[list[Message], set[str]]:
+    """A request's messages as such a wire takes them, and what is lost by that. `spelled`: a call's id on the wire.
 
     They have no names. Each result is a message of its own; media that it cannot hold follow as the user's. System text
     behind the first turn becomes user text in `<system>` tags where the dialect has no place for it.
@@ -107,27 +107,35 @@ def in_order(
     leading = True
     for message in request.messages:
         results = [part for part in message.parts if isinstance(part, ToolResult)]
-        said = tuple(part for part in message.parts if not isinstance(part, ToolResult))
         if message.name:
             dropped.add("messages[].name")
         for result in results:
             kept, media = (result, None) if dialect.tool_result_media else _without_media(result, spelled)
             messages.append(Message("tool", (kept,)))
-            moved += [media] if media is not None else []
-        if said or not results:
-            spoken = Message(_ROLES[message.role], said)
+            if media is not None:
+                moved.append(media)
+        if len(results) < len(message.parts) or not results:
+            spoken = _spoken(message, bool(results))
             if spoken.role == "system" and not (leading or dialect.mid_system):
                 dropped.add("messages[].role")
                 spoken = _as_user(spoken)
             messages += [*moved, spoken]
             moved = []
         leading = leading and message.role in ("system", "developer")
-    return replace(request, messages=(*messages, *moved)), dropped
+    return [*messages, *moved], dropped
+
+
+def _spoken(message: Message, answers: bool) -> Message:
+    """What a message says beside the results in it, if it `answers` calls, under the role that it has here."""
+    if not answers and not message.name and message.role in ("system", "user", "assistant"):  # nearly all
+        return message
+    parts = tuple(part for part in message.parts if not isinstance(part, ToolResult)) if answers else message.parts
+    return Message(_ROLES[message.role], parts)
 
 
 def _without_media(result: ToolResult, spelled: Callable[[str], str]) -> tuple[ToolResult, Message | None]:
     """A result with its texts alone, and its media in a message of the user's, if it has any."""
-    media = tuple(part for part in result.content if isinstance(part, Media) and part.text is None)
+    media = [part for part in result.content if isinstance(part, Media) and part.text is None]
     if not media:
         return result, None
     texts = (part for part in result.content if isinstance(part, Text) or part.text is not None)

@@ -172,10 +172,11 @@ class _Writer:
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
         self._dialect = dialect
         self._ids = ToolIds(dialect.tool_id_pattern)
-        request, lost = without_free_text(with_format_told(request, dialect, wire=DASHSCOPE), _NO_FREE_TEXT)
-        self._request, self.dropped = in_order(request, dialect, spelled=self._ids.to_wire)
+        request = with_format_told(request, dialect, wire=DASHSCOPE)
+        self._request, lost = without_free_text(request, _NO_FREE_TEXT)
+        self._messages, self.dropped = in_order(self._request, dialect, spelled=self._ids.to_wire)
         self.dropped |= lost
-        parts = _flat(self._request.messages)
+        parts = _flat(self._messages)
         self._in_parts = any(isinstance(part, Media) for part in parts)
         marks = [part for part in parts if isinstance(part, Text | Media) and part.cache is not None]
         self._marked = bool(marks)
@@ -183,7 +184,7 @@ class _Writer:
 
     def messages(self) -> list[Json]:
         """All messages, in their order."""
-        return [self._message(message) for message in self._request.messages]
+        return [self._message(message) for message in self._messages]
 
     def _message(self, message: Message) -> Json:
         result = message.parts[0] if message.parts else None

@@ -161,14 +161,14 @@ class _Writer:
 
     def __init__(self, request: ChatRequest, dialect: Dialect) -> None:
         self._dialect = dialect.of(request.model)
-        request, lost = without_free_text(request, _NO_FREE_TEXT)
-        self._request, self.dropped = in_order(request, self._dialect)
+        self._request, lost = without_free_text(request, _NO_FREE_TEXT)
+        self._messages, self.dropped = in_order(self._request, self._dialect)
         self.dropped |= lost
         self._names: dict[str, str] = {}  # tools by the ids of their calls
 
     def messages(self) -> list[Json]:
         """All messages, in their order."""
-        return [self._message(message) for message in self._request.messages]
+        return [self._message(message) for message in self._messages]
 
     def _message(self, message: Message) -> Json:
         result = message.parts[0] if message.parts else None
@@ -210,7 +210,8 @@ class _Writer:
             written["thinking"] = shown
         if calls:
             written["tool_calls"] = [self._call(call) for call in calls]
-        return {"role": message.role, **written}
+        written["role"] = message.role
+        return written
 
     def _goes_back(self, part: Reasoning, *, calls: bool) -> bool:
         """Readable thinking is sent where this wire's history had it, and elsewhere if the dialect wants it."""

@@ -216,6 +216,9 @@ class _ItemWriter:
 
     def _content(self, parts: tuple[Part, ...], path: str) -> str | list[Json]:
         """A message's content or a call's output: one text as itself, else an array."""
+        first = parts[0] if len(parts) == 1 else None
+        if isinstance(first, Text) and first.cache is None and first.opaque is None:  # nearly all
+            return first.text
         pieces = (
             write_flat_part(part, f"{path}.content[{index}]", wire=self._request.wire, dropped=self.dropped)
             for index, part in enumerate(parts)
