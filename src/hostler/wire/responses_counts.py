@@ -8,12 +8,9 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from hostler.core.requests import ChatRequest
 from hostler.errors import UpstreamGarbled, WireError
 from hostler.wire.codec import Encoded
-from hostler.wire.dialects import Dialect
 from hostler.wire.fields import as_count, parse_object
-from hostler.wire.openai_responses.request import encode_request
 
 _COUNTED: Final = frozenset(
     {
@@ -24,9 +21,8 @@ _COUNTED: Final = frozenset(
 """developers.openai.com/api/reference/resources/responses: what a count of input tokens takes."""
 
 
-def encode_count_tokens(request: ChatRequest, dialect: Dialect) -> Encoded:
-    """The body for `/v1/responses/input_tokens`: the same, without what does not count."""
-    encoded = encode_request(request, dialect)
+def only_counted(encoded: Encoded) -> Encoded:
+    """A request's body for `/v1/responses/input_tokens`: the same, without what does not count."""
     body = msgspec.json.decode(encoded.body, type=dict[str, Raw])
     return Encoded(msgspec.json.encode({k: v for k, v in body.items() if k in _COUNTED}), encoded.dropped)
 
