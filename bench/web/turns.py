@@ -11,7 +11,8 @@ from playwright.async_api import BrowserContext, Page
 from stage import Stage
 from streams import ANSWERS, ENDS
 from texts import DELTA, LAST, answer
-from wire import Wire
+
+from tests.web.wire import Wire
 
 OFFLINE_S = 5.0
 STOP_S = 10.0

@@ -16,6 +16,7 @@ from tests.web.chat import HELD, PATIENCE_MS, Chat, House, chat, house, script
 from tests.web.conftest import Open
 from tests.web.server import Server
 from tests.web.tab import Problems, Tab
+from tests.web.wire import Wire
 
 LONG = " ".join(f"word{n}" for n in range(400))
 STOP_S = 0.6
@@ -176,15 +177,24 @@ async def test_a_failed_answer_says_why_and_can_be_tried_again(desk: House, tab:
 
 
 async def test_offline_for_a_while_loses_nothing(desk: House, tab: Open) -> None:
+    wire = Wire(int(desk.server.address.rpartition(":")[2]))
+    await wire.lay()
     room = await chat(tab, desk.server)
+    room.tab.problems.network_down = True
+    room.tab.problems.excuse(rf"asked another host: \w+ http://127.0.0.1:{wire.port}/")
+    await room.page.goto(f"http://127.0.0.1:{wire.port}/chat")
     await room.say("slowly now")
     await expect(room.last).to_contain_text("word20", timeout=PATIENCE_MS)
-    await room.tab.offline()  # a browser fails what is asked from now on; a stream that is open it may leave alone
+    wire.cut()  # by itself a browser that is offline leaves an open stream alone
+    await room.tab.offline()
     await desk.vendor.wait_chunks(250)
+    assert "word200" not in await room.last.inner_text()
+    wire.mend()
     await room.tab.offline(False)
     await expect(room.last).to_contain_text("word260", timeout=PATIENCE_MS)
     await room.done()
     assert LONG in " ".join((await room.last.inner_text()).split())
+    await wire.take_up()
 
 
 async def test_kill_9_in_the_middle_and_the_open_tab_goes_on_by_itself(desk: House, tab: Open) -> None:
